@@ -1,0 +1,85 @@
+"""The interfaces of speech: what a conversation asks of ears and voices, whoever provides them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from ringback.media.frame import Frame, Samples
+
+
+class SpeechError(Exception):
+    """A transcriber or synthesizer failed; the message is one clear sentence that names the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """The words of one utterance; empty text where there was no speech."""
+
+    text: str
+    audio_ms: int
+    """Length of the audio that was transcribed (what is metered)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How to speak: names mean what the provider says they mean."""
+
+    name: str = ""
+    language: str = "en"
+    speed: float = 1.0
+
+
+class Transcriber(Protocol):
+    """Words out of the audio of one utterance."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    async def transcribe(self, audio: Samples, language: str) -> Transcription:
+        """Transcribe 8 kHz mono audio of one utterance. Raises SpeechError (also on a timeout)."""
+        ...
+
+
+class Synthesizer(Protocol):
+    """Audio out of a text."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    def synthesize(self, text: str, voice: Voice) -> AsyncIterator[Samples]:
+        """8 kHz mono audio of the text in pieces as they become ready. Raises SpeechError (also on a timeout)."""
+        ...
+
+
+class VoiceStream(Protocol):
+    """The voice detector's view of one call."""
+
+    def push(self, frame: Frame) -> None:
+        """Give the next 20 ms heard from the person. Cheap: inference happens in `VoiceDetector.run`."""
+        ...
+
+    def take(self) -> list[float]:
+        """The speech probabilities (0..1) of the windows completed since the last `take`, oldest first."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class VoiceDetector(Protocol):
+    """Speech or not, for all calls of a process in one batch a tick."""
+
+    window_ms: int
+
+    def open(self) -> VoiceStream: ...
+
+    def run(self) -> None:
+        """One batched inference over every stream that has a complete window. Called once a tick."""
+        ...
