@@ -1,0 +1,174 @@
+"""The plan: what an agent definition compiles to, and all that the rest of Ringback sees of an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ringback.agents.chat import ChatSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPart:
+    """Which transcriber or synthesizer, and how; `options` is the provider_config as the client sent it."""
+
+    provider: str
+    model: str = ""
+    language: str = "en"
+    voice: str = ""
+    speed: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Keywords:
+    """True where any of the words or phrases occurs (whole words, case-insensitive)."""
+
+    any_of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """True where the regular expression is found (case-insensitive); group 1, else the match, is the value."""
+
+    regex: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """True where a number was said ("forty two", "4 2", "42") within the bounds; the value is the integer.
+
+    With `digits` the number is a code said digit by digit; the value is a string of that many digits.
+    """
+
+    minimum: int | None = None
+    maximum: int | None = None
+    digits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """True where a day was named ("the third of May", "tomorrow", "next Monday"); the value is YYYY-MM-DD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """True where a time of day was named ("half past three", "10 a.m."); the value is HH:MM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affirmative:
+    """A yes in the agent's language; the value is true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A no in the agent's language; the value is false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Whatever was said; the value is the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """An unconditional edge: taken at once where it is the only one, otherwise when nothing else matched
+    after the node's reprompts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One line of an expression edge: `variable` is looked up in slots and context."""
+
+    variable: str
+    operator: Literal["eq", "neq", "gt", "gte", "lt", "lte", "contains", "in", "not_in", "exists", "not_exists"]
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Comparisons joined by `logic`; checked before anything is heard and again after every turn."""
+
+    logic: Literal["and", "or"]
+    conditions: tuple[Comparison, ...]
+
+
+Condition = (
+    Keywords | Pattern | Number | Date | Time | Affirmative | Negative | Anything | Always | Expression
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    to_node_id: str
+    condition: Condition
+    priority: int = 0
+    """Lower is tried first; equal ones in the order of the definition."""
+    slots: Mapping[str, Any] = field(default_factory=dict)
+    """Slots that taking the edge sets. The value None stands for what the condition found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A place in the graph. A static node says `message`; one without edges says it and hangs up."""
+
+    id: str
+    kind: Literal["static", "router", "llm"]
+    message: str = ""
+    reprompt: str = ""
+    """Said when nothing matched; empty: the message again."""
+    max_reprompts: int = 2
+    prompt: str = ""
+    """The system prompt of an llm node."""
+    edges: tuple[Edge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GraphPlan:
+    """A graph agent. `provider` "scripted" needs no language model."""
+
+    provider: str
+    start: str
+    nodes: Mapping[str, Node]
+    information: str = ""
+    chat: ChatSettings | None = None
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPlan:
+    """A simple agent: one system prompt and a language model behind an OpenAI-compatible `base_url`."""
+
+    provider: str
+    chat: ChatSettings
+    base_url: str | None = None
+    system_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """task_config, as far as conversations honour it (contract section 7, OAS column)."""
+
+    hangup_after_silence_s: float = 10.0
+    incremental_delay_ms: int = 400
+    endpointing_ms: int = 250
+    number_of_words_for_interruption: int = 2
+    call_terminate_s: float = 90.0
+    welcome_message_delay_ms: int = 0
+    call_hangup_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One agent, ready to talk. Texts still hold their `{variables}`: a call fills them in (agents/prompts.py)."""
+
+    agent_id: str
+    name: str
+    welcome_message: str
+    transcriber: SpeechPart
+    synthesizer: SpeechPart
+    dialogue: GraphPlan | ChatPlan
+    talk: TalkSettings
+    telephony_provider: str = "sip-trunk"
