@@ -1,0 +1,46 @@
+# Ringback: `make demo` places a real call on embedded defaults, `make test` passes the tests.
+# Both need only Python 3.11 to 3.13 with venv, and network for the packages on their first run.
+
+PYTHON ?= $(shell for v in python3 python3.13 python3.12 python3.11; do \
+	$$v -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$v && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo serve test lint bench clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Ringback needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed  ## Place a real call between an agent and a simulated person, and list it
+	$(BIN)/ringback demo
+
+serve: $(VENV)/.installed  ## Run the platform on http://127.0.0.1:8080 with its data in ./data
+	$(BIN)/ringback serve
+
+test: $(VENV)/.installed-dev  ## Run all tests (installs Debian's sipp, baresip and PostgreSQL where it may)
+	@sh scripts/test-packages.sh
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev  ## Lint, types and import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev  ## Run every benchmark; each ends with one line of JSON
+	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+clean:  ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,1 @@
+"""What a finished call meant: extraction, rating, the completed record."""

@@ -1,0 +1,1 @@
+"""The HTTP edge: a file a resource (contract: Bolna-compatible)."""

@@ -1,0 +1,145 @@
+"""Every setting, documented where it is declared: environment `RINGBACK_*` over a `ringback.toml`.
+
+Nested settings join with two underscores: `RINGBACK_TRUNK__HOST=sip.example.net` is `[trunk] host = ...`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; the message names each bad setting and what is wrong with it."""
+
+
+class TrunkSettings(BaseModel, extra="forbid"):
+    """The SIP trunk through which calls go out. Without a host no call can be placed."""
+
+    host: str = Field("", description="The carrier's SIP host or address.")
+    port: Port = Field(5060, description="The carrier's SIP port.")
+    username: str = Field("", description="User of the digest authentication; empty where the carrier knows us by address.")
+    password: SecretStr = Field(SecretStr(""), description="Its password.")
+    from_numbers: list[str] = Field(
+        default_factory=list,
+        description="Our numbers on this trunk, E.164; the first one is used when a call names none.",
+    )
+    ring_timeout_s: float = Field(45.0, gt=0, le=300, description="Seconds until an unanswered call is given up.")
+
+
+class SipSettings(BaseModel, extra="forbid"):
+    """Our own side of the telephony."""
+
+    host: str = Field("127.0.0.1", description="Address that SIP and RTP bind to, as the trunk can reach it.")
+    port: Port = Field(5080, description="UDP port for SIP; 0 takes a free one.")
+    rtp_port_low: Port = Field(20000, description="First UDP port for audio.")
+    rtp_port_high: Port = Field(29999, description="Last UDP port for audio.")
+
+
+class SpeechSettings(BaseModel, extra="forbid"):
+    """Ears and voices. The default is the embedded speech process; any Wyoming server can stand in."""
+
+    transcriber_uri: str = Field("", description="Wyoming server for speech to text (tcp://host:port, unix:///path); empty: embedded.")
+    synthesizer_uri: str = Field("", description="Wyoming server for text to speech; empty: embedded.")
+    model: str = Field("", description="Directory or hub name of another CTranslate2 Whisper model; empty: the packaged base model.")
+    threads: int = Field(1, ge=1, le=64, description="CPU threads of one transcription.")
+    timeout_s: float = Field(10.0, gt=0, description="Longest wait for a transcription or the first audio of a sentence.")
+
+
+class LanguageModelSettings(BaseModel, extra="forbid"):
+    """Where `simple_llm_agent` talks to when the agent names no `base_url` of its own."""
+
+    base_url: str = Field("", description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:11434/v1; empty: OpenAI's own.")
+    api_key: SecretStr = Field(SecretStr(""), description="Its key.")
+    first_token_timeout_s: float = Field(8.0, gt=0, description="Longest wait for the first token.")
+    total_timeout_s: float = Field(30.0, gt=0, description="Longest whole reply.")
+
+
+class PriceSettings(BaseModel, extra="forbid"):
+    """Example prices in cents of the account's currency; local speech and scripted dialogue cost nothing."""
+
+    network_per_minute: str = Field("1.2", description="Telephone minute, each started minute.")
+    platform_per_minute: str = Field("2", description="Platform minute, by the second.")
+
+
+class Settings(BaseSettings):
+    """The whole configuration of one installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RINGBACK_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    data: Path = Field(Path("data"), description="Folder of the database, recordings and sockets.")
+    database_url: str = Field("", description="postgresql://user:password@host/name; empty: SQLite in the data folder.")
+    host: str = Field("127.0.0.1", description="Address of the HTTP API.")
+    port: Port = Field(8080, description="Port of the HTTP API; 0 takes a free one.")
+    public_url: str = Field("", description="How clients reach the API, for links to recordings; empty: http://host:port.")
+    workers: int = Field(1, ge=1, le=64, description="Call worker processes on this machine.")
+    calls_per_worker: int = Field(20, ge=1, le=1000, description="Calls that one worker holds at a time.")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body of the API.")
+    strict_date_window: bool = Field(False, description="Refuse v2 list requests without from/to or over seven days.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severe log line shown.")
+
+    sip: SipSettings = Field(default_factory=SipSettings)
+    trunk: TrunkSettings = Field(default_factory=TrunkSettings)
+    speech: SpeechSettings = Field(default_factory=SpeechSettings)
+    llm: LanguageModelSettings = Field(default_factory=LanguageModelSettings)
+    prices: PriceSettings = Field(default_factory=PriceSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=_toml_file())
+        return init_settings, env_settings, toml
+
+    @property
+    def store_url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data / 'ringback.db').absolute()}"
+
+    @property
+    def base_url(self) -> str:
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def recordings(self) -> Path:
+        return self.data / "recordings"
+
+    @property
+    def speech_uri(self) -> str:
+        """Where the embedded speech process listens."""
+        return f"unix://{(self.data / 'speech.sock').absolute()}"
+
+
+def _toml_file() -> Path:
+    return Path(os.environ.get("RINGBACK_CONFIG", "ringback.toml"))
+
+
+def load() -> Settings:
+    """Read the environment and the file. Raises SettingsError with one line per bad setting."""
+    named = os.environ.get("RINGBACK_CONFIG")
+    if named and not Path(named).is_file():
+        raise SettingsError(f"RINGBACK_CONFIG names {named}, which is not a file")
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SettingsError("The configuration cannot be used.\n  " + "\n  ".join(lines)) from None
+    except ValueError as error:
+        raise SettingsError(f"The configuration file {_toml_file()} cannot be read: {error}") from None

@@ -1,0 +1,1 @@
+"""Usage times price: the price book and the rating."""

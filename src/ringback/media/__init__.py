@@ -1,0 +1,1 @@
+"""Frames of audio and what carries them: RTP, G.711, ticker, playout, recorder."""

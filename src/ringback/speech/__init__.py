@@ -1,0 +1,1 @@
+"""Ears and voices: a file a provider, the local ones embedded."""

@@ -1,0 +1,1 @@
+"""The database: one interface over SQLite and PostgreSQL, schema, migrations, SQL."""

@@ -1,0 +1,1 @@
+"""Carriers: the ways to reach the telephone network."""
