@@ -1,0 +1,167 @@
+"""The adaptive jitter buffer: RTP packets in, one 20 ms frame a tick out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ringback.media.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame, Samples
+from ringback.media.sequence import signed_difference
+
+MIN_DEPTH: Final = 1
+MAX_DEPTH: Final = 10
+"""Bounds of the delay in frames."""
+
+_START_DEPTH: Final = 2
+_DISCONTINUITY: Final = 50
+"""Frames: a timestamp that jumps further is a new stream, not jitter."""
+_BLOCK: Final = 25
+_BLOCKS: Final = 4
+"""The delay shrinks by a frame a block when the last _BLOCKS blocks of packets all came early enough."""
+_FADE: Final = (0.75, 0.4, 0.15)
+"""Loss concealment repeats the last frame so loud, then falls silent."""
+
+
+class JitterBuffer:
+    """Ordered by RTP timestamp, so any packet length, loss, reordering and discontinuous transmission fit.
+
+    The playing position moves one frame a `pop`. Headroom, the frames between a packet's arrival and its
+    turn, is the measure of jitter here: a packet that comes too late grows the delay, headroom that nothing
+    used for two seconds shrinks it.
+    """
+
+    def __init__(self) -> None:
+        self.late = 0
+        """Packets that came after their turn and were dropped."""
+        self.concealed = 0
+        """Frames made up because nothing was there."""
+        self.jitter_ms = 0.0
+        """Interarrival jitter (RFC 3550 section 6.4.1)."""
+        self._last: Frame = SILENCE
+        self._missing = len(_FADE)
+        self._transit: float | None = None
+        self._headroom = MAX_DEPTH
+        self._counted = 0
+        self._blocks: tuple[int, ...] = ()
+        self.reset()
+
+    @property
+    def depth(self) -> int:
+        """Frames of delay now held: the newest frame's distance from the playing position."""
+        return max(0, self._newest - self._next + 1) if self._started else 0
+
+    def reset(self) -> None:
+        """Forget the stream (new SSRC, new codec); counters stay."""
+        self._started = False
+        self._frames: dict[int, Frame] = {}
+        self._timestamp = 0
+        self._position = 0
+        self._next = 0
+        self._newest = -1
+        self._played = -1
+        self._restart_headroom()
+
+    def push(self, timestamp: int, samples: Samples, now: float) -> None:
+        """Take one packet's audio; `timestamp` is its 32-bit RTP timestamp, `now` its arrival in seconds.
+
+        The caller drops duplicates (`SequenceTracker`).
+        """
+        if len(samples) == 0:
+            return
+        position = self._position + signed_difference(timestamp, self._timestamp, 32)
+        slot = position // FRAME_SAMPLES
+        if not self._started or abs(slot - self._next) > _DISCONTINUITY:
+            self.reset()
+            self._start()
+            position = slot = 0
+        self._timestamp, self._position = timestamp, position
+        self._measure_jitter(now - position / SAMPLE_RATE)
+        if slot < self._next and not self._wait_for(slot):
+            self.late += 1
+            return
+        self._store(slot, position % FRAME_SAMPLES, samples)
+        self._adapt(slot - self._next)
+
+    def pop(self) -> Frame:
+        """The frame whose turn it is; made up or silent where it is missing. Never waits."""
+        if not self._started:
+            return SILENCE
+        slot = self._next
+        self._next = slot + 1
+        frame = self._frames.pop(slot, None)
+        if frame is None:
+            return SILENCE if slot < 0 else self._conceal()
+        self._played = slot
+        self._missing = 0
+        self._last = frame
+        return frame
+
+    def _start(self) -> None:
+        self._started = True
+        self._next = -_START_DEPTH
+
+    def _store(self, slot: int, offset: int, samples: Samples) -> None:
+        if offset == 0 and len(samples) == FRAME_SAMPLES:
+            self._frames[slot] = samples
+            self._newest = max(self._newest, slot)
+            return
+        taken = 0
+        while taken < len(samples) and slot <= self._next + _DISCONTINUITY:
+            piece = samples[taken : taken + FRAME_SAMPLES - offset]
+            if slot >= self._next:
+                frame = self._frames.get(slot, SILENCE).copy()
+                frame[offset : offset + len(piece)] = piece
+                self._frames[slot] = frame
+                self._newest = max(self._newest, slot)
+            taken += len(piece)
+            offset = 0
+            slot += 1
+
+    def _wait_for(self, slot: int) -> bool:
+        """A late packet: grow the delay. True if it can still be played because nothing newer was."""
+        if slot > self._played:
+            self._next = slot
+            self._restart_headroom()
+            return True
+        if self.depth < MAX_DEPTH:
+            self._next -= 1
+            self._restart_headroom()
+        return False
+
+    def _adapt(self, headroom: int) -> None:
+        excess = self._newest - self._next - MAX_DEPTH
+        if excess > 0:
+            self._skip(excess)
+        self._headroom = min(self._headroom, headroom)
+        self._counted += 1
+        if self._counted < _BLOCK:
+            return
+        self._blocks = (*self._blocks[1 - _BLOCKS :], self._headroom)
+        self._counted = 0
+        self._headroom = MAX_DEPTH
+        if len(self._blocks) == _BLOCKS and min(self._blocks) > MIN_DEPTH:
+            self._skip(1)
+            self._blocks = tuple(block - 1 for block in self._blocks)
+
+    def _skip(self, count: int) -> None:
+        for slot in range(self._next, self._next + count):
+            self._frames.pop(slot, None)
+        self._next += count
+
+    def _restart_headroom(self) -> None:
+        self._headroom = MAX_DEPTH
+        self._counted = 0
+        self._blocks = ()
+
+    def _measure_jitter(self, transit: float) -> None:
+        if self._transit is not None:
+            change_ms = min(abs(transit - self._transit) * 1000, MAX_DEPTH * FRAME_MS)
+            self.jitter_ms += (change_ms - self.jitter_ms) / 16
+        self._transit = transit
+
+    def _conceal(self) -> Frame:
+        self.concealed += 1
+        missing = self._missing
+        self._missing = missing + 1
+        if missing >= len(_FADE):
+            return SILENCE
+        return (self._last * _FADE[missing]).astype(self._last.dtype)

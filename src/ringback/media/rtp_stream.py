@@ -1,0 +1,255 @@
+"""The audio of one call over RTP: a UDP socket, in 20 ms frames both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ringback.clock import Clock, SystemClock
+from ringback.media.dtmf import DtmfReceiver
+from ringback.media.frame import FRAME_SAMPLES, Frame
+from ringback.media.g711 import Codec
+from ringback.media.jitter_buffer import JitterBuffer
+from ringback.media.latch import Address, SourceLatch
+from ringback.media.leg import Digit
+from ringback.media.rtp import RtpError, RtpPacket
+from ringback.media.sequence import SequenceTracker
+
+_MAX_DATAGRAM: Final = 2048
+_MAX_PAYLOAD: Final = 1600
+"""200 ms of G.711; nobody sends longer packets."""
+_BURST: Final = 32
+"""Datagrams read in one go, so that a flood on one socket cannot hold the loop."""
+_EXPEDITED_FORWARDING: Final = 46 << 2
+_COMFORT_NOISE: Final = 13
+"""RFC 3389: a sign of life in a silence; nothing to play."""
+_CODECS: Final = {codec.payload_type: codec for codec in Codec}
+
+
+class NoPortError(OSError):
+    """No UDP port could be bound for a call; the message says where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """UDP ports for RTP, both ends included; only even ones are used (RFC 3550 section 11).
+
+    Raises ValueError if it holds no even port that an ordinary user may bind.
+    """
+
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if not (1024 <= self.low <= self.high <= 65535) or not self.even():
+            raise ValueError(
+                f"RTP ports {self.low}-{self.high}: give a range inside 1024-65535 with an even port in it"
+            )
+
+    def even(self) -> range:
+        return range(self.low + self.low % 2, self.high + 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class RtpStatistics:
+    """Counts since the stream was opened."""
+
+    packets_sent: int
+    packets_received: int
+    """Distinct audio and telephone-event packets of the peer."""
+    packets_lost: int
+    packets_late: int
+    """Received, but after their turn."""
+    packets_duplicated: int
+    packets_rejected: int
+    """Malformed, from a stranger, or of an unknown payload type."""
+    send_errors: int
+    frames_concealed: int
+    jitter_ms: float
+    buffer_frames: int
+    last_received: float | None
+    """Monotonic seconds of the peer's last packet (the ground for an RTP timeout); None before the first."""
+
+
+class RtpStream:
+    """Open it before the offer (its port goes into the SDP), connect it with the answer, close it after.
+
+    `read_frame` and `write_frame` are called once a tick. Nothing that arrives raises, and no error of the
+    network closes the socket. Until `connect` it hears silence and sends nothing.
+    """
+
+    def __init__(self, sock: socket.socket, on_digit: Callable[[Digit], None], clock: Clock) -> None:
+        """Use `open`."""
+        self._loop = asyncio.get_running_loop()
+        self._socket = sock
+        self._clock = clock
+        self.local_port: int = sock.getsockname()[1]
+        self._latch: SourceLatch | None = None
+        self._codec = Codec.PCMU
+        self._payload_types: frozenset[int | None] = frozenset()
+        self._dtmf = DtmfReceiver(on_digit)
+        self._buffer = JitterBuffer()
+        self._sequence = SequenceTracker()
+        self._remote_ssrc: int | None = None
+        self._last_received: float | None = None
+        self._rejected = 0
+        self._sending = True
+        self._marker = True
+        self._ssrc = secrets.randbits(32)
+        self._next_sequence_number = secrets.randbits(16)
+        self._timestamp = secrets.randbits(32)
+        self._sent = 0
+        self._send_errors = 0
+        self._closed = False
+        self._loop.add_reader(sock, self._receive)
+
+    @classmethod
+    async def open(
+        cls, host: str, ports: PortRange, on_digit: Callable[[Digit], None], clock: Clock | None = None
+    ) -> RtpStream:
+        """Bind a free even port of `ports` on `host`, an IP address of this machine. Raises NoPortError.
+
+        `on_digit` is called from the event loop, once for each key the person has pressed and released.
+        """
+        return cls(_bind(host, ports), on_digit, clock or SystemClock())
+
+    def connect(self, remote: tuple[str, int], codec: Codec, dtmf_payload_type: int | None) -> None:
+        """Set what the SDP answer says; call it again at every re-negotiation.
+
+        `remote` is the peer's IP address (not a name) and port: packets go there until valid ones come from
+        elsewhere. `dtmf_payload_type` is the number of `telephone-event`, None without. Raises ValueError on
+        an impossible address.
+        """
+        host = str(ipaddress.ip_address(remote[0]))
+        if not 0 < remote[1] < 65536:
+            raise ValueError(f"RTP port {remote[1]} is outside 1-65535")
+        if self._latch is None or self._latch.signalled != (host, remote[1]):
+            self._latch = SourceLatch((host, remote[1]))
+        self._codec = codec
+        # Either law is taken: some peers send the other one of the offer.
+        self._payload_types = frozenset({*_CODECS, _COMFORT_NOISE, dtmf_payload_type})
+
+    def pause(self, sending: bool) -> None:
+        """Hold: `pause(sending=False)` stops sending, `sending=True` takes it up again. Reading goes on."""
+        self._sending = sending
+        self._marker = self._marker or not sending
+
+    def read_frame(self) -> Frame:
+        """The next 20 ms heard from the person; silence where nothing came. Not to be written to."""
+        self._dtmf.poll(self._clock.monotonic())
+        return self._buffer.pop()
+
+    def write_frame(self, frame: Frame) -> None:
+        """Send 20 ms; dropped while not connected, on hold, or after `close`."""
+        timestamp = self._timestamp
+        # Time goes on during a hold: the peer hears a gap, not a jump.
+        self._timestamp = (timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
+        if self._latch is None or not self._sending or self._closed:
+            return
+        packet = RtpPacket(
+            self._codec.payload_type,
+            self._next_sequence_number,
+            timestamp,
+            self._ssrc,
+            self._codec.encode(frame),
+            self._marker,
+        )
+        self._next_sequence_number = (self._next_sequence_number + 1) & 0xFFFF
+        self._marker = False
+        try:
+            self._socket.sendto(packet.serialize(), self._latch.target)
+        except OSError:
+            self._send_errors += 1
+        else:
+            self._sent += 1
+
+    def statistics(self) -> RtpStatistics:
+        return RtpStatistics(
+            packets_sent=self._sent,
+            packets_received=self._sequence.received,
+            packets_lost=self._sequence.lost,
+            packets_late=self._buffer.late,
+            packets_duplicated=self._sequence.duplicated,
+            packets_rejected=self._rejected,
+            send_errors=self._send_errors,
+            frames_concealed=self._buffer.concealed,
+            jitter_ms=self._buffer.jitter_ms,
+            buffer_frames=self._buffer.depth,
+            last_received=self._last_received,
+        )
+
+    def close(self) -> None:
+        """Free the port. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+
+    def _receive(self) -> None:
+        for _ in range(_BURST):
+            try:
+                data, source = self._socket.recvfrom(_MAX_DATAGRAM)
+            except OSError:
+                return
+            self._accept(data, source[:2])
+
+    def _accept(self, data: bytes, source: Address) -> None:
+        if self._latch is None:
+            return
+        try:
+            packet = RtpPacket.parse(data)
+        except RtpError:
+            self._rejected += 1
+            return
+        now = self._clock.monotonic()
+        if (
+            packet.payload_type not in self._payload_types
+            or len(packet.payload) > _MAX_PAYLOAD
+            or not self._latch.admit(source, packet.ssrc, packet.sequence_number, now)
+        ):
+            self._rejected += 1
+            return
+        self._last_received = now
+        if packet.ssrc != self._remote_ssrc:
+            self._remote_ssrc = packet.ssrc
+            self._sequence.restart()
+            self._buffer.reset()
+            self._dtmf.reset()
+        if not self._sequence.accept(packet.sequence_number):
+            return
+        codec = _CODECS.get(packet.payload_type)
+        if codec is not None:
+            self._buffer.push(packet.timestamp, codec.decode(packet.payload), now)
+        elif packet.payload_type != _COMFORT_NOISE:
+            self._dtmf.receive(packet.timestamp, packet.payload, now)
+
+
+def _bind(host: str, ports: PortRange) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    candidates = ports.even()
+    # A random start keeps a port that was just freed, and may still get packets, out of use for a while.
+    start = secrets.randbelow(len(candidates))
+    for offset in range(len(candidates)):
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.bind((host, candidates[(start + offset) % len(candidates)]))
+        except OSError as error:
+            sock.close()
+            if error.errno != errno.EADDRINUSE:
+                raise NoPortError(
+                    f"cannot bind RTP on {host}: {error.strerror or error}; check the media address"
+                ) from error
+            continue
+        if family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED_FORWARDING)
+        return sock
+    raise NoPortError(
+        f"no free RTP port on {host} in {ports.low}-{ports.high}: widen the port range or run fewer calls"
+    )
