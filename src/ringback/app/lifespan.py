@@ -1,0 +1,27 @@
+"""When a role's process stops: on SIGTERM, on SIGINT, or when its supervisor is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+from ringback.app.supervisor import SUPERVISED
+
+
+def stop_event() -> asyncio.Event:
+    """An event of the running loop that is set when this process shall stop."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    if os.environ.get(SUPERVISED) == "1":
+        loop.add_reader(sys.stdin.fileno(), _read_end, loop, stopping)
+    return stopping
+
+
+def _read_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        loop.remove_reader(sys.stdin.fileno())
+        stopping.set()

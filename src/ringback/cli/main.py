@@ -1,0 +1,33 @@
+"""The console command `ringback`: a file a group of commands, put together here."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ringback.app.settings import SettingsError
+from ringback.cli import accounts, demo, keys, roles, settings
+from ringback.store.database import StoreError
+
+app = typer.Typer(
+    name="ringback",
+    help="A self-hosted platform for voice agents on the telephone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(keys.app, name="keys")
+roles.register(app)
+demo.register(app)
+settings.register(app)
+
+
+def main() -> None:
+    """Run a command. What the operator can mend ends in one sentence and exit status 1, not in a trace."""
+    try:
+        app()
+    except (SettingsError, StoreError) as error:
+        print(f"ringback: {error}", file=sys.stderr)
+        sys.exit(1)
