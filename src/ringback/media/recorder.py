@@ -1,0 +1,156 @@
+"""The recording of one leg: a stereo WAV, the person on the left, the agent on the right."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import struct
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from ringback.media.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame
+
+_CHANNELS: Final = 2
+_SAMPLE_BYTES: Final = 2
+_BLOCK_BYTES: Final = _CHANNELS * _SAMPLE_BYTES
+_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_PCM: Final = 1
+_CHUNK: Final = 100
+"""Frames (2 s) between writes: what a crash can cost."""
+_BOUND: Final = 3000
+"""Frames (1 min) that may wait for a slow disk; beyond it audio becomes silence, so that time stays true."""
+_CLOSE_TIMEOUT_S: Final = 30.0
+
+_writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
+"""One thread for all recordings of the process: the tick never waits for a disk."""
+
+_log = logging.getLogger(__name__)
+
+
+class RecordingError(Exception):
+    """The recording could not be written; the message says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A finished file."""
+
+    path: Path
+    duration_ms: int
+    sha256: str
+    """Of the whole file, in hexadecimal."""
+    bytes: int
+    """Size of the file."""
+
+
+class Recorder:
+    """Written to `<path>.part`, which a crash leaves as a readable WAV; renamed to `path` by `close`.
+
+    A full or broken disk never disturbs the call: it is told by `close`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = path.with_name(path.name + ".part")
+        self._waiting: deque[tuple[Frame, Frame]] = deque()
+        self._writing: Future[None] | None = None
+        self._frames = 0
+        self._dropped = 0
+        self._written = 0
+        self._closed: asyncio.Future[Recording] | None = None
+
+    @property
+    def duration_ms(self) -> int:
+        """Length so far."""
+        return self._frames * FRAME_MS
+
+    def write(self, heard: Frame, spoken: Frame) -> None:
+        """Add 20 ms; both frames must not be changed afterwards. Never blocks, never raises; ignored once closed."""
+        if self._closed is not None:
+            return
+        if len(self._waiting) >= _BOUND:
+            self._dropped += 1
+            heard = spoken = SILENCE
+        self._waiting.append((heard, spoken))
+        self._frames += 1
+        if len(self._waiting) >= _CHUNK and (self._writing is None or self._writing.done()):
+            self._writing = _writer.submit(self._write_waiting)
+
+    async def close(self) -> Recording:
+        """Finish the file and give it its name. Idempotent. Raises RecordingError if any of it is missing."""
+        if self._closed is None:
+            self._closed = asyncio.wrap_future(_writer.submit(self._finish))
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._closed), _CLOSE_TIMEOUT_S)
+        except (OSError, TimeoutError) as error:
+            reason = (
+                error.strerror if isinstance(error, OSError) and error.strerror else "the disk is too slow"
+            )
+            raise RecordingError(f"cannot write the recording {self._path.name}: {reason}") from error
+
+    def _write_waiting(self) -> None:
+        """In the writer thread. What could not be written keeps waiting."""
+        frames = list(self._waiting)
+        try:
+            self._append(_interleaved(frames))
+        except OSError as error:
+            _log.error("cannot write to the recording %s: %s", self._path.name, error.strerror)
+            return
+        for _ in frames:
+            self._waiting.popleft()
+
+    def _append(self, audio: bytes) -> None:
+        self._part.parent.mkdir(parents=True, exist_ok=True)
+        with self._part.open("r+b" if self._written else "wb") as file:
+            # Audio first: should we die between the two, the header still speaks of audio that is there.
+            file.seek(_HEADER.size + self._written)
+            file.write(audio)
+            file.flush()
+            file.seek(0)
+            file.write(_header(self._written + len(audio)))
+        self._written += len(audio)
+
+    def _finish(self) -> Recording:
+        """In the writer thread."""
+        self._append(_interleaved(list(self._waiting)))
+        self._waiting.clear()
+        with self._part.open("rb") as file:
+            os.fsync(file.fileno())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self._part.replace(self._path)
+        if self._dropped:
+            _log.error("the recording %s lost %d ms: slow disk", self._path.name, self._dropped * FRAME_MS)
+        return Recording(self._path, self.duration_ms, digest, _HEADER.size + self._written)
+
+
+def _interleaved(frames: list[tuple[Frame, Frame]]) -> bytes:
+    if not frames:
+        return b""
+    # (frames, channels, samples) -> (frames, samples, channels)
+    return np.asarray(frames, dtype="<i2").swapaxes(1, 2).tobytes()
+
+
+def _header(audio_bytes: int) -> bytes:
+    """RIFF WAVE, 16-bit PCM. The sizes stop at 4 GiB: 37 hours."""
+    return _HEADER.pack(
+        b"RIFF",
+        _HEADER.size - 8 + audio_bytes,
+        b"WAVE",
+        b"fmt ",
+        16,
+        _PCM,
+        _CHANNELS,
+        SAMPLE_RATE,
+        SAMPLE_RATE * _BLOCK_BYTES,
+        _BLOCK_BYTES,
+        8 * _SAMPLE_BYTES,
+        b"data",
+        audio_bytes,
+    )
