@@ -123,7 +123,7 @@ class Playout:
         return self._ended.get(utterance_id, 0)
 
     def append(self, utterance_id: str, samples: Samples) -> None:
-        """Queue audio, which must not be changed afterwards. That of an ended or flushed utterance is dropped.
+        """Queue audio, which must not be changed afterwards. That of an ended utterance is dropped.
 
         Raises PlayoutFullError beyond the capacity, with nothing queued.
         """

@@ -7,7 +7,6 @@ import hashlib
 import logging
 import os
 import struct
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from ringback.media.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame
+from ringback.media.frame import FRAME_MS, SAMPLE_RATE, SILENCE, Frame
 
 _CHANNELS: Final = 2
 _SAMPLE_BYTES: Final = 2
@@ -59,10 +58,11 @@ class Recorder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._part = path.with_name(path.name + ".part")
-        self._waiting: deque[tuple[Frame, Frame]] = deque()
+        self._waiting: list[tuple[Frame, Frame]] = []
         self._writing: Future[None] | None = None
         self._frames = 0
         self._dropped = 0
+        self._error: OSError | None = None
         self._written = 0
         self._closed: asyncio.Future[Recording] | None = None
 
@@ -72,8 +72,8 @@ class Recorder:
         return self._frames * FRAME_MS
 
     def write(self, heard: Frame, spoken: Frame) -> None:
-        """Add 20 ms; both frames must not be changed afterwards. Never blocks, never raises; ignored once closed."""
-        if self._closed is not None:
+        """Add 20 ms; the frames must not be changed afterwards. Never blocks or raises; ignored once closed."""
+        if self._closed is not None or self._error is not None:
             return
         if len(self._waiting) >= _BOUND:
             self._dropped += 1
@@ -81,30 +81,26 @@ class Recorder:
         self._waiting.append((heard, spoken))
         self._frames += 1
         if len(self._waiting) >= _CHUNK and (self._writing is None or self._writing.done()):
-            self._writing = _writer.submit(self._write_waiting)
+            self._writing = _writer.submit(self._write, self._waiting)
+            self._waiting = []
 
     async def close(self) -> Recording:
         """Finish the file and give it its name. Idempotent. Raises RecordingError if any of it is missing."""
         if self._closed is None:
-            self._closed = asyncio.wrap_future(_writer.submit(self._finish))
+            self._closed = asyncio.wrap_future(_writer.submit(self._finish, self._waiting))
         try:
             return await asyncio.wait_for(asyncio.shield(self._closed), _CLOSE_TIMEOUT_S)
-        except (OSError, TimeoutError) as error:
-            reason = (
-                error.strerror if isinstance(error, OSError) and error.strerror else "the disk is too slow"
-            )
-            raise RecordingError(f"cannot write the recording {self._path.name}: {reason}") from error
+        except OSError as error:
+            reason = error.strerror or "the disk is too slow"
+            raise RecordingError(f"cannot write the recording {self._part}: {reason}") from error
 
-    def _write_waiting(self) -> None:
-        """In the writer thread. What could not be written keeps waiting."""
-        frames = list(self._waiting)
+    def _write(self, frames: list[tuple[Frame, Frame]]) -> None:
+        """In the writer thread."""
         try:
             self._append(_interleaved(frames))
         except OSError as error:
-            _log.error("cannot write to the recording %s: %s", self._path.name, error.strerror)
-            return
-        for _ in frames:
-            self._waiting.popleft()
+            self._error = error
+            _log.error("the recording %s breaks off: %s", self._path.name, error.strerror)
 
     def _append(self, audio: bytes) -> None:
         self._part.parent.mkdir(parents=True, exist_ok=True)
@@ -117,10 +113,11 @@ class Recorder:
             file.write(_header(self._written + len(audio)))
         self._written += len(audio)
 
-    def _finish(self) -> Recording:
+    def _finish(self, frames: list[tuple[Frame, Frame]]) -> Recording:
         """In the writer thread."""
-        self._append(_interleaved(list(self._waiting)))
-        self._waiting.clear()
+        if self._error is not None:
+            raise self._error
+        self._append(_interleaved(frames))
         with self._part.open("rb") as file:
             os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,7 @@ from ringback.media.frame import FRAME_MS
 TICK_S: Final = FRAME_MS / 1000
 
 _CATCH_UP: Final = 5
-"""Ticks made up for after a stall: a burst that jitter buffers at the far end take. Older ones are skipped."""
+"""Ticks made up for after a stall: a burst that the far end can take. Older ones are skipped."""
 _WINDOW: Final = 3000
 """Ticks (one minute) that the lateness figures cover."""
 
