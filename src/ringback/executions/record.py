@@ -1,0 +1,233 @@
+"""The record of a call as values. Times are microseconds since the epoch, UTC; money is in 1e-4 cents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Literal, TypedDict
+
+from ringback.executions.lifecycle import Status
+
+CENT: Final = 10_000
+"""Units of money in a cent."""
+
+
+class AttemptState(StrEnum):
+    """Where one dial stands in the queue; what became of the call is its `status`."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    DIALLING = "dialling"
+    LIVE = "live"
+    DONE = "done"
+    UNKNOWN = "unknown"
+    """Its worker was lost: whether somebody talked is not known, and it is never dialled again."""
+
+
+class UsageKind(StrEnum):
+    """The five legs of a bill."""
+
+    LLM = "llm"
+    NETWORK = "network"
+    PLATFORM = "platform"
+    SYNTHESIZER = "synthesizer"
+    TRANSCRIBER = "transcriber"
+
+
+UsageUnit = Literal["ms", "characters", "input_tokens", "output_tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class CostBreakdown:
+    """What a call cost, in 1e-4 cents."""
+
+    llm: int = 0
+    network: int = 0
+    platform: int = 0
+    synthesizer: int = 0
+    transcriber: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.llm + self.network + self.platform + self.synthesizer + self.transcriber
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """A call to be made. Without `scheduled_at`, or with one in the past, it is due at once."""
+
+    account_id: str
+    agent_id: str
+    to_number: str
+    """E.164: who is called."""
+    from_number: str | None
+    provider: str
+    """`telephony_data.provider`, e.g. "sip-trunk"."""
+    hosted_telephony: bool = False
+    """The operator's shared trunk, not the user's own."""
+    recipient_data: Mapping[str, Any] = field(default_factory=dict)
+    """The prompt's variables, as the client sent them."""
+    scheduled_at: int | None = None
+    retry_config: Mapping[str, Any] | None = None
+    batch_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One row of `executions`, without its rendered body."""
+
+    account_id: str
+    id: str
+    agent_id: str
+    seq: int
+    """Unique and rising in the account, never changed: the order of lists, and the time of creation."""
+    batch_id: str | None
+    status: Status
+    call_type: Literal["inbound", "outbound"]
+    provider: str
+    to_number: str | None
+    from_number: str | None
+    hosted_telephony: bool
+    recipient_data: Mapping[str, Any]
+    context_data: Mapping[str, Any] | None
+    """Where a graph agent ended up (contract 4.4, row 14)."""
+    extracted_data: Mapping[str, Any] | None
+    summary: str | None
+    error_message: str | None
+    answered_by_voice_mail: bool
+    termination_reason: str | None
+    scheduled_at: int | None
+    rescheduled_at: int | None
+    initiated_at: int | None
+    retry_config: Mapping[str, Any] | None
+    retry_count: int
+    retry_history: Sequence[Mapping[str, Any]] | None
+    latency_data: Mapping[str, Any] | None
+    cost: CostBreakdown
+    """Over all attempts."""
+    updated_at: int
+
+    @property
+    def created_at(self) -> int:
+        return self.seq
+
+    @property
+    def attempt_number(self) -> int:
+        """The current attempt; the first is 1."""
+        return self.retry_count + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One row of `attempts`: one dial at most. Hangup fields are named by direction (contract section 5)."""
+
+    account_id: str
+    execution_id: str
+    number: int
+    state: AttemptState
+    due_at: int
+    lease_owner: str | None
+    lease_until: int | None
+    cancel_requested: bool
+    call_id: str | None
+    """The id on the wire, committed before the first packet."""
+    dialled_at: int | None
+    ringing_at: int | None
+    answered_at: int | None
+    ended_at: int | None
+    status: Status | None
+    """What became of this attempt; None while it runs."""
+    hangup_by: str | None
+    hangup_reason: str | None
+    hangup_provider_code: int | None
+    sip_code: int | None
+    recording_path: str | None
+    recording_token: str | None
+    recording_ms: int | None
+    conversation_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side said, as it was heard."""
+
+    index: int
+    """From 0 within the attempt."""
+    role: Literal["assistant", "user"]
+    text: str
+    start_ms: int
+    """Milliseconds since the answer."""
+    end_ms: int
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One line of GET /executions/{id}/log (contract 3.4)."""
+
+    at_us: int
+    type: Literal["request", "response", "event", "error"]
+    component: str
+    provider: str | None = None
+    data: str = ""
+    tool_name: str | None = None
+    reasoning_content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    """A metered quantity and what it costs."""
+
+    kind: UsageKind
+    provider: str
+    model: str
+    unit: UsageUnit
+    quantity: int
+    amount: int
+    """1e-4 cents."""
+    detail: str = ""
+
+
+class ExecutionChanges(TypedDict, total=False):
+    """The columns of an execution that may change after creation, except those that the ledger itself keeps
+    (status, cost, updated_at)."""
+
+    provider: str
+    to_number: str | None
+    from_number: str | None
+    hosted_telephony: bool
+    recipient_data: Mapping[str, Any]
+    context_data: Mapping[str, Any] | None
+    extracted_data: Mapping[str, Any] | None
+    summary: str | None
+    error_message: str | None
+    answered_by_voice_mail: bool
+    termination_reason: str | None
+    scheduled_at: int | None
+    rescheduled_at: int | None
+    initiated_at: int | None
+    latency_data: Mapping[str, Any] | None
+
+
+class AttemptChanges(TypedDict, total=False):
+    """The columns of an attempt that may change after creation, except `status`, which the ledger keeps."""
+
+    state: AttemptState
+    due_at: int
+    lease_owner: str | None
+    lease_until: int | None
+    cancel_requested: bool
+    call_id: str | None
+    dialled_at: int | None
+    ringing_at: int | None
+    answered_at: int | None
+    ended_at: int | None
+    hangup_by: str | None
+    hangup_reason: str | None
+    hangup_provider_code: int | None
+    sip_code: int | None
+    recording_path: str | None
+    recording_token: str | None
+    recording_ms: int | None
+    conversation_ms: int
