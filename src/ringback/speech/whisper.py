@@ -1,0 +1,147 @@
+"""The embedded transcriber: Whisper on CTranslate2 with an encoder context as short as the utterance.
+
+Whisper always looks at 30 s; of what people say on the telephone nearly all of that is silence. Encoding
+only the utterance and a margin costs a sixth of the time at the same word error rate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ringback.media.frame import SAMPLE_RATE, Samples
+from ringback.media.speech import SpeechError
+from ringback.speech.mel import MEL_RATE, LogMel
+from ringback.speech.repeats import cut_repeats
+from ringback.speech.resample import Floats, resample
+
+MAX_UTTERANCE_S: Final = 30
+"""What the model can hear at once; longer audio is transcribed in pieces of this length."""
+
+_MIN_CONTEXT: Final = 800
+_MAX_CONTEXT: Final = 3000
+_MARGIN: Final = 400
+"""Encoder context in mel frames of 10 ms; with less the model loses its place and starts over."""
+
+_MIN_SAMPLES: Final = SAMPLE_RATE // 10
+"""Nobody says a word in less than 100 ms."""
+_SILENCE_RMS: Final = 16.0
+"""int16 units (-66 dBov): below, there is only the noise of the line, and the model would invent words."""
+_NO_SPEECH_PROBABILITY: Final = 0.6
+_NO_SPEECH_LOGPROB: Final = -1.0
+"""Whisper's own rule: no speech when it says so and was unsure of the words besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """Ids of the special tokens of one model's vocabulary."""
+
+    start: int
+    transcribe: int
+    no_timestamps: int
+    end: int
+
+
+class WhisperModel:
+    """A loaded model. `transcribe` blocks, and may be called from as many threads as there are workers.
+
+    directory: CTranslate2 files (model.bin, config.json, vocabulary, tokenizer.json).
+    threads: CPU threads of one transcription. Raises SpeechError at creation.
+    """
+
+    def __init__(self, directory: Path, *, threads: int = 1, workers: int = 1) -> None:
+        import ctranslate2
+        import tokenizers
+
+        self._storage = ctranslate2.StorageView.from_array
+        try:
+            self._model: Any = ctranslate2.models.Whisper(
+                str(directory),
+                device="cpu",
+                compute_type="int8",
+                intra_threads=threads,
+                inter_threads=workers,
+            )
+            self._tokenizer: Any = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
+        except Exception as error:  # the bindings raise bare RuntimeError and Exception
+            raise SpeechError(f"Cannot load the Whisper model in {directory}: {error}") from error
+        self._mel = LogMel(self._model.n_mels)
+        self._tokens = _Tokens(
+            start=self._token("<|startoftranscript|>"),
+            transcribe=self._token("<|transcribe|>"),
+            no_timestamps=self._token("<|notimestamps|>"),
+            end=self._token("<|endoftext|>"),
+        )
+
+    def transcribe(self, audio: Samples, language: str = "en") -> str:
+        """The words of 8 kHz mono audio, "" where there are none.
+
+        language: ISO 639-1 code, also with a region ("en-US"); "" lets the model find out.
+        Raises SpeechError for a language that the model doesn't know.
+        """
+        length = MAX_UTTERANCE_S * SAMPLE_RATE
+        pieces = (audio[start : start + length] for start in range(0, len(audio), length))
+        return " ".join(filter(None, (self._transcribe_piece(piece, language) for piece in pieces)))
+
+    def _transcribe_piece(self, audio: Samples, language: str) -> str:
+        if len(audio) < _MIN_SAMPLES or _rms(audio) < _SILENCE_RMS:
+            return ""
+        encoded = self._encode(audio)
+        prompt = self._prompt(encoded, language)
+        seconds = len(audio) / SAMPLE_RATE
+        result = self._model.generate(
+            encoded,
+            [prompt],
+            beam_size=1,
+            max_length=len(prompt) + 8 + math.ceil(8 * seconds),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            suppress_tokens=[-1],
+        )[0]
+        if result.no_speech_prob > _NO_SPEECH_PROBABILITY and result.scores[0] < _NO_SPEECH_LOGPROB:
+            return ""
+        words = [token for token in result.sequences_ids[0] if token < self._tokens.end]
+        return cut_repeats(self._tokenizer.decode(words))
+
+    def _encode(self, audio: Samples) -> Any:
+        mel = self._mel(resample(audio, SAMPLE_RATE, MEL_RATE) / np.float32(32768))
+        return self._model.encode(self._storage(_in_context(mel)[None]))
+
+    def _prompt(self, encoded: Any, language: str) -> list[int]:
+        if not self._model.is_multilingual:
+            return [self._tokens.start, self._tokens.no_timestamps]
+        if language:
+            token = f"<|{language.partition('-')[0].lower()}|>"
+        else:
+            token = self._model.detect_language(encoded)[0][0][0]
+        return [self._tokens.start, self._token(token), self._tokens.transcribe, self._tokens.no_timestamps]
+
+    def _token(self, token: str) -> int:
+        identifier = self._tokenizer.token_to_id(token)
+        if identifier is None:
+            raise SpeechError(
+                f"The Whisper model doesn't know {token}: is that a language it was trained on?"
+            )
+        return int(identifier)
+
+
+def context_frames(frames: int) -> int:
+    """How many mel frames the encoder sees for an utterance of `frames` frames."""
+    return min(_MAX_CONTEXT, max(_MIN_CONTEXT, math.ceil((frames + _MARGIN) / 100) * 100))
+
+
+def _in_context(mel: Floats) -> Floats:
+    """Cut or padded, with the silence that is its minimum, to the context."""
+    frames = context_frames(mel.shape[1])
+    padded = np.full((mel.shape[0], frames), mel.min(), dtype=np.float32)
+    padded[:, : mel.shape[1]] = mel[:, :frames]
+    return padded
+
+
+def _rms(audio: Samples) -> float:
+    return float(np.sqrt(np.mean(np.square(audio, dtype=np.float32))))

@@ -1,0 +1,113 @@
+"""The speech process and its clients, with the real models."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from wyoming.client import AsyncClient
+from wyoming.info import Describe, Info
+
+from ringback.media.frame import SAMPLE_RATE, Samples
+from ringback.media.speech import SpeechError, Voice
+from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
+from tests.support.speech_process import speech_process
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("speech")
+    uri = f"unix://{folder}/speech.sock"
+    with speech_process(uri, folder):
+        yield uri
+
+
+async def spoken(uri: str, text: str, voice: Voice | None = None) -> Samples:
+    synthesizer = WyomingSynthesizer(uri)
+    return np.concatenate([piece async for piece in synthesizer.synthesize(text, voice or Voice())])
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+async def test_what_is_spoken_is_understood(uri: str, rate: int) -> None:
+    audio = await spoken(uri, "Can you tell me the opening hours on Saturday?")
+    heard = await WyomingTranscriber(uri, rate=rate).transcribe(audio, "en")
+    assert heard.text == "Can you tell me the opening hours on Saturday?"
+    assert heard.audio_ms == len(audio) * 1000 // SAMPLE_RATE
+
+
+async def test_many_at_once_get_their_own_answers(uri: str) -> None:
+    words = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+    audios = await asyncio.gather(*(spoken(uri, f"Is {word} possible for you?") for word in words))
+    transcriber = WyomingTranscriber(uri)
+    heard = await asyncio.gather(*(transcriber.transcribe(audio, "en") for audio in audios))
+    assert [word in text.text for word, text in zip(words, heard, strict=True)] == [True] * len(words)
+
+
+async def test_a_text_comes_sentence_by_sentence(uri: str) -> None:
+    text = "Good morning. This is the dentist. Are you coming tomorrow?"
+    pieces = [piece async for piece in WyomingSynthesizer(uri).synthesize(text, Voice())]
+    assert len(pieces) >= 3
+    assert all(piece.dtype == np.int16 for piece in pieces)
+
+
+async def test_speed_shortens_and_a_sentence_sounds_the_same_every_time(uri: str) -> None:
+    text = "This takes a little while to say."
+    normal, again, fast = [await spoken(uri, text, Voice(speed=speed)) for speed in (1.0, 1.0, 1.5)]
+    assert np.array_equal(normal, again)
+    assert len(fast) < 0.8 * len(normal)
+
+
+@pytest.mark.parametrize(
+    ("voice", "sentence"),
+    [
+        (Voice(name="nobody"), "has no voice 'nobody'; it has 'heart'"),
+        (Voice(language="hi"), "speaks English, not 'hi'"),
+        (Voice(speed=9.0), "speaks at speed 0.5 to 2.0, not 9"),
+    ],
+)
+async def test_what_it_cannot_say_is_one_sentence(uri: str, voice: Voice, sentence: str) -> None:
+    with pytest.raises(SpeechError, match=sentence):
+        await spoken(uri, "Hello.", voice)
+
+
+async def test_an_unknown_language_is_one_sentence(uri: str) -> None:
+    audio = await spoken(uri, "Hello there.")
+    with pytest.raises(SpeechError, match=r"doesn't know <\|xx\|>"):
+        await WyomingTranscriber(uri).transcribe(audio, "xx")
+
+
+async def test_leaving_a_synthesis_early_leaves_the_server_free(uri: str) -> None:
+    long_text = " ".join(f"This is sentence number {number} of very many." for number in range(900, 1050))
+    pieces = WyomingSynthesizer(uri).synthesize(long_text, Voice())
+    await anext(pieces)
+    await pieces.aclose()
+    async with asyncio.timeout(1.0):
+        assert len(await spoken(uri, "And this one comes at once."))
+
+
+async def test_it_describes_itself(uri: str) -> None:
+    async with AsyncClient.from_uri(uri) as client:
+        await client.write_event(Describe().event())
+        event = await client.read_event()
+    assert event is not None
+    info = Info.from_event(event)
+    assert [program.models[0].name for program in info.asr] == ["base"]
+    assert [program.voices[0].name for program in info.tts] == ["heart"]
+
+
+async def test_junk_ends_only_its_own_connection(uri: str) -> None:
+    for junk in (b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b"{}\n", b'{"type": "synthesize"}\n', b"\xff" * 100_000):
+        reader, writer = await asyncio.open_unix_connection(uri.removeprefix("unix://"))
+        writer.write(junk)
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            await reader.read()
+        writer.close()
+    assert len(await spoken(uri, "Still here."))
+
+
+async def test_tcp_serves_as_well(tmp_path: Path, unused_tcp_port: int) -> None:
+    uri = f"tcp://127.0.0.1:{unused_tcp_port}"
+    with speech_process(uri, tmp_path):
+        assert len(await spoken(uri, "Over the network."))
