@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
-from ringback.media.frame import FRAME_MS, SILENCE
-from ringback.media.leg import Leg
+from ringback.media.frame import FRAME_MS, SILENCE, Frame
 from ringback.media.playout import Playout
 from ringback.media.recorder import Recorder
 from ringback.media.speech import VoiceStream
 from ringback.media.ticker import Ticker
+
+
+class AudioLeg(Protocol):
+    """The part of a `Leg` that carries audio."""
+
+    def read_frame(self) -> Frame: ...
+
+    def write_frame(self, frame: Frame) -> None: ...
 
 
 class CallAudio:
@@ -21,7 +29,7 @@ class CallAudio:
     def __init__(
         self,
         ticker: Ticker,
-        leg: Leg,
+        leg: AudioLeg,
         voice: VoiceStream,
         playout: Playout,
         recorder: Recorder,

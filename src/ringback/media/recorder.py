@@ -72,7 +72,7 @@ class Recorder:
         return self._frames * FRAME_MS
 
     def write(self, heard: Frame, spoken: Frame) -> None:
-        """Add 20 ms; the frames must not be changed afterwards. Never blocks or raises; ignored once closed."""
+        """Add 20 ms; both frames stay unchanged afterwards. Never blocks or raises; ignored once closed."""
         if self._closed is not None or self._error is not None:
             return
         if len(self._waiting) >= _BOUND:
