@@ -50,5 +50,5 @@ class ChatModel(Protocol):
     def stream(
         self, messages: Sequence[ChatMessage], settings: ChatSettings
     ) -> AsyncIterator[ChatText | ChatUsage]:
-        """Stream the reply. Raises ChatError on refusal, timeout (first token and total) or a broken stream."""
+        """Stream the reply. Raises ChatError on refusal, timeout (first token, total) or a broken stream."""
         ...

@@ -30,7 +30,7 @@ class Keywords:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """True where the regular expression is found (case-insensitive); group 1, else the match, is the value."""
+    """True where the regular expression is found (case-insensitive); the value is group 1, else the match."""
 
     regex: str
 
@@ -83,7 +83,9 @@ class Comparison:
     """One line of an expression edge: `variable` is looked up in slots and context."""
 
     variable: str
-    operator: Literal["eq", "neq", "gt", "gte", "lt", "lte", "contains", "in", "not_in", "exists", "not_exists"]
+    operator: Literal[
+        "eq", "neq", "gt", "gte", "lt", "lte", "contains", "in", "not_in", "exists", "not_exists"
+    ]
     value: Any = None
 
 
@@ -162,7 +164,7 @@ class TalkSettings:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One agent, ready to talk. Texts still hold their `{variables}`: a call fills them in (agents/prompts.py)."""
+    """One agent, ready to talk. Texts still hold their `{variables}`; agents/prompts.py fills them."""
 
     agent_id: str
     name: str

@@ -1,0 +1,195 @@
+"""From the definition that a client sent to the plan that a call follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ringback.agents import graph, plan
+from ringback.agents.chat import ChatSettings
+from ringback.agents.definition import (
+    AgentConfig,
+    Definition,
+    LlmConfig,
+    NestedAgent,
+    OtherAgent,
+    TaskConfig,
+    ToolsConfig,
+    Transcriber,
+)
+from ringback.agents.validation import Part
+
+
+class CannotCompile(Exception):
+    """The agent is well-formed but no call can follow it; the message says what is missing."""
+
+
+def compile_plan(agent_id: str, definition: Definition, *, voice_id: str | None = None) -> plan.Plan:
+    """The plan of a stored definition. `voice_id` is a call's own choice (`agent_data`) of voice.
+
+    A provider without an adapter is compiled like any other: whoever needs the adapter refuses it by name.
+    Raises CannotCompile when there is no conversation task, or its agent type is not one that we run.
+    """
+    config = AgentConfig.model_validate(definition.config)
+    number, task = next(
+        ((n, task) for n, task in enumerate(config.tasks, 1) if task.task_type == "conversation"), (0, None)
+    )
+    if task is None or task.tools_config is None or task.task_config is None:
+        raise CannotCompile("the agent has no conversation task, so there is nothing to call with")
+    tools = task.tools_config
+    assert tools.transcriber is not None
+    language = tools.transcriber.language
+    prompt = definition.prompts.get(f"task_{number}", {}).get("system_prompt") or ""
+    return plan.Plan(
+        agent_id=agent_id,
+        name=config.agent_name,
+        welcome_message=config.agent_welcome_message or "",
+        transcriber=_transcriber(tools.transcriber),
+        synthesizer=_synthesizer(tools, language, voice_id),
+        dialogue=_dialogue(tools.llm_agent, prompt, language),
+        talk=_talk(task.task_config, tools.transcriber, language),
+        telephony_provider=_telephony(tools),
+    )
+
+
+def _transcriber(transcriber: Transcriber) -> plan.SpeechPart:
+    return plan.SpeechPart(
+        provider=transcriber.provider,
+        model=transcriber.model or "",
+        language=transcriber.language,
+        options=transcriber.model_dump(mode="json"),
+    )
+
+
+def _synthesizer(tools: ToolsConfig, language: str, voice_id: str | None) -> plan.SpeechPart:
+    synthesizer = tools.synthesizer
+    assert synthesizer is not None
+    options = synthesizer.provider_config
+    speed = options.get("speed")
+    return plan.SpeechPart(
+        provider=synthesizer.provider,
+        model=str(options.get("model") or ""),
+        language=str(options.get("language") or language),
+        voice=str(voice_id or options.get("voice_id") or options.get("voice") or ""),
+        speed=float(speed) if isinstance(speed, (int, float)) and speed > 0 else 1.0,
+        options=options,
+    )
+
+
+def _telephony(tools: ToolsConfig) -> str:
+    provider = tools.output.provider if tools.output else "default"
+    return "sip-trunk" if provider == "default" else provider
+
+
+def _talk(task: TaskConfig, transcriber: Transcriber, language: str) -> plan.TalkSettings:
+    return plan.TalkSettings(
+        hangup_after_silence_s=float(task.hangup_after_silence),
+        incremental_delay_ms=task.incremental_delay,
+        endpointing_ms=transcriber.endpointing or 0,
+        number_of_words_for_interruption=task.number_of_words_for_interruption,
+        call_terminate_s=float(task.call_terminate),
+        welcome_message_delay_ms=task.welcome_message_delay,
+        call_hangup_message=_spoken(task.call_hangup_message, language) or None,
+    )
+
+
+def _dialogue(agent: Part | None, system_prompt: str, language: str) -> plan.GraphPlan | plan.ChatPlan:
+    if isinstance(agent, OtherAgent):
+        raise CannotCompile(
+            f'agents of type "{agent.agent_type}" cannot be called yet: use simple_llm_agent or graph_agent'
+        )
+    config = agent.llm_config if isinstance(agent, NestedAgent) else agent
+    if isinstance(config, graph.Graph):
+        return _graph(config, language)
+    assert isinstance(config, LlmConfig)
+    return plan.ChatPlan(
+        provider=config.provider,
+        chat=_chat(config),
+        base_url=config.base_url,
+        system_prompt=system_prompt,
+    )
+
+
+def _chat(config: LlmConfig) -> ChatSettings:
+    assert config.temperature is not None
+    passed_on = ("presence_penalty", "frequency_penalty", "reasoning_effort", "stop")
+    given = config.model_dump(include=config.model_fields_set, mode="json")
+    return ChatSettings(
+        model=config.model,
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        extra={key: given[key] for key in passed_on if given.get(key)},
+    )
+
+
+def _graph(config: graph.Graph, language: str) -> plan.GraphPlan:
+    model = config if isinstance(config, LlmConfig) else None
+    return plan.GraphPlan(
+        provider=model.provider if model else "scripted",
+        start=config.current_node_id,
+        nodes={node.id: _node(node, language) for node in config.nodes},
+        information=config.agent_information or "",
+        chat=_chat(model) if model else None,
+        base_url=model.base_url if model else None,
+    )
+
+
+def _node(node: graph.Node, language: str) -> plan.Node:
+    edges = [edge for edge in node.edges if edge.condition_type not in ("llm", "event")]
+    return plan.Node(
+        id=node.id,
+        kind=node.node_type,
+        message=_spoken(node.static_message, language),
+        reprompt=_spoken(node.reprompt_message, language),
+        max_reprompts=node.max_reprompts,
+        prompt=node.prompt or "",
+        edges=tuple(_edge(edge) for edge in edges),
+    )
+
+
+def _edge(edge: graph.Edge) -> plan.Edge:
+    slots = dict(edge.slots or {})
+    if edge.slot:
+        slots[edge.slot] = None
+    return plan.Edge(edge.to_node_id, _condition(edge), edge.priority or 0, slots)
+
+
+def _condition(edge: graph.Edge) -> plan.Condition:
+    if edge.condition_type == "unconditional":
+        return plan.Always()
+    if edge.condition_type == "expression":
+        assert edge.expression is not None
+        lines = [plan.Comparison(c.variable, c.operator, c.value) for c in edge.expression.conditions]
+        return plan.Expression(edge.expression.logic, tuple(lines))
+    match edge.match:
+        case graph.KeywordsMatch(any=words):
+            return plan.Keywords(tuple(words))
+        case graph.PatternMatch(pattern=regex):
+            return plan.Pattern(regex)
+        case graph.NumberMatch(minimum=low, maximum=high, digits=digits):
+            return plan.Number(low, high, digits)
+        case graph.PlainMatch(type=kind):
+            return _PLAIN[kind]
+    raise AssertionError(f"a match that the definition does not allow: {edge.match!r}")
+
+
+_PLAIN: Mapping[str, plan.Condition] = {
+    "date": plan.Date(),
+    "time": plan.Time(),
+    "yes": plan.Affirmative(),
+    "no": plan.Negative(),
+    "anything": plan.Anything(),
+}
+
+
+def _spoken(text: str | Mapping[str, Any] | None, language: str) -> str:
+    """The text in the agent's language, else in English, else in the first language given."""
+    if isinstance(text, str):
+        return text
+    if not text:
+        return ""
+    chosen = (
+        text.get(language) or text.get(language.split("-")[0]) or text.get("en") or next(iter(text.values()))
+    )
+    return str(chosen)

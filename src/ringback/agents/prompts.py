@@ -1,0 +1,69 @@
+"""The `{variables}` of prompts and messages."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+_PLACE = re.compile(r"\{([^{}\n]{1,200})\}")
+
+
+def fill(text: str, variables: Mapping[str, Any]) -> str:
+    """Replace each `{name}` by its value; a name that is missing is left as it stands.
+
+    Names are looked up, never evaluated: no attributes, no format specifications. Values are not filled.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1].strip()
+        return _written(variables[name]) if name in variables else match[0]
+
+    return _PLACE.sub(value, text)
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def variables(
+    user_data: Mapping[str, Any],
+    *,
+    agent_id: str,
+    execution_id: str,
+    call_sid: str | None,
+    from_number: str | None,
+    to_number: str | None,
+    now_us: int,
+) -> dict[str, Any]:
+    """The caller's `user_data` and over it the system variables of contract 7.
+
+    `user_data["timezone"]`, a name such as "Asia/Kolkata", sets the zone of `current_date` and
+    `current_time`; an unknown one counts as UTC. `now_us` is wall time in microseconds.
+    """
+    zone = _zone(user_data.get("timezone"))
+    now = datetime.fromtimestamp(now_us / 1e6, zone)
+    return dict(user_data) | {
+        "agent_id": agent_id,
+        "execution_id": execution_id,
+        "call_sid": call_sid,
+        "from_number": from_number,
+        "to_number": to_number,
+        "current_date": f"{now:%A, %B} {now.day}, {now.year}",
+        "current_time": f"{now:%I:%M %p}",
+        "timezone": "UTC" if zone is UTC else str(zone),
+    }
+
+
+def _zone(name: Any) -> tzinfo:
+    if not isinstance(name, str):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC

@@ -1,0 +1,116 @@
+"""Definitions become plans."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support import agent_definitions as bodies
+from tests.support.agent_definitions import task
+
+from ringback.agents import plan
+from ringback.agents.compile import CannotCompile, compile_plan
+from ringback.agents.definition import read
+
+
+def test_a_simple_agent() -> None:
+    body = bodies.simple()
+    task(body)["tools_config"]["llm_agent"]["llm_config"] |= {"base_url": "http://h/v1", "stop": ["#"]}
+    compiled = compile_plan("a1", read(body))
+    assert compiled.agent_id == "a1"
+    assert compiled.welcome_message == "Hello {name}, this is Alfred."
+    assert compiled.telephony_provider == "plivo"
+    assert compiled.transcriber.provider == "deepgram"
+    assert compiled.transcriber.model == "nova-3"
+    assert (compiled.synthesizer.provider, compiled.synthesizer.voice) == ("elevenlabs", "V9")
+    assert compiled.talk == plan.TalkSettings(hangup_after_silence_s=15.0)
+    chat = compiled.dialogue
+    assert isinstance(chat, plan.ChatPlan)
+    assert chat.system_prompt == "You are Alfred. Today is {current_date}."
+    assert chat.base_url == "http://h/v1"
+    assert (chat.chat.model, chat.chat.temperature, chat.chat.max_tokens) == ("gpt-4.1-mini", 0.3, 100)
+    assert chat.chat.extra == {"stop": ["#"]}
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_scripted_graph_in_both_nestings(nested: bool) -> None:
+    body = bodies.scripted(nested=nested)
+    task(body)["tools_config"]["transcriber"]["language"] = "de"
+    compiled = compile_plan("a1", read(body))
+    assert compiled.telephony_provider == "sip-trunk"
+    graph = compiled.dialogue
+    assert isinstance(graph, plan.GraphPlan)
+    assert (graph.provider, graph.start, graph.chat) == ("scripted", "confirm", None)
+    assert graph.nodes["confirm"] == plan.Node(
+        id="confirm",
+        kind="static",
+        message="Is the appointment on Monday still fine?",
+        reprompt="Yes or no?",
+        max_reprompts=1,
+        edges=(
+            plan.Edge("bye", plan.Affirmative(), 0, {"confirmed": True}),
+            plan.Edge("day", plan.Negative(), 0, {"confirmed": None}),
+            plan.Edge("bye", plan.Always(), 9, {}),
+        ),
+    )
+    assert graph.nodes["day"].message == "Welcher Tag?"
+    assert graph.nodes["bye"].edges == ()
+
+
+def test_every_condition() -> None:
+    body = bodies.scripted()
+    written = [
+        {"type": "keywords", "any": ["price", "how much"]},
+        {"type": "pattern", "pattern": "order (\\d+)"},
+        {"type": "number", "minimum": 1, "maximum": 9},
+        {"type": "number", "digits": 6},
+        {"type": "date"},
+        {"type": "time"},
+        {"type": "anything"},
+    ]
+    edges = [{"to_node_id": "bye", "condition_type": "match", "match": match} for match in written]
+    edges.append(
+        {
+            "to_node_id": "bye",
+            "condition_type": "expression",
+            "expression": {"logic": "or", "conditions": [{"variable": "vip", "operator": "exists"}]},
+        }
+    )
+    task(body)["tools_config"]["llm_agent"]["llm_config"]["nodes"][1]["edges"] = edges
+    graph = compile_plan("a1", read(body)).dialogue
+    assert isinstance(graph, plan.GraphPlan)
+    assert [edge.condition for edge in graph.nodes["day"].edges] == [
+        plan.Keywords(("price", "how much")),
+        plan.Pattern("order (\\d+)"),
+        plan.Number(1, 9),
+        plan.Number(digits=6),
+        plan.Date(),
+        plan.Time(),
+        plan.Anything(),
+        plan.Expression("or", (plan.Comparison("vip", "exists"),)),
+    ]
+
+
+def test_the_v1_form_and_a_voice_for_one_call() -> None:
+    compiled = compile_plan("a1", read(bodies.flat()), voice_id="Sam")
+    assert isinstance(compiled.dialogue, plan.ChatPlan)
+    assert compiled.dialogue.chat.max_tokens == 350
+    assert compiled.synthesizer.voice == "Sam"
+
+
+def test_providers_without_an_adapter_keep_their_name() -> None:
+    body = bodies.simple()
+    tools = task(body)["tools_config"]
+    tools["transcriber"]["provider"] = "unheard-of"
+    tools["llm_agent"]["llm_config"]["provider"] = "oracle-of-delphi"
+    compiled = compile_plan("a1", read(body))
+    assert compiled.transcriber.provider == "unheard-of"
+    assert compiled.dialogue.provider == "oracle-of-delphi"
+
+
+def test_what_no_call_can_follow() -> None:
+    body = bodies.simple()
+    task(body)["tools_config"]["llm_agent"] = {"agent_type": "multiagent"}
+    with pytest.raises(CannotCompile, match='"multiagent"'):
+        compile_plan("a1", read(body))
+    task(body)["task_type"] = "extraction"
+    with pytest.raises(CannotCompile, match="no conversation task"):
+        compile_plan("a1", read(body))
