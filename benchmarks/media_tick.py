@@ -1,7 +1,8 @@
 """CPU and lateness of the media path: calls in pairs that talk to each other over RTP on loopback.
 
-Everything of a call but inference runs: RTP both ways, jitter buffer, playout, recording. The baseline in the
-same run sends and receives as many datagrams with bare asyncio sockets. Ends in one line of JSON.
+`ringback_*` is everything of a call but inference: RTP both ways, jitter buffer, playout, recording; `rtp_*`
+is the streams alone. The baseline in the same run sends and receives as many datagrams with bare asyncio
+sockets. Ends in one line of JSON.
 
     python benchmarks/media_tick.py --calls 100 --seconds 20
 """
@@ -72,6 +73,22 @@ class BareCall(asyncio.DatagramProtocol):
     target: tuple[str, int]
 
 
+class StreamCall:
+    """RTP alone: sends back what it hears."""
+
+    def __init__(self, stream: RtpStream) -> None:
+        self.stream = stream
+
+    def tick(self) -> None:
+        self.stream.write_frame(self.stream.read_frame())
+
+    def skip(self, ticks: int) -> None:
+        pass
+
+    def failed(self, error: Exception) -> None:
+        fail(error)
+
+
 def fail(error: Exception) -> None:
     raise SystemExit(f"a call failed: {error!r}")
 
@@ -106,14 +123,37 @@ async def run_baseline(calls: int, seconds: float) -> dict[str, float]:
     }
 
 
+async def open_pairs(calls: int) -> list[RtpStream]:
+    streams = [await RtpStream.open(_HOST, _PORTS, print) for _ in range(calls)]
+    for index, stream in enumerate(streams):
+        stream.connect((_HOST, streams[index ^ 1].local_port), Codec.PCMU, 101)
+    return streams
+
+
+async def run_rtp(calls: int, seconds: float) -> dict[str, float]:
+    ticker = Ticker()
+    streams = await open_pairs(calls)
+    for stream in streams:
+        ticker.add(StreamCall(stream))
+    busy, p50, p99 = await measure(ticker, seconds)
+    received = sum(stream.statistics().packets_received for stream in streams)
+    for stream in streams:
+        stream.close()
+    return {
+        "rtp_cpu_percent": busy,
+        "rtp_lateness_p50_ms": p50,
+        "rtp_lateness_p99_ms": p99,
+        "rtp_packets_received_count": received,
+    }
+
+
 async def run_ringback(calls: int, seconds: float) -> dict[str, float]:
     ticker = Ticker()
-    streams = [await RtpStream.open(_HOST, _PORTS, print) for _ in range(calls)]
+    streams = await open_pairs(calls)
     speech = (np.random.default_rng(1).normal(0, 3000, int(seconds + 2) * SAMPLE_RATE)).astype(np.int16)
     with tempfile.TemporaryDirectory() as folder:
         recorders = []
         for index, stream in enumerate(streams):
-            stream.connect((_HOST, streams[index ^ 1].local_port), Codec.PCMU, 101)
             playout = Playout(lambda event: None)
             playout.append("speech", speech)
             recorders.append(Recorder(Path(folder) / f"{index}.wav"))
@@ -144,7 +184,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=100, help="an even number")
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
-    runs: list[Callable[[int, float], Awaitable[dict[str, float]]]] = [run_baseline, run_ringback]
+    runs: list[Callable[[int, float], Awaitable[dict[str, float]]]] = [run_baseline, run_rtp, run_ringback]
     figures: dict[str, float] = {"calls_count": options.calls, "duration_s": options.seconds}
     for run in runs:
         figures |= asyncio.run(run(options.calls, options.seconds))  # type: ignore[arg-type]

@@ -24,8 +24,6 @@ from ringback.media.sequence import SequenceTracker
 _MAX_DATAGRAM: Final = 2048
 _MAX_PAYLOAD: Final = 1600
 """200 ms of G.711; nobody sends longer packets."""
-_BURST: Final = 32
-"""Datagrams read in one go, so that a flood on one socket cannot hold the loop."""
 _EXPEDITED_FORWARDING: Final = 46 << 2
 _COMFORT_NOISE: Final = 13
 """RFC 3389: a sign of life in a silence; nothing to play."""
@@ -192,12 +190,12 @@ class RtpStream:
             self._socket.close()
 
     def _receive(self) -> None:
-        for _ in range(_BURST):
-            try:
-                data, source = self._socket.recvfrom(_MAX_DATAGRAM)
-            except OSError:
-                return
-            self._accept(data, source[:2])
+        # One a wake: the loop comes back for more, and a flood on one socket takes no turn from the others.
+        try:
+            data, source = self._socket.recvfrom(_MAX_DATAGRAM)
+        except OSError:
+            return
+        self._accept(data, source[:2])
 
     def _accept(self, data: bytes, source: Address) -> None:
         if self._latch is None:
