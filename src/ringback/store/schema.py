@@ -176,6 +176,8 @@ attempts = Table(
 # The claim reads what is due, the reaper whose lease ran out; neither belongs to one account.
 Index(None, attempts.c.state, attempts.c.due_at)
 Index(None, attempts.c.state, attempts.c.lease_until)
+# Whoever holds the link of a recording needs no key, so no account is known.
+Index(None, attempts.c.recording_token, unique=True)
 
 turns = Table(
     "turns",

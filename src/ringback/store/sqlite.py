@@ -1,0 +1,186 @@
+"""SQLite as the database: one file in WAL mode; one writer and a few readers, each in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from ringback.store.database import Reader, Row, StoreError, Transaction
+from ringback.store.statement import for_sqlite
+
+_T = TypeVar("_T")
+
+_READERS: Final = 3
+_BUSY_TIMEOUT_S: Final = 5.0
+"""How long another process may hold the file."""
+_ACQUIRE_TIMEOUT_S: Final = 10.0
+"""How long the tasks of this process may hold the connections."""
+
+
+class SqliteDatabase:
+    """Use `open`. The writer begins IMMEDIATE: transactions never interleave, not even of two processes."""
+
+    def __init__(self, url: str, writer: _Connection, readers: Sequence[_Connection]) -> None:
+        self._url = url
+        self._connections = [writer, *readers]
+        self._writer: asyncio.Queue[_Connection] = asyncio.Queue()
+        self._writer.put_nowait(writer)
+        self._readers: asyncio.Queue[_Connection] = asyncio.LifoQueue()
+        for reader in readers:
+            self._readers.put_nowait(reader)
+
+    @classmethod
+    async def open(cls, url: str) -> SqliteDatabase:
+        """Open or create the file of `sqlite:///path`. Raises StoreError."""
+        path = sqlite_path(url)
+        writer = _Connection(path)
+        try:
+            await writer.run(writer.connect, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        except StoreError:
+            writer.discard()
+            raise
+        readers = [_Connection(path) for _ in range(_READERS)]
+        for reader in readers:
+            await reader.run(reader.connect, "PRAGMA query_only = ON;")
+        return cls(url, writer, readers)
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with _borrowed(self._writer) as connection, connection.block("BEGIN IMMEDIATE"):
+            yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Reader]:
+        async with _borrowed(self._readers) as connection, connection.block("BEGIN"):
+            yield connection
+
+    async def fetch_one(self, sql: str, **params: object) -> Row | None:
+        async with _borrowed(self._readers) as connection:
+            return await connection.fetch_one(sql, **params)
+
+    async def fetch_all(self, sql: str, **params: object) -> list[Row]:
+        async with _borrowed(self._readers) as connection:
+            return await connection.fetch_all(sql, **params)
+
+    async def close(self) -> None:
+        for connection in self._connections:
+            await connection.run(connection.disconnect)
+            connection.discard()
+
+
+def sqlite_path(url: str) -> str:
+    """The file of `sqlite:///path`. Raises StoreError without one: processes share no memory."""
+    path = url.removeprefix("sqlite:///")
+    if not path or path.startswith(":"):
+        raise StoreError(f"database URL {url!r} names no file: use sqlite:///path/to/file")
+    return path
+
+
+@asynccontextmanager
+async def _borrowed(queue: asyncio.Queue[_Connection]) -> AsyncIterator[_Connection]:
+    try:
+        async with asyncio.timeout(_ACQUIRE_TIMEOUT_S):
+            connection = await queue.get()
+    except TimeoutError:
+        raise StoreError(
+            f"no database connection became free within {_ACQUIRE_TIMEOUT_S:.0f} s; the disk is too slow"
+        ) from None
+    try:
+        yield connection
+    finally:
+        # Its thread may still be busy for a caller that was cancelled; the next statement queues up behind.
+        queue.put_nowait(connection)
+
+
+class _Connection:
+    """One connection and the one thread that may touch it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._sqlite: sqlite3.Connection
+
+    def connect(self, pragmas: str) -> None:
+        self._sqlite = sqlite3.connect(
+            self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        self._sqlite.row_factory = _as_dict
+        self._sqlite.executescript(f"PRAGMA foreign_keys = ON; {pragmas}")
+
+    def disconnect(self) -> None:
+        self._sqlite.close()
+
+    def discard(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(wait=False)
+
+    async def run(self, call: Callable[..., _T], *args: Any) -> _T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise StoreError(
+                    f"database {self._path} is locked: another process has been writing to it "
+                    f"for more than {_BUSY_TIMEOUT_S:.0f} s"
+                ) from error
+            if "unable to open" in str(error):
+                raise StoreError(
+                    f"cannot open database {self._path}: the folder must exist and be writable for this user"
+                ) from error
+            raise StoreError(f"database {self._path}: {error}") from error
+        except sqlite3.Error as error:
+            raise StoreError(f"database {self._path}: {error}") from error
+
+    @asynccontextmanager
+    async def block(self, begin: str) -> AsyncIterator[None]:
+        try:
+            await self.run(self._sqlite.execute, begin)
+            yield
+        except BaseException:
+            # Shielded: a cancelled task must still leave the connection without its half of the work.
+            await asyncio.shield(self.run(self._roll_back))
+            raise
+        await asyncio.shield(self.run(self._commit))
+
+    def _commit(self) -> None:
+        try:
+            self._sqlite.execute("COMMIT")
+        except sqlite3.Error:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if self._sqlite.in_transaction:
+            self._sqlite.execute("ROLLBACK")
+
+    async def fetch_one(self, sql: str, **params: object) -> Row | None:
+        rows = await self.fetch_all(sql, **params)
+        return rows[0] if rows else None
+
+    async def fetch_all(self, sql: str, **params: object) -> list[Row]:
+        return await self.run(self._fetch, for_sqlite(sql), params)
+
+    async def execute(self, sql: str, **params: object) -> int:
+        return await self.run(self._execute, for_sqlite(sql), params)
+
+    async def execute_many(self, sql: str, rows: Sequence[Mapping[str, object]]) -> None:
+        await self.run(self._sqlite.executemany, for_sqlite(sql), rows)
+
+    def _fetch(self, sql: str, params: dict[str, Any]) -> list[Row]:
+        # To the end, always: a statement with RETURNING that is not exhausted holds up the commit.
+        return self._sqlite.execute(sql, params).fetchall()
+
+    def _execute(self, sql: str, params: dict[str, Any]) -> int:
+        return self._sqlite.execute(sql, params).rowcount
+
+
+def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}

@@ -1,0 +1,29 @@
+"""The same statement for both databases: `:name` parameters and row locks, translated once and remembered."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+_ROW_LOCK = re.compile(r"\bFOR UPDATE( SKIP LOCKED)?\b")
+
+
+@lru_cache(maxsize=1024)
+def for_postgresql(sql: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with `$1`, `$2` ... and the names they stand for, in order."""
+    names: list[str] = []
+
+    def position(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return _PARAMETER.sub(position, sql), tuple(names)
+
+
+@lru_cache(maxsize=1024)
+def for_sqlite(sql: str) -> str:
+    """The statement without row locks: SQLite knows `:name`, and its one writer holds everything."""
+    return _ROW_LOCK.sub("", sql)

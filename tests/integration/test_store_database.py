@@ -1,0 +1,169 @@
+"""The database interface, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.support.databases import PostgresqlServer
+
+from ringback.store.database import Database, StoreError, open_database
+
+INSERT = (
+    "INSERT INTO accounts (account_id, name, last_seq, created_at) VALUES (:account_id, :name, :seq, :seq)"
+)
+NAMES = "SELECT name FROM accounts ORDER BY name"
+
+
+async def _insert(db: Database, *names: str) -> None:
+    async with db.transaction() as tx:
+        for name in names:
+            assert await tx.execute(INSERT, account_id=name, name=name, seq=1) == 1
+
+
+async def _names(db: Database) -> list[str]:
+    return [row["name"] for row in await db.fetch_all(NAMES)]
+
+
+async def test_transaction_commits_and_counts_rows(database: Database) -> None:
+    await _insert(database, "a", "b")
+    async with database.transaction() as tx:
+        assert await tx.execute("UPDATE accounts SET last_seq = :seq", seq=2**62) == 2
+        row = await tx.fetch_one("SELECT last_seq FROM accounts WHERE name = :n FOR UPDATE", n="a")
+    assert row == {"last_seq": 2**62}
+    assert await _names(database) == ["a", "b"]
+    assert await database.fetch_one("SELECT name FROM accounts WHERE name = :n", n="nobody") is None
+
+
+async def test_execute_many(database: Database) -> None:
+    rows = [{"account_id": f"{n}", "name": f"{n}", "seq": n} for n in range(100)]
+    async with database.transaction() as tx:
+        await tx.execute_many(INSERT, rows)
+    assert len(await _names(database)) == 100
+
+
+@pytest.mark.parametrize("failing", range(4))
+async def test_nothing_is_half_written_whichever_statement_fails(database: Database, failing: int) -> None:
+    await _insert(database, "before")
+    names = [f"row {number}" for number in range(4)]
+    names[failing] = "before"
+    with pytest.raises(StoreError):
+        await _insert(database, *names)
+    assert await _names(database) == ["before"]
+    await _insert(database, "after")
+
+
+async def test_exception_of_the_block_rolls_back_and_passes_through(database: Database) -> None:
+    async def write_and_fail() -> None:
+        async with database.transaction() as tx:
+            await tx.execute(INSERT, account_id="a", name="a", seq=1)
+            raise TimeoutError("mine")
+
+    with pytest.raises(TimeoutError, match="mine"):
+        await write_and_fail()
+    assert await _names(database) == []
+
+
+async def test_cancelled_transaction_leaves_nothing_and_frees_its_connection(database: Database) -> None:
+    entered = asyncio.Event()
+
+    async def hang() -> None:
+        async with database.transaction() as tx:
+            await tx.execute(INSERT, account_id="a", name="a", seq=1)
+            entered.set()
+            await asyncio.Event().wait()
+
+    # More often than any pool is large.
+    for _ in range(20):
+        entered.clear()
+        task = asyncio.create_task(hang())
+        await entered.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await _names(database) == []
+    await _insert(database, "a")
+
+
+async def test_cancelled_at_any_await_the_next_transaction_works(database: Database) -> None:
+    """Cancel after ever more turns of the loop: between BEGIN, statement and COMMIT, and while each runs."""
+    for turns in range(40):
+        task = asyncio.create_task(_insert(database, f"{turns:02}-a", f"{turns:02}-b"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await _insert(database, "end")
+    names = await _names(database)
+    assert "end" in names
+    for turns in range(40):
+        assert (f"{turns:02}-a" in names) == (f"{turns:02}-b" in names)
+
+
+async def test_reads_of_one_block_see_one_moment(database: Database) -> None:
+    await _insert(database, "a")
+    async with database.read() as reader:
+        first = await reader.fetch_all(NAMES)
+        await _insert(database, "b")
+        assert await reader.fetch_all(NAMES) == first
+    assert await _names(database) == ["a", "b"]
+
+
+async def test_a_reader_cannot_write(database: Database) -> None:
+    with pytest.raises(StoreError, match=r"read-?only"):
+        async with database.read() as reader:
+            await reader.fetch_all("DELETE FROM accounts RETURNING name")
+
+
+async def test_concurrent_transactions_are_serialised_by_a_row_lock(database: Database) -> None:
+    await _insert(database, "a")
+
+    async def increment() -> None:
+        async with database.transaction() as tx:
+            row = await tx.fetch_one("SELECT last_seq FROM accounts WHERE name = :n FOR UPDATE", n="a")
+            assert row is not None
+            await tx.execute(
+                "UPDATE accounts SET last_seq = :s WHERE name = :n", s=row["last_seq"] + 1, n="a"
+            )
+
+    await asyncio.gather(*(increment() for _ in range(25)))
+    row = await database.fetch_one("SELECT last_seq FROM accounts WHERE name = :n", n="a")
+    assert row == {"last_seq": 26}
+
+
+async def test_two_openers_of_the_same_database(database: Database, database_url: str) -> None:
+    other = await open_database(database_url)
+    try:
+        await asyncio.gather(
+            *(_insert(db, f"{name}{n}") for n in range(20) for name, db in (("a", database), ("b", other)))
+        )
+        assert len(await _names(other)) == 40
+    finally:
+        await other.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://root:geheim@localhost/x", "use sqlite:///path/to/file or postgresql://"),
+        ("sqlite:///", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("sqlite:////nowhere/at/all/x.db", "the folder must exist"),
+        ("postgresql://me:geheim@127.0.0.1:1/x", "cannot be reached"),
+        ("postgresql://me:ge:h@eim@127.0.0.1:1/x", "PostgreSQL"),
+    ],
+)
+async def test_wrong_urls_are_one_sentence_without_the_password(url: str, words: str) -> None:
+    with pytest.raises(StoreError, match=words) as raised:
+        await open_database(url)
+    assert "geheim" not in str(raised.value)
+    assert "h@eim" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+async def test_wrong_password_and_missing_database(postgresql_server: PostgresqlServer) -> None:
+    with pytest.raises(StoreError, match="refused us: password authentication failed") as raised:
+        await open_database(postgresql_server.url(password="geheim"))
+    assert "geheim" not in str(raised.value)
+    with pytest.raises(StoreError, match='refused us: database "nowhere" does not exist'):
+        await open_database(postgresql_server.url("nowhere"))
