@@ -1,0 +1,166 @@
+"""The user agent core (RFC 3261 section 8): sends for its calls, and gives them what is theirs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from ringback.telephony.sip import sdp
+from ringback.telephony.sip.dialog import Dialog
+from ringback.telephony.sip.header import BRANCH_COOKIE, Via
+from ringback.telephony.sip.incoming import IncomingInvite
+from ringback.telephony.sip.message import Request, Response
+from ringback.telephony.sip.transaction import Address, Event, Timers, Timing, Wire
+from ringback.telephony.sip.transaction_layer import ClientTransaction, ServerTransaction, TransactionLayer
+from ringback.telephony.sip.uri import SipUri, bracketed, scheme_of
+
+PRODUCT: Final = "Ringback"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"
+MAX_CALLS: Final = 5_000
+_KNOWN_METHODS: Final = frozenset(
+    {"INVITE", "BYE", "OPTIONS", "UPDATE", "REGISTER", "INFO", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH",
+     "MESSAGE", "REFER"}
+)  # fmt: skip
+
+
+class CallHandler(Protocol):
+    """A call that receives the requests of its dialogs."""
+
+    def receive(self, transaction: ServerTransaction) -> None: ...
+
+    def receive_ack(self, ack: Request) -> None: ...
+
+    def hang_up(self) -> None: ...
+
+
+class UserAgent:
+    """One SIP party on one socket. Sans I/O: datagrams come in by `receive` and leave by the wire."""
+
+    def __init__(self, wire: Wire, timers: Timers, address: Address, timing: Timing) -> None:
+        self.timers = timers
+        self.timing = timing
+        self.address = address
+        """Host and port that peers are told to answer to."""
+        self.on_invite: Callable[[IncomingInvite], None] | None = None
+        """Takes new calls; None refuses them."""
+        self.on_idle: Callable[[], None] = lambda: None
+        """Called when the last call is over and its BYE answered."""
+        self._layer = TransactionLayer(wire, timers, timing, self)
+        self._wire = wire
+        self._calls: dict[tuple[str, str], CallHandler] = {}
+
+    @property
+    def calls(self) -> list[CallHandler]:
+        return list(self._calls.values())
+
+    def receive(self, data: bytes, source: Address) -> None:
+        """Take one datagram from the network."""
+        self._layer.receive(data, source)
+
+    def new_tag(self) -> str:
+        return secrets.token_hex(8)
+
+    def register(self, call_id: str, local_tag: str, call: CallHandler) -> None:
+        self._calls[call_id, local_tag] = call
+
+    def unregister(self, call_id: str, local_tag: str) -> None:
+        self._calls.pop((call_id, local_tag), None)
+        if not self._calls:
+            self.on_idle()
+
+    def forget(self, dialog: Dialog) -> None:
+        self.unregister(dialog.call_id, dialog.local.tag or "")
+
+    def send_request(
+        self,
+        request: Request,
+        hop: Address,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[Event], None],
+    ) -> ClientTransaction:
+        """Send a request and hear of its responses; Via, Contact and the like are added here."""
+        self._dress(request)
+        return self._layer.send_request(request, hop, on_response, on_failure)
+
+    def send_cancel(self, request: Request, hop: Address) -> None:
+        """Send a CANCEL as it is: it borrows the Via of the INVITE that it cancels."""
+        self._layer.send_request(request, hop, lambda _: None, lambda _: None)
+
+    def send_ack(self, ack: Request, hop: Address) -> Request:
+        """Send the ACK of a 2xx; again with the same branch if it is sent again. Returns what was sent."""
+        if ack.headers.get("Via") is None:
+            self._dress(ack)
+        self._wire.send(ack.encode(), hop, failed=lambda: None)
+        return ack
+
+    def response(self, request: Request, status: int, to_tag: str | None = None) -> Response:
+        """A response that also says who we are and where."""
+        response = request.response(status, to_tag)
+        if request.method in ("INVITE", "UPDATE") and status < 300:
+            response.headers.add("Contact", self._contact())
+            response.headers.add("Allow", ALLOW)
+        response.headers.add("Server", PRODUCT)
+        return response
+
+    def on_request(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        required = request.headers.all("Require")
+        if required:
+            transaction.reject(420, Unsupported=", ".join(required)[:200])
+        elif (tag := request.to.tag) is not None:
+            call = self._calls.get((request.call_id, tag))
+            if call is None:
+                transaction.reject(481)
+            else:
+                call.receive(transaction)
+        elif scheme_of(request.uri) not in ("sip", "sips", "tel"):
+            transaction.reject(416)
+        elif request.method == "INVITE":
+            self._invite(transaction)
+        elif request.method in ("BYE", "UPDATE"):
+            transaction.reject(481)
+        else:
+            self.answer_other(transaction)
+
+    def on_ack(self, ack: Request) -> None:
+        call = self._calls.get((ack.call_id, ack.to.tag or ""))
+        if call is not None:
+            call.receive_ack(ack)
+
+    def answer_other(self, transaction: ServerTransaction) -> None:
+        """Answer what is neither a call nor in one: OPTIONS, and the methods that we don't do."""
+        request = transaction.request
+        if request.method == "OPTIONS":
+            response = self.response(request, 200, self.new_tag())
+            response.headers.add("Allow", ALLOW)
+            response.headers.add("Accept", sdp.CONTENT_TYPE)
+            transaction.respond(response)
+        elif request.method in _KNOWN_METHODS:
+            transaction.reject(405, Allow=ALLOW)
+        else:
+            transaction.reject(501)
+
+    def _invite(self, transaction: ServerTransaction) -> None:
+        if self.on_invite is None:
+            transaction.reject(480, reason="Takes No Calls")
+        elif len(self._calls) >= MAX_CALLS:
+            transaction.reject(503, Retry_After="10")
+        elif transaction.request.contact is None or transaction.request.from_.tag is None:
+            transaction.reject(400)
+        else:
+            transaction.respond(transaction.request.response(100))
+            self.on_invite(IncomingInvite(self, transaction))
+
+    def _dress(self, request: Request) -> None:
+        host, port = self.address
+        via = Via(host, port, params=(("branch", f"{BRANCH_COOKIE}{secrets.token_hex(12)}"), ("rport", None)))
+        request.headers = type(request.headers)([("Via", str(via)), *request.headers])
+        if request.method == "INVITE":
+            request.headers.add("Contact", self._contact())
+            request.headers.add("Allow", ALLOW)
+        request.headers.add("User-Agent", PRODUCT)
+
+    def _contact(self) -> str:
+        host, port = self.address
+        return f"<{SipUri(bracketed(host), 'ringback', port)}>"

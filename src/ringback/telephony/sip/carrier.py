@@ -1,0 +1,106 @@
+"""A SIP trunk as a carrier."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+from ringback.media.leg import DialRequest, HangupCause
+from ringback.media.rtp_stream import NoPortError, RtpStream
+from ringback.telephony import causes
+from ringback.telephony.causes import Trouble
+from ringback.telephony.sip.auth import Credentials
+from ringback.telephony.sip.endpoint import Endpoint
+from ringback.telephony.sip.header import NameAddr
+from ringback.telephony.sip.leg import SipLeg
+from ringback.telephony.sip.outgoing import Invitation, OutgoingCall
+from ringback.telephony.sip.sdp import Negotiation
+from ringback.telephony.sip.uri import DEFAULT_PORT, SipUri, bracketed, split_host_port
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A way into the telephone network, as its provider's data sheet gives it.
+
+    Raises ValueError that names the bad field.
+    """
+
+    host: str
+    """Domain or IP address: the host of the numbers' URIs."""
+    port: int = DEFAULT_PORT
+    username: str = ""
+    """Empty: the provider knows us by our address."""
+    password: str = field(default="", repr=False)
+    from_number: str = ""
+    """What a call shows when its request names no number."""
+    outbound_proxy: str = ""
+    """`host` or `host:port` that gets the packets instead of `host`."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("host", self.host), ("outbound_proxy", self.outbound_proxy)):
+            try:
+                if value or name == "host":
+                    split_host_port(bracketed(value) if name == "host" else value)
+            except ValueError as error:
+                raise ValueError(f"trunk {name}: {value!r} is no host name or address ({error})") from error
+        if not 0 < self.port < 65536:
+            raise ValueError(f"trunk port: {self.port} is outside 1-65535")
+
+    @property
+    def hop(self) -> tuple[str, int]:
+        """Where the packets go."""
+        if not self.outbound_proxy:
+            return self.host.strip("[]"), self.port
+        host, port = split_host_port(self.outbound_proxy)
+        return host.strip("[]"), port or DEFAULT_PORT
+
+    @property
+    def credentials(self) -> Credentials | None:
+        return Credentials(self.username, self.password) if self.username else None
+
+
+class SipCarrier:
+    """Implements `media.leg.Carrier` over one trunk."""
+
+    def __init__(self, endpoint: Endpoint, trunk: Trunk) -> None:
+        self._endpoint = endpoint
+        self._trunk = trunk
+
+    @property
+    def name(self) -> str:
+        return "sip-trunk"
+
+    def new_call_id(self) -> str:
+        return f"{secrets.token_hex(16)}@{bracketed(self._endpoint.address[0])}"
+
+    async def dial(self, request: DialRequest) -> SipLeg:
+        leg = SipLeg(request.call_id)
+        endpoint = self._endpoint
+        try:
+            rtp = await RtpStream.open(endpoint.media_host, endpoint.rtp_ports, leg.on_digit)
+        except NoPortError:
+            leg.finish(causes.failed(Trouble.NO_PORT))
+            return leg
+        negotiation = Negotiation(endpoint.media_host, rtp.local_port)
+        call = OutgoingCall(endpoint.agent, self._invitation(request), negotiation, leg.on_call_event)
+        leg.attach(call, rtp)
+        ring_over = endpoint.agent.timers.call_later(
+            request.ring_timeout_s, lambda: leg.end(HangupCause.RING_TIMEOUT)
+        )
+        leg.limit_ringing(ring_over)
+        call.start()
+        return leg
+
+    def _invitation(self, request: DialRequest) -> Invitation:
+        trunk = self._trunk
+        host = bracketed(trunk.host)
+        port = None if trunk.port == DEFAULT_PORT else trunk.port
+        caller = SipUri.of(request.from_number or trunk.from_number, host)
+        return Invitation(
+            target=SipUri.of(request.to_number, host, port),
+            local=NameAddr(str(caller)),
+            hop=trunk.hop,
+            call_id=request.call_id,
+            credentials=trunk.credentials,
+            headers=dict(request.headers),
+        )

@@ -1,0 +1,57 @@
+"""A call to us, as whoever answers it sees it."""
+
+from __future__ import annotations
+
+from ringback.media.rtp_stream import NoPortError, PortRange, RtpStream
+from ringback.telephony import causes
+from ringback.telephony.causes import Trouble
+from ringback.telephony.sip.incoming import IncomingInvite
+from ringback.telephony.sip.leg import SipLeg
+from ringback.telephony.sip.sdp import Negotiation
+
+
+class IncomingCall:
+    """A call that waits for an answer. Once the caller has given up, `answer` returns a leg that ended."""
+
+    def __init__(self, invite: IncomingInvite, media_host: str, rtp_ports: PortRange) -> None:
+        self._invite = invite
+        self._media_host = media_host
+        self._rtp_ports = rtp_ports
+
+    @property
+    def call_id(self) -> str:
+        return self._invite.call_id
+
+    @property
+    def caller(self) -> str:
+        """The From URI as text: what the caller claims."""
+        return self._invite.caller.uri
+
+    @property
+    def called(self) -> str:
+        """The Request-URI as text."""
+        return self._invite.request.uri
+
+    def ring(self) -> None:
+        """Tell the caller that it rings (180)."""
+        self._invite.ring()
+
+    def reject(self, status: int = 603) -> None:
+        """Refuse with a final status of 400 to 699. Raises ValueError on another one."""
+        if not 400 <= status <= 699:
+            raise ValueError(f"{status} is no status that refuses a call; use 400 to 699")
+        self._invite.reject(status)
+
+    async def answer(self) -> SipLeg:
+        """Take the call. Failures come as the leg's `Ended`."""
+        leg = SipLeg(self.call_id)
+        try:
+            rtp = await RtpStream.open(self._media_host, self._rtp_ports, leg.on_digit)
+        except NoPortError:
+            self._invite.reject(500)
+            leg.finish(causes.failed(Trouble.NO_PORT))
+            return leg
+        leg.attach(self._invite, rtp)
+        self._invite.listen(leg.on_call_event)
+        self._invite.accept(Negotiation(self._media_host, rtp.local_port))
+        return leg

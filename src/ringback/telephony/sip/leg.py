@@ -1,0 +1,168 @@
+"""A SIP call as a leg: its events in order, its audio, and its end in the words of the record."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final, Protocol
+
+from ringback.media.frame import SILENCE, Frame
+from ringback.media.leg import (
+    Answered,
+    Digit,
+    EarlyMedia,
+    Ended,
+    HangupCause,
+    Held,
+    LegEvent,
+    Resumed,
+    Ringing,
+)
+from ringback.media.rtp_stream import RtpStream
+from ringback.telephony import causes
+from ringback.telephony.causes import WireCode
+from ringback.telephony.sip.events import Alerting, CallEvent, Connected, Early, Finished, MediaChanged
+from ringback.telephony.sip.header import Reason
+from ringback.telephony.sip.sdp import Media
+from ringback.telephony.sip.transaction import Timer
+
+log = logging.getLogger(__name__)
+
+_MAX_EVENTS: Final = 500
+"""Events nobody fetched before the leg ends itself."""
+
+
+class SipCall(Protocol):
+    """What a leg needs of its call, whoever placed it."""
+
+    def hang_up(self, reason: Reason | None = None) -> None: ...
+
+
+class SipLeg:
+    """Implements `media.leg.Leg`. Made before its call; `attach` joins them."""
+
+    def __init__(self, call_id: str) -> None:
+        self._call_id = call_id
+        self._call: SipCall | None = None
+        self._rtp: RtpStream | None = None
+        self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
+        self._cause: HangupCause | None = None
+        self._ring_timer: Timer | None = None
+        self._answered = False
+        self._held = False
+        self._ended = False
+
+    @property
+    def call_id(self) -> str:
+        return self._call_id
+
+    def attach(self, call: SipCall, rtp: RtpStream) -> None:
+        """Give the leg its call and its audio."""
+        self._call = call
+        self._rtp = rtp
+
+    def limit_ringing(self, timer: Timer) -> None:
+        """Take over the timer that ends the ringing, to stop it in time."""
+        self._ring_timer = timer
+
+    async def next_event(self) -> LegEvent:
+        return await self._events.get()
+
+    def read_frame(self) -> Frame:
+        return SILENCE if self._rtp is None or self._ended else self._rtp.read_frame()
+
+    def write_frame(self, frame: Frame) -> None:
+        if self._rtp is not None and not self._ended:
+            self._rtp.write_frame(frame)
+
+    async def hangup(self, cause: HangupCause) -> None:
+        self.end(cause)
+
+    def end(self, cause: HangupCause) -> None:
+        """`hangup` for callers that cannot wait, such as timers."""
+        if self._cause is None and not self._ended and self._call is not None:
+            self._cause = cause
+            self._call.hang_up(_reason_of(cause))
+
+    def on_digit(self, digit: Digit) -> None:
+        if not self._ended:
+            self._push(digit)
+
+    def on_call_event(self, event: CallEvent) -> None:
+        """Take what the SIP call tells."""
+        match event:
+            case Alerting():
+                self._push(Ringing())
+            case Early(media):
+                self._connect(media)
+                self._push(EarlyMedia())
+            case Connected(media):
+                self._answered = True
+                self._stop_ring_timer()
+                self._connect(media)
+                self._push(Answered())
+                self._follow_hold(media)
+            case MediaChanged(media):
+                self._connect(media)
+                self._follow_hold(media)
+            case Finished():
+                self.finish(self._ending(event))
+
+    def finish(self, ended: Ended) -> None:
+        """The leg is over: free its audio and tell."""
+        if self._ended:
+            return
+        self._ended = True
+        self._stop_ring_timer()
+        if self._rtp is not None:
+            self._rtp.close()
+        self._events.put_nowait(ended)
+
+    def _connect(self, media: Media) -> None:
+        if self._rtp is not None:
+            if media.may_send:
+                self._rtp.connect(media.remote, media.codec, media.dtmf_payload_type)
+            self._rtp.pause(sending=media.may_send)
+
+    def _follow_hold(self, media: Media) -> None:
+        if self._held == media.may_send:
+            self._held = not media.may_send
+            self._push(Held() if self._held else Resumed())
+
+    def _push(self, event: LegEvent) -> None:
+        if self._ended:
+            return
+        if self._events.qsize() >= _MAX_EVENTS:
+            log.warning("SIP: a leg ends itself, nobody takes its events")
+            self.end(HangupCause.ERROR)
+            return
+        self._events.put_nowait(event)
+
+    def _ending(self, event: Finished) -> Ended:
+        codes: list[WireCode] = [(reason.protocol, reason.cause) for reason in event.reasons]
+        if self._cause is not None and event.ours:
+            if self._answered:
+                return causes.hung_up_by_us(self._cause)
+            return causes.canceled(self._cause, event.status)
+        if event.trouble is not None:
+            return causes.lost(event.trouble) if self._answered else causes.failed(event.trouble)
+        if self._answered:
+            return causes.hung_up_by_us(HangupCause.ERROR) if event.ours else causes.hung_up_by_peer(codes)
+        return causes.refused(event.status or 487, codes)
+
+    def _stop_ring_timer(self) -> None:
+        if self._ring_timer is not None:
+            self._ring_timer.cancel()
+            self._ring_timer = None
+
+
+def _reason_of(cause: HangupCause) -> Reason | None:
+    """What our BYE or CANCEL tells the peer; a normal end needs no reason."""
+    return _REASONS.get(cause)
+
+
+_REASONS: Final = {
+    HangupCause.RING_TIMEOUT: Reason("SIP", 408, "Ring timeout"),
+    HangupCause.MAX_DURATION: Reason("Q.850", 16, "Maximum duration"),
+    HangupCause.ERROR: Reason("Q.850", 41, "Internal error"),
+}

@@ -1,0 +1,224 @@
+"""Session descriptions of one audio stream (RFC 8866) and the offer/answer of them (RFC 3264)."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from ringback.media.g711 import Codec
+
+CONTENT_TYPE: Final = "application/sdp"
+MAX_SDP: Final = 16_384
+_MAX_STREAMS: Final = 16
+_EVENT_TYPE: Final = 101
+_OFFERED: Final = (Codec.PCMU, Codec.PCMA)
+_BY_FORMAT: Final = {str(codec.payload_type): codec for codec in _OFFERED}
+
+
+class SdpError(ValueError):
+    """A description that cannot be read or agreed on; the message never repeats it."""
+
+
+class Direction(StrEnum):
+    """Who sends, from the point of view of whoever wrote the description."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def reversed(self) -> Direction:
+        return _REVERSED.get(self, self)
+
+
+_REVERSED: Final = {Direction.SENDONLY: Direction.RECVONLY, Direction.RECVONLY: Direction.SENDONLY}
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One m= line of a peer."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+    host: str
+    """An IP address; "" without one."""
+    codecs: tuple[Codec, ...]
+    """What we can speak, in the peer's order; G.711 on its static payload types only."""
+    event_type: int | None
+    """Payload type of telephone-event."""
+    direction: Direction
+
+    @property
+    def usable(self) -> bool:
+        fits = self.kind == "audio" and self.protocol in ("RTP/AVP", "RTP/AVPF")
+        return fits and self.port > 0 and bool(self.codecs and self.host)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What offer and answer agreed on, from our point of view."""
+
+    remote: tuple[str, int]
+    codec: Codec
+    dtmf_payload_type: int | None
+    may_send: bool
+    """False while the peer holds us."""
+
+
+def parse(body: bytes) -> list[Stream]:
+    """Read the media lines of a description. Raises SdpError."""
+    if len(body) > MAX_SDP:
+        raise SdpError("description too large")
+    lines = [line.strip() for line in body.decode("utf-8", "replace").splitlines() if line.strip()]
+    if not lines or not lines[0].startswith("v="):
+        raise SdpError("not a session description")
+    starts = [index for index, line in enumerate(lines) if line.startswith("m=")]
+    if not starts or len(starts) > _MAX_STREAMS:
+        raise SdpError("no media, or too many")
+    session = lines[: starts[0]]
+    ends = [*starts[1:], len(lines)]
+    return [_stream(lines[start:end], session) for start, end in zip(starts, ends, strict=True)]
+
+
+def _stream(lines: list[str], session: list[str]) -> Stream:
+    words = lines[0][2:].split()
+    port = words[1].partition("/")[0] if len(words) > 3 else ""
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65536):
+        raise SdpError("bad media line")
+    codecs, event_type = _payloads(words[3:], _attributes(lines, "rtpmap"))
+    return Stream(
+        kind=words[0].lower(),
+        port=int(port),
+        protocol=words[2].upper(),
+        formats=tuple(words[3:]),
+        host=_connection(lines) or _connection(session) or "",
+        codecs=codecs,
+        event_type=event_type,
+        direction=_direction(lines) or _direction(session) or Direction.SENDRECV,
+    )
+
+
+def _payloads(formats: list[str], rtpmaps: list[str]) -> tuple[tuple[Codec, ...], int | None]:
+    names: dict[str, str] = {}
+    for rtpmap in rtpmaps:
+        payload_type, _, encoding = rtpmap.partition(" ")
+        names[payload_type] = encoding.strip().upper()
+    codecs: list[Codec] = []
+    event_type: int | None = None
+    for name in formats:
+        codec = _BY_FORMAT.get(name)
+        if codec is not None and names.get(name, codec.name).startswith(codec.name):
+            codecs.append(codec)
+        elif (
+            names.get(name) == "TELEPHONE-EVENT/8000"
+            and event_type is None
+            and name.isascii()
+            and name.isdigit()
+        ):
+            event_type = int(name[:3]) & 0x7F
+    return tuple(codecs), event_type
+
+
+def _attributes(lines: list[str], name: str) -> list[str]:
+    return [line[len(name) + 3 :].strip() for line in lines if line.startswith(f"a={name}:")]
+
+
+def _connection(lines: list[str]) -> str | None:
+    """The address of a c= line; only a literal address is taken, so no name is ever looked up."""
+    for line in lines:
+        if line.startswith("c="):
+            address = line[2:].split()[-1].partition("/")[0]
+            try:
+                return str(ipaddress.ip_address(address))
+            except ValueError as error:
+                raise SdpError("connection address is not an IP address") from error
+    return None
+
+
+def _direction(lines: list[str]) -> Direction | None:
+    values = {direction.value for direction in Direction}
+    return next((Direction(line[2:]) for line in lines if line[:2] == "a=" and line[2:] in values), None)
+
+
+class Negotiation:
+    """Our side of the descriptions of one call: writes offers and answers, and keeps what was agreed."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.agreed: Media | None = None
+        self._host = host
+        self._port = port
+        self._id = secrets.randbelow(2**31)
+        self._version = 0
+
+    def offer(self) -> bytes:
+        """An offer of everything we speak, or of what was agreed before."""
+        agreed = self.agreed
+        if agreed is None:
+            audio = self._audio(_OFFERED, _EVENT_TYPE, Direction.SENDRECV)
+        else:
+            audio = self._audio((agreed.codec,), agreed.dtmf_payload_type, Direction.SENDRECV)
+        return self._write([audio])
+
+    def accept(self, answer: bytes) -> Media:
+        """Take the peer's answer to our offer. Raises SdpError when it agrees on no audio."""
+        stream = next((stream for stream in parse(answer) if stream.usable), None)
+        if stream is None:
+            raise SdpError("no common codec")
+        self.agreed = _media(stream)
+        return self.agreed
+
+    def answer(self, offer: bytes) -> tuple[bytes, Media]:
+        """Answer the peer's offer: its first usable audio stream, the others refused. Raises SdpError."""
+        streams = parse(offer)
+        chosen = next((stream for stream in streams if stream.usable), None)
+        if chosen is None:
+            raise SdpError("no common codec")
+        media = _media(chosen)
+        audio = self._audio((media.codec,), media.dtmf_payload_type, chosen.direction.reversed)
+        lines = [
+            audio if stream is chosen else [f"m={stream.kind} 0 {stream.protocol} {' '.join(stream.formats)}"]
+            for stream in streams
+        ]
+        self.agreed = media
+        return self._write(lines), media
+
+    def _audio(self, codecs: tuple[Codec, ...], event_type: int | None, direction: Direction) -> list[str]:
+        types = [codec.payload_type for codec in codecs]
+        maps = [f"a=rtpmap:{codec.payload_type} {codec.name}/8000" for codec in codecs]
+        if event_type is not None:
+            types.append(event_type)
+            maps += [f"a=rtpmap:{event_type} telephone-event/8000", f"a=fmtp:{event_type} 0-15"]
+        media = f"m=audio {self._port} RTP/AVP {' '.join(str(number) for number in types)}"
+        return [media, *maps, "a=ptime:20", f"a={direction}"]
+
+    def _write(self, streams: list[list[str]]) -> bytes:
+        self._version += 1
+        family = "IP6" if ":" in self._host else "IP4"
+        lines = [
+            "v=0",
+            f"o=- {self._id} {self._version} IN {family} {self._host}",
+            "s=-",
+            f"c=IN {family} {self._host}",
+            "t=0 0",
+        ]
+        for stream in streams:
+            lines += stream
+        return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def _media(stream: Stream) -> Media:
+    direction = stream.direction
+    # c=0.0.0.0 is how RFC 2543 put a call on hold
+    silent = ipaddress.ip_address(stream.host).is_unspecified
+    return Media(
+        remote=(stream.host, stream.port),
+        codec=stream.codecs[0],
+        dtmf_payload_type=stream.event_type,
+        may_send=direction in (Direction.SENDRECV, Direction.RECVONLY) and not silent,
+    )

@@ -1,0 +1,242 @@
+"""An answered call (RFC 3261 sections 13 to 15): the requests of both sides in its dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ringback.telephony.causes import Trouble
+from ringback.telephony.sip import sdp
+from ringback.telephony.sip.auth import DigestSession
+from ringback.telephony.sip.dialog import Dialog
+from ringback.telephony.sip.events import Connected, Emit, Finished, MediaChanged
+from ringback.telephony.sip.exchange import Exchange
+from ringback.telephony.sip.header import Reason
+from ringback.telephony.sip.message import Request, Response
+from ringback.telephony.sip.sdp import Negotiation, SdpError
+from ringback.telephony.sip.transaction import Event, Timer
+from ringback.telephony.sip.transaction_layer import ServerTransaction
+
+if TYPE_CHECKING:
+    from ringback.telephony.sip.agent import UserAgent
+
+
+class Acceptance:
+    """A 2xx of ours to an INVITE, sent again until its ACK comes (section 13.3.1.4)."""
+
+    def __init__(
+        self,
+        agent: UserAgent,
+        transaction: ServerTransaction,
+        response: Response,
+        on_ack: Callable[[Request], None],
+        on_timeout: Callable[[], None],
+    ) -> None:
+        self.cseq = transaction.request.cseq.number
+        self._timing = agent.timing
+        self._timers = agent.timers
+        self._transaction = transaction
+        self._response = response
+        self._on_ack = on_ack
+        self._on_timeout = on_timeout
+        self._interval = self._timing.t1
+        self._resend: Timer | None = None
+        self._give_up = self._timers.call_later(64 * self._timing.t1, self._timed_out)
+        transaction.on_ack = self.acknowledge
+        self._send()
+
+    def acknowledge(self, ack: Request) -> None:
+        """Take the ACK, whichever way it came; a second one changes nothing."""
+        if self._resend is not None:
+            self._stop()
+            self._on_ack(ack)
+
+    def _send(self) -> None:
+        self._transaction.respond(self._response)
+        self._resend = self._timers.call_later(self._interval, self._send)
+        self._interval = min(self._interval * 2, self._timing.t2)
+
+    def _timed_out(self) -> None:
+        self._stop()
+        self._on_timeout()
+
+    def _stop(self) -> None:
+        self._give_up.cancel()
+        if self._resend is not None:
+            self._resend.cancel()
+            self._resend = None
+
+
+class Session:
+    """The dialog of an answered call, the agreement on its audio, and its end."""
+
+    def __init__(
+        self, agent: UserAgent, dialog: Dialog, negotiation: Negotiation, digest: DigestSession, emit: Emit
+    ) -> None:
+        self.dialog = dialog
+        self._agent = agent
+        self._negotiation = negotiation
+        self._digest = digest
+        self._emit = emit
+        self._acceptance: Acceptance | None = None
+        self._offered = False
+        """Whether our 2xx carries an offer that the ACK must answer."""
+        self._connected = False
+        self._over = False
+        self._bye_after_ack: tuple[Reason, ...] | None = None
+
+    def connect(self, media: sdp.Media) -> None:
+        """The call is answered and has audio."""
+        self._connected = True
+        self._emit(Connected(media))
+
+    def accept(self, transaction: ServerTransaction) -> None:
+        """Answer an INVITE with 200, by the offer that it brings or with one of ours; 488 if that fails."""
+        request = transaction.request
+        if request.body and request.content_type != sdp.CONTENT_TYPE:
+            transaction.reject(415, Accept=sdp.CONTENT_TYPE)
+            return
+        try:
+            body, media = (
+                self._negotiation.answer(request.body) if request.body else (self._negotiation.offer(), None)
+            )
+        except SdpError:
+            transaction.reject(488)
+            return
+        self.dialog.refresh(request)
+        response = self._agent.response(request, 200, self.dialog.local.tag)
+        response.set_body(sdp.CONTENT_TYPE, body)
+        for route in request.headers.all("Record-Route"):
+            response.headers.add("Record-Route", route)
+        self._offered = media is None
+        self._acceptance = Acceptance(
+            self._agent, transaction, response, self._acknowledged, self._unacknowledged
+        )
+        if media is not None:
+            self._apply(media)
+
+    def receive(self, transaction: ServerTransaction) -> None:
+        """Take a request of the peer in this dialog."""
+        request = transaction.request
+        if not self.dialog.in_order(request):
+            transaction.reject(500)
+        elif request.method == "BYE":
+            transaction.respond(self._agent.response(request, 200))
+            self.end_by_peer(tuple(request.reasons))
+        elif self._over:
+            transaction.reject(481)
+        elif request.method in ("INVITE", "UPDATE"):
+            self._renegotiate(transaction)
+        else:
+            self._agent.answer_other(transaction)
+
+    def receive_ack(self, ack: Request) -> None:
+        if self._acceptance is not None and ack.cseq.number == self._acceptance.cseq:
+            self._acceptance.acknowledge(ack)
+
+    def end_by_peer(self, reasons: tuple[Reason, ...]) -> None:
+        """The peer hung up."""
+        self._agent.forget(self.dialog)
+        self._finish(Finished(ours=False, reasons=reasons))
+
+    def hang_up(self, reason: Reason | None = None) -> None:
+        """End the call with a BYE (after the ACK of our 2xx, section 15). Idempotent."""
+        if self._over:
+            return
+        reasons = (reason,) if reason else ()
+        if self._acceptance is not None:
+            self._bye_after_ack = reasons
+        else:
+            self._send_bye(reasons)
+        self._finish(Finished(ours=True))
+
+    def _renegotiate(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        if self._acceptance is not None:
+            transaction.reject(491)
+        elif request.method == "INVITE":
+            self.accept(transaction)
+        else:
+            self._update(transaction)
+
+    def _update(self, transaction: ServerTransaction) -> None:
+        """RFC 3311; without a body it only refreshes the target."""
+        request = transaction.request
+        response = self._agent.response(request, 200)
+        if request.body:
+            try:
+                body, media = self._negotiation.answer(request.body)
+            except SdpError:
+                transaction.reject(488)
+                return
+            response.set_body(sdp.CONTENT_TYPE, body)
+            self._apply(media)
+        self.dialog.refresh(request)
+        transaction.respond(response)
+
+    def _apply(self, media: sdp.Media) -> None:
+        if self._connected:
+            self._emit(MediaChanged(media))
+        else:
+            self.connect(media)
+
+    def _acknowledged(self, ack: Request) -> None:
+        self._acceptance = None
+        if self._bye_after_ack is not None:
+            self._send_bye(self._bye_after_ack)
+        elif self._offered and not self._over:
+            self._take_late_answer(ack.body)
+
+    def _take_late_answer(self, body: bytes) -> None:
+        try:
+            self._apply(self._negotiation.accept(body))
+        except SdpError:
+            self._fail(Trouble.NO_MEDIA)
+
+    def _unacknowledged(self) -> None:
+        self._acceptance = None
+        if self._bye_after_ack is not None:
+            self._send_bye(self._bye_after_ack)
+        elif not self._over:
+            self._fail(Trouble.NO_ACK)
+
+    def _fail(self, trouble: Trouble) -> None:
+        self._send_bye(())
+        self._finish(Finished(ours=True, trouble=trouble))
+
+    def _finish(self, event: Finished) -> None:
+        if not self._over:
+            self._over = True
+            self._emit(event)
+
+    def _send_bye(self, reasons: tuple[Reason, ...]) -> None:
+        send_bye(self._agent, self.dialog, self._digest, reasons, lambda: self._agent.forget(self.dialog))
+
+
+def send_bye(
+    agent: UserAgent,
+    dialog: Dialog,
+    digest: DigestSession,
+    reasons: tuple[Reason, ...],
+    done: Callable[[], None],
+) -> None:
+    """Send a BYE in a dialog, answering challenges; `done` is called when it is answered or given up."""
+
+    def build() -> Request:
+        request = dialog.request("BYE")
+        for reason in reasons:
+            request.headers.add("Reason", str(reason))
+        return request
+
+    Exchange(
+        agent,
+        digest,
+        build,
+        dialog.hop,
+        on_response=lambda _, response: done() if response.status >= 200 else None,
+        on_failure=lambda _: done(),
+    ).start()
+
+
+def trouble_of(event: Event) -> Trouble:
+    return Trouble.UNREACHABLE if event is Event.BROKEN else Trouble.NO_RESPONSE
