@@ -1,0 +1,110 @@
+"""What the conversation core wants done: the outputs of `ConversationCore.handle`, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ringback.agents.chat import ChatMessage
+from ringback.conversation.events import Timer
+from ringback.conversation.transcript import Failure, LogEntry, Turn
+from ringback.media.leg import HangupCause
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    """Transcribe what the person said from `since` (monotonic seconds) until now; answer Transcribed or
+    TranscriptionFailed. At most one at a time: the previous one is over or cancelled."""
+
+    request: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTranscription:
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartReply:
+    """Ask the language model; answer ReplyText as it comes, then ReplyDone or ReplyFailed."""
+
+    reply: int
+    messages: tuple[ChatMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReply:
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Say a sentence after those before it; answer UtteranceStarted, UtteranceFinished or UtteranceFailed."""
+
+    utterance: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseVoice:
+    """Stop playing at once and keep what is left; answer VoicePaused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeVoice:
+    """Play on where the pause began."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlushVoice:
+    """Stop playing at once, drop every utterance that is left, end a pause; answer VoiceFlushed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Answer TimerFired at `at` (monotonic seconds)."""
+
+    timer: Timer
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call; answer LegEnded."""
+
+    cause: HangupCause
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddTurn:
+    """A turn of the transcript is complete."""
+
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    entry: LogEntry
+
+
+Action = (
+    Transcribe
+    | CancelTranscription
+    | StartReply
+    | CancelReply
+    | Speak
+    | PauseVoice
+    | ResumeVoice
+    | FlushVoice
+    | SetTimer
+    | CancelTimer
+    | HangUp
+    | AddTurn
+    | Log
+)

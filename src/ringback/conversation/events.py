@@ -1,0 +1,158 @@
+"""What can happen to a conversation: the inputs of `ConversationCore.handle`.
+
+All times are seconds on the caller's one monotonic scale, the same as the `now` of `handle`. `request`, `reply`
+and `utterance` are the numbers that the core gave out in its actions; news of a cancelled one is ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Timer(StrEnum):
+    """The core's timers; each is set at most once at a time."""
+
+    WELCOME = "welcome"
+    ENDPOINT = "endpoint"
+    INTERIM = "interim"
+    SILENCE = "silence"
+    MAX_DURATION = "max_duration"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The person took the call; the call's milliseconds count from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The person speaks, since `at` (earlier than now by what the voice detector needs to be sure)."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The person has been silent since `at`, the end of the last window with speech."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """The answer to `Transcribe`; empty text where there were no words."""
+
+    request: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionFailed:
+    request: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """A piece of what the language model says, in order."""
+
+    reply: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    reply: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceStarted:
+    """The first frame of an utterance went to the person."""
+
+    utterance: int
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceFinished:
+    """The last frame of an utterance went to the person."""
+
+    utterance: int
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceFailed:
+    """The synthesizer could not speak an utterance."""
+
+    utterance: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoicePaused:
+    """The answer to `PauseVoice`: so much audio is left to play, None while some is yet to be synthesized."""
+
+    remaining_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceFlushed:
+    """The answer to `FlushVoice`: what the person heard of the utterance that was playing, None without one.
+
+    `audio_ms` is the length of its whole audio, or None while the synthesizer was still at it.
+    """
+
+    utterance: int | None = None
+    played_ms: int = 0
+    audio_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A key of the person's keypad: one of 0-9 * # A-D."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFailed:
+    """The call has no audio any more."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """The call is over, whoever ended it; nothing reaches the person any more."""
+
+
+Event = (
+    Answered
+    | SpeechStarted
+    | SpeechStopped
+    | Transcribed
+    | TranscriptionFailed
+    | ReplyText
+    | ReplyDone
+    | ReplyFailed
+    | UtteranceStarted
+    | UtteranceFinished
+    | UtteranceFailed
+    | VoicePaused
+    | VoiceFlushed
+    | Digit
+    | TimerFired
+    | AudioFailed
+    | LegEnded
+)

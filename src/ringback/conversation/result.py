@@ -1,0 +1,39 @@
+"""What remains of a conversation when the call is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ringback.conversation.transcript import Failure, Turn
+from ringback.media.leg import Ended, HangupCause
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one provider is to be paid for."""
+
+    component: Literal["transcriber", "synthesizer", "llm"]
+    provider: str
+    model: str
+    unit: Literal["milliseconds", "characters", "input_tokens", "output_tokens"]
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationResult:
+    turns: tuple[Turn, ...]
+    """In the order of their beginnings."""
+    slots: Mapping[str, Any]
+    usage: tuple[Usage, ...]
+    ended: Ended
+    """The leg's last event: who ended the call, and how the record words it."""
+    cause: HangupCause | None
+    """Why we hung up; None where we did not."""
+    failure: Failure | None
+
+    @property
+    def latencies_ms(self) -> list[int]:
+        """Of each agent turn that answered the person: end of speech to the first frame on the leg."""
+        return [turn.latency_ms for turn in self.turns if turn.latency_ms is not None]
