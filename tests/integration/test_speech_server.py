@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.speech_process import speech_process
 from wyoming.client import AsyncClient
 from wyoming.info import Describe, Info
 
 from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.speech import SpeechError, Voice
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
-from tests.support.speech_process import speech_process
 
 
 @pytest.fixture(scope="module")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ringback.speech.server import THREAD_LIMITS
-
 _PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from ringback.speech.server import SpeechServerSettings, serve
+from ringback.speech.server import serve
+from ringback.speech.settings import SpeechServerSettings
 settings = SpeechServerSettings(data_folder=Path(sys.argv[2]))
 asyncio.run(serve(sys.argv[1], settings, lambda: print("ready", flush=True)))
 """
@@ -27,7 +25,6 @@ def speech_process(uri: str, data_folder: Path) -> Iterator[None]:
         [sys.executable, "-c", _PROGRAM, uri, str(data_folder)],
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | THREAD_LIMITS,
     )
     assert process.stdout is not None
     try:

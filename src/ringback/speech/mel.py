@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy.fft import rfft
+from scipy.sparse import csr_array
 
 MEL_RATE: Final = 16000
 """Samples a second of the audio that goes in."""
@@ -23,7 +24,8 @@ class LogMel:
     """Audio to frames for a model with `bands` mel bands (80; 128 for large-v3)."""
 
     def __init__(self, bands: int) -> None:
-        self._filters = _filters(bands)
+        # Two in a hundred weights aren't zero; and a dense product would wake the algebra library's threads.
+        self._filters = csr_array(_filters(bands))
         self._window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
 
     def __call__(self, audio: Floats) -> Floats:

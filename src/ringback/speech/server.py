@@ -24,14 +24,12 @@ from ringback.media.speech import SpeechError
 from ringback.speech import hibari
 from ringback.speech.hibari import HibariVoice
 from ringback.speech.pcm import PcmReader
-from ringback.speech.weights import WHISPER_BASE, whisper_directory
+from ringback.speech.settings import SpeechServerSettings
+from ringback.speech.weights import whisper_directory
 from ringback.speech.whisper import WhisperModel
 from ringback.speech.work import WorkQueue
 
 logger = logging.getLogger(__name__)
-
-THREAD_LIMITS: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""Environment to start the process with: NumPy reads it at import; the models have their own setting."""
 
 MAX_AUDIO_S: Final = 120
 """Longest utterance accepted; conversations cut far earlier."""
@@ -40,22 +38,6 @@ MAX_TEXT: Final = 10_000
 _CHUNK_SAMPLES: Final = SAMPLE_RATE
 _WRITE_TIMEOUT_S: Final = 10.0
 """A client that reads nothing for so long is dropped."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechServerSettings:
-    """What the speech process loads and how much of the machine it may take."""
-
-    data_folder: Path
-    """Where the joined Whisper weights are kept."""
-    whisper_model: str = WHISPER_BASE
-    """"base", a CTranslate2 model directory, or a hub name."""
-    threads: int = 1
-    """CPU threads of one inference."""
-    transcribe_workers: int = 1
-    """Transcriptions at a time."""
-    queue_limit: int = 64
-    """Requests that may wait or run, transcriptions and sentences each; more get an error at once."""
 
 
 async def serve(uri: str, settings: SpeechServerSettings, ready: Callable[[], None]) -> None:

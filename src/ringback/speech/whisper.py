@@ -22,8 +22,8 @@ from ringback.speech.resample import Floats, resample
 MAX_UTTERANCE_S: Final = 30
 """What the model can hear at once; longer audio is transcribed in pieces of this length."""
 
-_MIN_CONTEXT: Final = 800
-_MAX_CONTEXT: Final = 3000
+MAX_CONTEXT: Final = 3000
+MIN_CONTEXT: Final = 800
 _MARGIN: Final = 400
 """Encoder context in mel frames of 10 ms; with less the model loses its place and starts over."""
 
@@ -50,10 +50,13 @@ class WhisperModel:
     """A loaded model. `transcribe` blocks, and may be called from as many threads as there are workers.
 
     directory: CTranslate2 files (model.bin, config.json, vocabulary, tokenizer.json).
-    threads: CPU threads of one transcription. Raises SpeechError at creation.
+    threads: CPU threads of one transcription. min_context: mel frames that the encoder sees at least;
+    MAX_CONTEXT is Whisper's own 30 s window. Raises SpeechError at creation.
     """
 
-    def __init__(self, directory: Path, *, threads: int = 1, workers: int = 1) -> None:
+    def __init__(
+        self, directory: Path, *, threads: int = 1, workers: int = 1, min_context: int = MIN_CONTEXT
+    ) -> None:
         import ctranslate2
         import tokenizers
 
@@ -70,6 +73,7 @@ class WhisperModel:
         except Exception as error:  # the bindings raise bare RuntimeError and Exception
             raise SpeechError(f"Cannot load the Whisper model in {directory}: {error}") from error
         self._mel = LogMel(self._model.n_mels)
+        self._min_context = min_context
         self._tokens = _Tokens(
             start=self._token("<|startoftranscript|>"),
             transcribe=self._token("<|transcribe|>"),
@@ -110,7 +114,9 @@ class WhisperModel:
 
     def _encode(self, audio: Samples) -> Any:
         mel = self._mel(resample(audio, SAMPLE_RATE, MEL_RATE) / np.float32(32768))
-        return self._model.encode(self._storage(_in_context(mel)[None]))
+        return self._model.encode(
+            self._storage(_padded(mel, context_frames(mel.shape[1], self._min_context))[None])
+        )
 
     def _prompt(self, encoded: Any, language: str) -> list[int]:
         if not self._model.is_multilingual:
@@ -130,14 +136,13 @@ class WhisperModel:
         return int(identifier)
 
 
-def context_frames(frames: int) -> int:
+def context_frames(frames: int, shortest: int = MIN_CONTEXT) -> int:
     """How many mel frames the encoder sees for an utterance of `frames` frames."""
-    return min(_MAX_CONTEXT, max(_MIN_CONTEXT, math.ceil((frames + _MARGIN) / 100) * 100))
+    return min(MAX_CONTEXT, max(shortest, math.ceil((frames + _MARGIN) / 100) * 100))
 
 
-def _in_context(mel: Floats) -> Floats:
-    """Cut or padded, with the silence that is its minimum, to the context."""
-    frames = context_frames(mel.shape[1])
+def _padded(mel: Floats, frames: int) -> Floats:
+    """Cut to `frames`, or filled up with the silence that is its minimum."""
     padded = np.full((mel.shape[0], frames), mel.min(), dtype=np.float32)
     padded[:, : mel.shape[1]] = mel[:, :frames]
     return padded
