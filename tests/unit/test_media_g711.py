@@ -39,9 +39,7 @@ def slow_a_law_sample(octet: int) -> int:
     return magnitude if octet & 0x80 else -magnitude
 
 
-@pytest.mark.parametrize(
-    ("codec", "slow"), [(Codec.PCMU, slow_mu_law_octet), (Codec.PCMA, slow_a_law_octet)]
-)
+@pytest.mark.parametrize(("codec", "slow"), [(Codec.PCMU, slow_mu_law_octet), (Codec.PCMA, slow_a_law_octet)])
 def test_every_sample_is_encoded_as_the_standard_says(codec, slow):
     assert codec.encode(ALL_SAMPLES) == bytes(slow(int(sample)) for sample in ALL_SAMPLES)
 

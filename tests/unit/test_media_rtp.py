@@ -1,5 +1,7 @@
 """RTP packets: round trips, the layout of the RFC, and a broken twin for every good packet."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,10 +53,8 @@ def test_any_bytes_are_a_packet_or_an_rtp_error(data):
 def test_a_packet_cut_short_never_raises_anything_else(packet, data):
     wire = packet.serialize()
     cut = wire[: data.draw(st.integers(0, len(wire)))]
-    try:
-        RtpPacket.parse(cut)
-    except RtpError as error:
-        assert str(error)
+    with contextlib.suppress(RtpError):
+        assert len(RtpPacket.parse(cut).payload) <= len(packet.payload) + packet.padding
 
 
 def test_the_layout_on_the_wire():

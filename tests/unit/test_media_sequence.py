@@ -1,5 +1,7 @@
 """Counting what is new, lost and doubled by sequence number."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,7 +63,7 @@ def test_lost_and_received_add_up_under_loss_and_reordering(first, arrives, rand
     for index in range(0, len(middle) - 1, 2):
         if random.random() < 0.5:
             middle[index], middle[index + 1] = middle[index + 1], middle[index]
-    longest_gap = max((b - a for a, b in zip(numbers, numbers[1:], strict=False)), default=0)
+    longest_gap = max((b - a for a, b in itertools.pairwise(numbers)), default=0)
     tracker, accepted = accept_all(numbers[0], *middle, numbers[-1])
     if longest_gap < 30:
         assert all(accepted)

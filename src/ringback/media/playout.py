@@ -235,7 +235,7 @@ class Playout:
 
     def _end(self, utterance: _Utterance) -> None:
         self._queue.remove(utterance)
-        self._ended[utterance.id] = utterance.played
+        self._ended[utterance.id] = utterance.played_ms
         if len(self._ended) > _REMEMBERED:
             del self._ended[next(iter(self._ended))]
 

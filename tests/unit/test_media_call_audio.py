@@ -1,0 +1,85 @@
+"""One call's audio: what each tick moves from where to where."""
+
+import numpy as np
+import pytest
+
+from ringback.media.call_audio import CallAudio
+from ringback.media.frame import FRAME_SAMPLES
+from ringback.media.playout import Playout
+from ringback.media.recorder import Recorder
+from ringback.media.ticker import Ticker
+
+
+class LoopLeg:
+    """Hears frames numbered 1, 2, 3 ...; keeps what was sent; may break."""
+
+    def __init__(self):
+        self.read, self.sent, self.broken = 0, [], False
+
+    def read_frame(self):
+        if self.broken:
+            raise RuntimeError("socket gone")
+        self.read += 1
+        return np.full(FRAME_SAMPLES, self.read, np.int16)
+
+    def write_frame(self, frame):
+        self.sent.append(int(frame[0]))
+
+
+class Ears:
+    def __init__(self):
+        self.heard = []
+
+    def push(self, frame):
+        self.heard.append(int(frame[0]))
+
+    def take(self):
+        return []
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def call(tmp_path):
+    leg, ears, playout, errors = LoopLeg(), Ears(), Playout(lambda event: None), []
+    ticker = Ticker()
+    recorder = Recorder(tmp_path / "call.wav")
+    audio = CallAudio(ticker, leg, ears, playout, recorder, errors.append)
+    return audio, leg, ears, playout, recorder, errors
+
+
+async def test_a_tick_hears_speaks_and_records_the_same_20_ms(call):
+    audio, leg, ears, playout, recorder, _ = call
+    playout.append("a", np.full(2 * FRAME_SAMPLES, 500, np.int16))
+    for _ in range(4):
+        audio.tick()
+    assert ears.heard == [1, 2, 3, 4]
+    assert leg.sent == [500, 500, 0, 0]
+    assert audio.position_ms == recorder.duration_ms == 80
+
+
+async def test_time_that_was_skipped_is_in_the_recording_too(call):
+    audio, leg, ears, playout, recorder, _ = call
+    playout.append("a", np.full(2 * FRAME_SAMPLES, 500, np.int16))
+    audio.tick()
+    audio.skip(3)
+    audio.tick()
+    assert ears.heard == [1, 2, 3, 4, 5]
+    assert leg.sent == [500, 500]
+    assert audio.position_ms == recorder.duration_ms == 100
+
+
+async def test_it_ticks_from_start_to_stop_and_a_failure_is_told(call):
+    audio, leg, ears, _, _, errors = call
+    ticker = audio._ticker
+    audio.start()
+    ticker._tick()
+    audio.stop()
+    ticker._tick()
+    assert ears.heard == [1]
+    leg.broken = True
+    audio.start()
+    ticker._tick()
+    ticker._tick()
+    assert [str(error) for error in errors] == ["socket gone"]
