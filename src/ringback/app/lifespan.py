@@ -1,4 +1,4 @@
-"""When a role's process stops: on SIGTERM, on SIGINT, or when its supervisor is gone."""
+"""When a role's process serves, and when it stops: on SIGTERM, on SIGINT, or when its supervisor is gone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from ringback.app.supervisor import SUPERVISED
+from ringback.app.supervisor import READY_FD, SUPERVISED
 
 
 def stop_event() -> asyncio.Event:
@@ -19,6 +19,14 @@ def stop_event() -> asyncio.Event:
     if os.environ.get(SUPERVISED) == "1":
         loop.add_reader(sys.stdin.fileno(), _read_end, loop, stopping)
     return stopping
+
+
+def say_ready() -> None:
+    """Tell the supervisor, if there is one, that this process serves now. Once."""
+    descriptor = os.environ.pop(READY_FD, None)
+    if descriptor is not None:
+        os.write(int(descriptor), b"ready")
+        os.close(int(descriptor))
 
 
 def _read_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:

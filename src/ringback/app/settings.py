@@ -29,13 +29,17 @@ class TrunkSettings(BaseModel, extra="forbid"):
 
     host: str = Field("", description="The carrier's SIP host or address.")
     port: Port = Field(5060, description="The carrier's SIP port.")
-    username: str = Field("", description="User of the digest authentication; empty where the carrier knows us by address.")
+    username: str = Field(
+        "", description="User of the digest authentication; empty where the carrier knows us by address."
+    )
     password: SecretStr = Field(SecretStr(""), description="Its password.")
     from_numbers: list[str] = Field(
         default_factory=list,
         description="Our numbers on this trunk, E.164; the first one is used when a call names none.",
     )
-    ring_timeout_s: float = Field(45.0, gt=0, le=300, description="Seconds until an unanswered call is given up.")
+    ring_timeout_s: float = Field(
+        45.0, gt=0, le=300, description="Seconds until an unanswered call is given up."
+    )
 
 
 class SipSettings(BaseModel, extra="forbid"):
@@ -50,17 +54,26 @@ class SipSettings(BaseModel, extra="forbid"):
 class SpeechSettings(BaseModel, extra="forbid"):
     """Ears and voices. The default is the embedded speech process; any Wyoming server can stand in."""
 
-    transcriber_uri: str = Field("", description="Wyoming server for speech to text (tcp://host:port, unix:///path); empty: embedded.")
+    transcriber_uri: str = Field(
+        "", description="Wyoming server for speech to text (tcp://host:port, unix:///path); empty: embedded."
+    )
     synthesizer_uri: str = Field("", description="Wyoming server for text to speech; empty: embedded.")
-    model: str = Field("", description="Directory or hub name of another CTranslate2 Whisper model; empty: the packaged base model.")
+    model: str = Field(
+        "",
+        description="Directory or hub name of another CTranslate2 Whisper model; empty: the packaged base model.",
+    )
     threads: int = Field(1, ge=1, le=64, description="CPU threads of one transcription.")
-    timeout_s: float = Field(10.0, gt=0, description="Longest wait for a transcription or the first audio of a sentence.")
+    timeout_s: float = Field(
+        10.0, gt=0, description="Longest wait for a transcription or the first audio of a sentence."
+    )
 
 
 class LanguageModelSettings(BaseModel, extra="forbid"):
     """Where `simple_llm_agent` talks to when the agent names no `base_url` of its own."""
 
-    base_url: str = Field("", description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:11434/v1; empty: OpenAI's own.")
+    base_url: str = Field(
+        "", description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:11434/v1; empty: OpenAI's own."
+    )
     api_key: SecretStr = Field(SecretStr(""), description="Its key.")
     first_token_timeout_s: float = Field(8.0, gt=0, description="Longest wait for the first token.")
     total_timeout_s: float = Field(30.0, gt=0, description="Longest whole reply.")
@@ -81,15 +94,23 @@ class Settings(BaseSettings):
     )
 
     data: Path = Field(Path("data"), description="Folder of the database, recordings and sockets.")
-    database_url: str = Field("", description="postgresql://user:password@host/name; empty: SQLite in the data folder.")
+    database_url: str = Field(
+        "", description="postgresql://user:password@host/name; empty: SQLite in the data folder."
+    )
     host: str = Field("127.0.0.1", description="Address of the HTTP API.")
     port: Port = Field(8080, description="Port of the HTTP API; 0 takes a free one.")
-    public_url: str = Field("", description="How clients reach the API, for links to recordings; empty: http://host:port.")
+    public_url: str = Field(
+        "", description="How clients reach the API, for links to recordings; empty: http://host:port."
+    )
     workers: int = Field(1, ge=1, le=64, description="Call worker processes on this machine.")
     calls_per_worker: int = Field(20, ge=1, le=1000, description="Calls that one worker holds at a time.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body of the API.")
-    strict_date_window: bool = Field(False, description="Refuse v2 list requests without from/to or over seven days.")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severe log line shown.")
+    strict_date_window: bool = Field(
+        False, description="Refuse v2 list requests without from/to or over seven days."
+    )
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="Least severe log line shown."
+    )
 
     sip: SipSettings = Field(default_factory=SipSettings)
     trunk: TrunkSettings = Field(default_factory=TrunkSettings)

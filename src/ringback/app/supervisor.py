@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from asyncio.subprocess import Process
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 logger = logging.getLogger(__name__)
@@ -19,6 +18,9 @@ STOP_GRACE_S = 100.0
 
 SUPERVISED = "RINGBACK_SUPERVISED"
 """Set in a child's environment: it stops when its standard input ends, for then its parent is gone."""
+
+READY_FD = "RINGBACK_READY_FD"
+"""Set in a child's environment: the pipe through which it says that it serves."""
 
 HEALTHY_AFTER_S = 30.0
 """A child that lived this long starts its next restart without delay."""
@@ -32,39 +34,41 @@ class ChildFailed(Exception):
 
 @dataclass
 class Child:
-    """One role in its own process. `ready` returns once it serves; it is raced against the child's death."""
+    """One role in its own process; it says itself when it serves (see lifespan.say_ready)."""
 
     name: str
     arguments: list[str]
-    ready: Callable[[], Awaitable[None]]
     environment: dict[str, str] = field(default_factory=dict)
     process: Process | None = None
 
     async def start(self, timeout_s: float) -> None:
         """Start the child and wait until it is ready. Raises ChildFailed if it dies or takes too long."""
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "ringback",
-            *self.arguments,
-            env={**os.environ, **self.environment, SUPERVISED: "1"},
-            # The child holds the other end: when this process is gone, however it went, the child sees the end of file.
-            stdin=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        death = asyncio.ensure_future(self.process.wait())
-        ready = asyncio.ensure_future(self.ready())
-        done, _ = await asyncio.wait({death, ready}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        if ready in done and death not in done:
-            death.cancel()
-            ready.result()
-            return
-        ready.cancel()
-        if death in done:
-            raise ChildFailed(f"{self.name} ended at its start with exit status {self.process.returncode}")
-        death.cancel()
-        self.process.kill()
-        raise ChildFailed(f"{self.name} was not ready after {timeout_s:.0f} s")
+        reading, writing = os.pipe()
+        try:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "ringback",
+                *self.arguments,
+                env={**os.environ, **self.environment, SUPERVISED: "1", READY_FD: str(writing)},
+                # The child holds the other end: when this process is gone, however it went, it sees the end of file.
+                stdin=asyncio.subprocess.PIPE,
+                pass_fds=(writing,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
+        try:
+            async with asyncio.timeout(timeout_s):
+                ready = await _read(reading)
+        except TimeoutError:
+            self.process.kill()
+            raise ChildFailed(f"{self.name} was not ready after {timeout_s:.0f} s") from None
+        if not ready:
+            status = await self.process.wait()
+            raise ChildFailed(
+                f"{self.name} ended at its start with exit status {status}; its message stands above"
+            )
 
     async def stop(self, grace_s: float) -> None:
         """SIGTERM, then SIGKILL after the grace."""
@@ -114,10 +118,25 @@ class Supervisor:
             status = await child.process.wait()
             if time.monotonic() - started > HEALTHY_AFTER_S:
                 backoff = 0.5
-            logger.error("%s ended with exit status %s; it is started again in %.1f s", child.name, status, backoff)
+            logger.error(
+                "%s ended with exit status %s; it is started again in %.1f s", child.name, status, backoff
+            )
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, MAX_BACKOFF_S)
             try:
                 await child.start(self._start_timeout_s)
             except ChildFailed as failure:
                 logger.error("%s", failure)
+
+
+async def _read(descriptor: int) -> bytes:
+    """The first bytes of a pipe, empty when its last writer closes it; closes the descriptor."""
+    loop = asyncio.get_running_loop()
+    readable: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(descriptor, lambda: readable.done() or readable.set_result(None))
+    try:
+        await readable
+        return os.read(descriptor, 16)
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)

@@ -1,0 +1,52 @@
+"""From `call-disconnected` to `completed`: the recording found, the telephone rated, the record closed."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from ringback.aftercall.recording import finish, recording_path
+from ringback.billing.prices import PriceBook
+from ringback.billing.rating import telephone_lines
+from ringback.executions.ledger import Ledger
+from ringback.executions.lifecycle import Status
+from ringback.executions.record import Attempt, AttemptChanges, AttemptState
+
+
+class Completion:
+    """Completes records from what the store and the recordings folder hold, so any worker can do it."""
+
+    def __init__(self, ledger: Ledger, recordings: Path, prices: PriceBook) -> None:
+        self._ledger = ledger
+        self._recordings = recordings
+        self._prices = prices
+
+    async def complete(self, account_id: str, execution_id: str) -> None:
+        """Close the record of a disconnected call; one that is completed already is left alone."""
+        execution = await self._ledger.get(account_id, execution_id)
+        if execution.status is not Status.CALL_DISCONNECTED:
+            return
+        attempt = await self._ledger.attempt(account_id, execution_id)
+        changes: AttemptChanges = {"state": AttemptState.DONE, "lease_owner": None, "lease_until": None}
+        recording = await finish(recording_path(self._recordings, account_id, execution_id, attempt.number))
+        if recording is not None:
+            changes["recording_path"] = str(recording.path)
+            changes["recording_token"] = secrets.token_urlsafe(24)
+            changes["recording_ms"] = recording.duration_ms
+            # A lost worker could not say how long was talked; its recording can.
+            changes["conversation_ms"] = attempt.conversation_ms or recording.duration_ms
+        await self._ledger.transition(
+            account_id,
+            execution_id,
+            Status.COMPLETED,
+            attempt=changes,
+            usage=telephone_lines(_duration_ms(attempt), execution.provider, self._prices),
+            number=attempt.number,
+        )
+
+
+def _duration_ms(attempt: Attempt) -> int:
+    """The telephone leg, from the answer to the hang-up."""
+    if attempt.answered_at is None or attempt.ended_at is None:
+        return 0
+    return max(0, attempt.ended_at - attempt.answered_at) // 1000

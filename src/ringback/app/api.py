@@ -1,0 +1,68 @@
+"""The api process: the HTTP application over the store."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import uvicorn
+
+from ringback.accounts.keys import Keys
+from ringback.api.app import create_app
+from ringback.api.services import Services
+from ringback.app.core import opened
+from ringback.app.lifespan import say_ready, stop_event
+from ringback.app.settings import Settings, SettingsError
+from ringback.executions.listing import Listing
+
+_DRAIN_S = 10
+"""How long requests under way may take after the stop."""
+
+
+async def run(settings: Settings) -> None:
+    """Serve until told to stop. Raises SettingsError where the address cannot be used."""
+    stopping = stop_event()
+    listener = _listen(settings)
+    async with opened(settings) as core:
+        services = Services(
+            keys=Keys(core.db, core.clock),
+            agents=core.agents,
+            listing=Listing(core.db),
+            calls=core.queue,
+            clock=core.clock,
+            recordings=settings.recordings,
+            max_body_bytes=settings.max_body_bytes,
+            strict_date_window=settings.strict_date_window,
+        )
+        config = uvicorn.Config(
+            create_app(services),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN_S,
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        say_ready()
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """Signals are the role's business (lifespan.py), not uvicorn's."""
+
+    def install_signal_handlers(self) -> None:
+        pass
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Listening already: whoever connects from here on is answered."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False)
+    except OSError as error:
+        raise SettingsError(
+            f"The API cannot listen on {settings.host}:{settings.port}: {error.strerror} (settings host, port)"
+        ) from None

@@ -1,0 +1,45 @@
+"""What the api and the workers share: the open store and the ledger over it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ringback.agents.registry import Agents
+from ringback.app.settings import Settings
+from ringback.clock import Clock, SystemClock
+from ringback.dialing.queue import CallQueue
+from ringback.executions.ledger import Ledger
+from ringback.store.database import Database, open_database
+from ringback.store.wakeup import Wakeup, open_wakeup
+
+PROVIDER = "sip-trunk"
+"""`telephony_data.provider` of the calls that go out through the trunk of the settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    db: Database
+    clock: Clock
+    wakeup: Wakeup
+    ledger: Ledger
+    agents: Agents
+    queue: CallQueue
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Core]:
+    """Open the store of an installation; its tables must exist (see `store.migrate`). Raises StoreError."""
+    clock = SystemClock()
+    db = await open_database(settings.store_url)
+    try:
+        wakeup = await open_wakeup(db, settings.data)
+        try:
+            ledger = Ledger(db, clock, settings.base_url)
+            queue = CallQueue(db, ledger, wakeup, provider=PROVIDER, from_numbers=settings.trunk.from_numbers)
+            yield Core(db, clock, wakeup, ledger, Agents(db, clock), queue)
+        finally:
+            await wakeup.close()
+    finally:
+        await db.close()

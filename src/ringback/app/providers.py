@@ -1,0 +1,83 @@
+"""Which adapter serves which provider name of an agent; a name without one is refused at call time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ringback.agents.chat import ChatModel
+from ringback.agents.plan import ChatPlan, GraphPlan, SpeechPart
+from ringback.app.settings import Settings
+from ringback.llm.openai_compatible import OpenAICompatible
+from ringback.media.frame import SAMPLE_RATE
+from ringback.media.speech import Synthesizer, Transcriber
+from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
+
+LOCAL_TRANSCRIBERS: Final = ("local", "whisper", "wyoming")
+LOCAL_SYNTHESIZERS: Final = ("local", "hibari", "wyoming")
+CHAT: Final = ("openai", "custom", "openrouter", "groq", "azure", "ollama", "vllm", "llama.cpp")
+"""All of them through the OpenAI-compatible endpoint of the agent's or the installation's `base_url`."""
+
+SCRIPTED: Final = "scripted"
+
+
+class UnknownProvider(Exception):
+    """No adapter; the message names the provider and those that there are."""
+
+    def __init__(self, kind: str, provider: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            f'There is no adapter for the {kind} "{provider}"; this installation has: {", ".join(known)}'
+        )
+
+
+class Providers:
+    """Makes ears, voices and language models by the names that agents give them."""
+
+    def __init__(self, settings: Settings) -> None:
+        speech = settings.speech
+        self._settings = settings
+        # Our own speech process takes the telephone's rate as it is; others expect 16 kHz.
+        self._transcriber = (
+            WyomingTranscriber(speech.transcriber_uri, timeout_s=speech.timeout_s)
+            if speech.transcriber_uri
+            else WyomingTranscriber(
+                settings.speech_uri,
+                provider="local",
+                model=speech.model or "whisper-base",
+                rate=SAMPLE_RATE,
+                timeout_s=speech.timeout_s,
+            )
+        )
+        self._synthesizer = (
+            WyomingSynthesizer(speech.synthesizer_uri, first_timeout_s=speech.timeout_s)
+            if speech.synthesizer_uri
+            else WyomingSynthesizer(
+                settings.speech_uri, provider="local", model="hibari", first_timeout_s=speech.timeout_s
+            )
+        )
+
+    def transcriber(self, part: SpeechPart) -> Transcriber:
+        if part.provider not in LOCAL_TRANSCRIBERS:
+            raise UnknownProvider("transcriber", part.provider, LOCAL_TRANSCRIBERS)
+        return self._transcriber
+
+    def synthesizer(self, part: SpeechPart) -> Synthesizer:
+        if part.provider not in LOCAL_SYNTHESIZERS:
+            raise UnknownProvider("synthesizer", part.provider, LOCAL_SYNTHESIZERS)
+        return self._synthesizer
+
+    def chat(self, dialogue: GraphPlan | ChatPlan) -> ChatModel | None:
+        """None where the dialogue needs no language model."""
+        if isinstance(dialogue, GraphPlan):
+            if dialogue.provider != SCRIPTED:
+                raise UnknownProvider("dialogue of a graph agent", dialogue.provider, (SCRIPTED,))
+            return None
+        if dialogue.provider not in CHAT:
+            raise UnknownProvider("language model", dialogue.provider, CHAT)
+        llm = self._settings.llm
+        return OpenAICompatible(
+            provider=dialogue.provider,
+            base_url=dialogue.base_url or llm.base_url or None,
+            api_key=llm.api_key.get_secret_value(),
+            first_token_timeout_s=llm.first_token_timeout_s,
+            total_timeout_s=llm.total_timeout_s,
+        )

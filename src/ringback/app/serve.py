@@ -1,0 +1,65 @@
+"""`ringback serve`: the whole platform on one machine, a supervisor with one child a role."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from ringback.accounts.accounts import ensure_first_account
+from ringback.app.lifespan import stop_event
+from ringback.app.settings import Settings, SettingsError
+from ringback.app.supervisor import Child, Supervisor
+from ringback.clock import SystemClock
+from ringback.speech.server import THREAD_LIMITS
+from ringback.store.database import open_database
+from ringback.store.migrate import upgrade
+
+
+async def prepare(settings: Settings) -> str | None:
+    """Create the data folder and the tables; on an empty store the first account, whose key is returned once."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The data folder {settings.data} cannot be made: {error.strerror}") from None
+    await upgrade(settings.store_url)
+    db = await open_database(settings.store_url)
+    try:
+        return await ensure_first_account(db, SystemClock())
+    finally:
+        await db.close()
+
+
+async def serve(settings: Settings, announce: Callable[[str | None], None]) -> None:
+    """Run all roles until told to stop; `announce` is called once everything is up, with the first key if it is new.
+
+    Raises SettingsError, StoreError, ChildFailed.
+    """
+    stopping = stop_event()
+    key = await prepare(settings)
+    supervisor = Supervisor(_children(settings))
+    await supervisor.start()
+    announce(key)
+    try:
+        await stopping.wait()
+    finally:
+        await supervisor.stop()
+
+
+def with_free_port(settings: Settings) -> Settings:
+    """Port 0 replaced by a free one, which every child must know before the first is started."""
+    if settings.port:
+        return settings
+    with socket.create_server((settings.host, 0)) as probe:
+        return settings.model_copy(update={"port": probe.getsockname()[1]})
+
+
+def _children(settings: Settings) -> list[Child]:
+    port = {"RINGBACK_PORT": str(settings.port)}
+    children = [Child("api", ["api"], port)]
+    if not (settings.speech.transcriber_uri and settings.speech.synthesizer_uri):
+        children.insert(0, Child("speech", ["speech"], THREAD_LIMITS))
+    children += [
+        Child(f"worker-{index}", ["worker", "--index", str(index)], port | THREAD_LIMITS)
+        for index in range(settings.workers)
+    ]
+    return children

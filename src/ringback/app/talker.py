@@ -1,0 +1,165 @@
+"""An agent made ready for one call: the plan, its providers, the recording; and the talk itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from ringback.aftercall.recording import recording_path
+from ringback.agents import prompts
+from ringback.agents.chat import ChatModel
+from ringback.agents.compile import CannotCompile, compile_plan
+from ringback.agents.plan import Plan
+from ringback.agents.registry import Agents, UnknownAgent
+from ringback.app.journal import Journal
+from ringback.app.providers import Providers, UnknownProvider
+from ringback.billing.prices import PriceBook
+from ringback.billing.rating import rated
+from ringback.clock import Clock
+from ringback.conversation.conversation import Conversation
+from ringback.conversation.dialogue import DialogueError
+from ringback.conversation.result import ConversationResult
+from ringback.dialing.dialler import CallRefused, LiveCall, Talk
+from ringback.executions.ledger import Ledger
+from ringback.executions.record import Execution, UsageKind, UsageLine, UsageUnit
+from ringback.media.recorder import Recorder, RecordingError
+from ringback.media.speech import Synthesizer, Transcriber, VoiceDetector
+from ringback.media.ticker import Ticker
+
+_UNITS: Final[Mapping[str, UsageUnit]] = {
+    "milliseconds": "ms",
+    "characters": "characters",
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What all calls of a worker share."""
+
+    agents: Agents
+    ledger: Ledger
+    providers: Providers
+    ticker: Ticker
+    detector: VoiceDetector
+    clock: Clock
+    prices: PriceBook
+    recordings: Path
+
+    async def prepare(self, execution: Execution) -> AgentTalker:
+        """Make the agent of an execution ready. Raises CallRefused with the reason."""
+        try:
+            agent = await self.agents.get(execution.account_id, execution.agent_id)
+            plan = compile_plan(agent.id, agent.definition, voice_id=execution.agent_data.get("voice_id"))
+            return AgentTalker(
+                self,
+                plan,
+                self.providers.transcriber(plan.transcriber),
+                self.providers.synthesizer(plan.synthesizer),
+                self.providers.chat(plan.dialogue),
+            )
+        except UnknownAgent:
+            raise CallRefused("The agent of this call does not exist any more") from None
+        except (CannotCompile, UnknownProvider, DialogueError) as error:
+            raise CallRefused(str(error)) from None
+
+
+class AgentTalker:
+    """Implements `dialing.dialler.Talker`."""
+
+    def __init__(
+        self,
+        studio: Studio,
+        plan: Plan,
+        transcriber: Transcriber,
+        synthesizer: Synthesizer,
+        chat: ChatModel | None,
+    ) -> None:
+        self._studio = studio
+        self._plan = plan
+        self._transcriber = transcriber
+        self._synthesizer = synthesizer
+        self._chat = chat
+
+    async def talk(self, call: LiveCall) -> Talk:
+        studio, execution = self._studio, call.execution
+        recorder = Recorder(
+            recording_path(studio.recordings, execution.account_id, execution.id, call.number)
+        )
+        journal = Journal(studio.ledger, studio.clock, execution.account_id, execution.id)
+        conversation = Conversation(
+            call.leg,
+            self._plan,
+            self._variables(call),
+            ticker=studio.ticker,
+            detector=studio.detector,
+            recorder=recorder,
+            transcriber=self._transcriber,
+            synthesizer=self._synthesizer,
+            chat=self._chat,
+            clock=studio.clock,
+            observer=journal,
+            today=_today(call),
+        )
+        writing = asyncio.create_task(journal.write())
+        try:
+            result = await conversation.run()
+        finally:
+            writing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writing
+        await journal.finish()
+        try:
+            await recorder.close()
+            error = result.failure.message if result.failure else None
+        except RecordingError as failure:
+            error = str(failure)
+        return self._outcome(result, call, recorder.duration_ms, error)
+
+    def _variables(self, call: LiveCall) -> Mapping[str, Any]:
+        execution = call.execution
+        return prompts.variables(
+            execution.recipient_data,
+            agent_id=execution.agent_id,
+            execution_id=execution.id,
+            call_sid=call.leg.call_id,
+            from_number=execution.from_number,
+            to_number=execution.to_number,
+            now_us=call.answered_us,
+        )
+
+    def _outcome(
+        self, result: ConversationResult, call: LiveCall, duration_ms: int, error: str | None
+    ) -> Talk:
+        lines = [
+            UsageLine(UsageKind(u.component), u.provider, u.model, _UNITS[u.unit], u.quantity, 0)
+            for u in result.usage
+        ]
+        turns = [
+            {"turn": n, "end_of_speech_to_first_audio": ms} for n, ms in enumerate(result.latencies_ms, 1)
+        ]
+        return Talk(
+            ended=result.ended,
+            conversation_ms=duration_ms,
+            extracted=dict(result.slots) or None,
+            latency={"stream_id": call.leg.call_id, "region": None, "turns": turns} if turns else None,
+            error=error,
+            usage=rated(lines, self._studio.prices),
+        )
+
+
+def _today(call: LiveCall) -> Any:
+    """The person's date where the call names their time zone, otherwise UTC's."""
+    name = call.execution.recipient_data.get("timezone")
+    try:
+        zone = ZoneInfo(name) if isinstance(name, str) else UTC
+    except (KeyError, ValueError, OSError):
+        zone = UTC
+    return datetime.fromtimestamp(call.answered_us / 1e6, zone).date()

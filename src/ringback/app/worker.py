@@ -1,0 +1,121 @@
+"""The call worker: one ticker, one voice detector, one SIP endpoint, and the dialler that fills them with calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ringback.aftercall.completion import Completion
+from ringback.app.core import opened
+from ringback.app.lifespan import say_ready, stop_event
+from ringback.app.providers import Providers
+from ringback.app.settings import Settings, SettingsError
+from ringback.app.talker import Studio
+from ringback.billing.prices import PriceBook, PriceError, cents
+from ringback.dialing.claims import Claim, Claims
+from ringback.dialing.dialler import Dialler
+from ringback.media.leg import Carrier
+from ringback.media.rtp_stream import PortRange
+from ringback.media.ticker import Ticker
+from ringback.speech.vad import SileroVoiceDetector
+from ringback.telephony.no_trunk import NoTrunk
+from ringback.telephony.sip.carrier import SipCarrier, Trunk
+from ringback.telephony.sip.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+
+async def run(settings: Settings, index: int) -> None:
+    """Be worker number `index` of this machine until told to stop; calls under way are finished first."""
+    stopping = stop_event()
+    prices = price_book(settings)
+    async with opened(settings) as core, _carrier(settings, index) as carrier:
+        ticker, detector = Ticker(), SileroVoiceDetector()
+        ticker.after(detector.run)
+        ticking = asyncio.create_task(ticker.run())
+        studio = Studio(
+            core.agents,
+            core.ledger,
+            Providers(settings),
+            ticker,
+            detector,
+            core.clock,
+            prices,
+            settings.recordings,
+        )
+        completion = Completion(core.ledger, settings.recordings, prices)
+
+        async def after_call(claim: Claim) -> None:
+            await completion.complete(claim.account_id, claim.execution_id)
+
+        dialler = Dialler(
+            claims=Claims(core.db, core.ledger, core.clock, _name(index)),
+            ledger=core.ledger,
+            carrier=carrier,
+            wakeup=core.wakeup,
+            clock=core.clock,
+            prepare=studio.prepare,
+            after_call=after_call,
+            capacity=settings.calls_per_worker,
+            ring_timeout_s=settings.trunk.ring_timeout_s,
+        )
+        say_ready()
+        logger.info("worker %d is ready for %d calls", index, settings.calls_per_worker)
+        try:
+            await dialler.run(stopping)
+        finally:
+            ticker.stop()
+            ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticking
+
+
+def price_book(settings: Settings) -> PriceBook:
+    """The prices of the settings. Raises SettingsError that names the bad one."""
+    prices = settings.prices
+    try:
+        return PriceBook(
+            network_per_minute=cents(prices.network_per_minute, "prices.network_per_minute"),
+            platform_per_minute=cents(prices.platform_per_minute, "prices.platform_per_minute"),
+        )
+    except PriceError as error:
+        raise SettingsError(str(error)) from None
+
+
+@asynccontextmanager
+async def _carrier(settings: Settings, index: int) -> AsyncIterator[Carrier]:
+    """The trunk of the settings. Raises SettingsError where it or our own port cannot be used."""
+    if not settings.trunk.host:
+        logger.warning("no trunk is configured (setting trunk.host): calls will fail and say so")
+        yield NoTrunk()
+        return
+    sip, trunk = settings.sip, settings.trunk
+    port = sip.port + index if sip.port else 0
+    try:
+        way = Trunk(
+            host=trunk.host,
+            port=trunk.port,
+            username=trunk.username,
+            password=trunk.password.get_secret_value(),
+        )
+        endpoint = await Endpoint.open(sip.host, port, PortRange(sip.rtp_port_low, sip.rtp_port_high))
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    except OSError as error:
+        raise SettingsError(
+            f"SIP cannot use {sip.host}:{port}: {error.strerror} (settings sip.host, sip.port)"
+        ) from None
+    try:
+        yield SipCarrier(endpoint, way)
+    finally:
+        await endpoint.close()
+
+
+def _name(index: int) -> str:
+    """Unique to this run of the process: a restarted worker does not inherit leases."""
+    return f"{socket.gethostname()}/{index}/{os.getpid()}/{os.urandom(4).hex()}"

@@ -1,0 +1,113 @@
+"""The queue as the API sees it: put a call in, take it out again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ringback.executions.ledger import Ledger, UnknownExecution
+from ringback.executions.lifecycle import STOPPABLE, IllegalTransition, Status
+from ringback.executions.record import AttemptState, NewExecution
+from ringback.store.database import Database
+from ringback.store.queries import executions as queries
+from ringback.store.wakeup import Wakeup
+
+CALLS: Final = "calls"
+"""Topic of the wake-ups: something changed in the queue."""
+
+_CANCELLABLE: Final = frozenset({Status.INITIATED, Status.RINGING})
+
+
+class NoFromNumber(ValueError):
+    """There is no number to call from, or it is not ours; the message says which."""
+
+
+class NotStoppable(Exception):
+    """The call is live or over; the message says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """POST /call, validated (contract 8)."""
+
+    account_id: str
+    agent_id: str
+    to_number: str
+    from_number: str | None
+    scheduled_at_us: int | None = None
+    user_data: Mapping[str, Any] = field(default_factory=dict)
+    agent_data: Mapping[str, Any] = field(default_factory=dict)
+    retry_config: Mapping[str, Any] | None = None
+    bypass_call_guardrails: bool = False
+
+
+class CallQueue:
+    """Places and stops calls; the workers do the rest."""
+
+    def __init__(
+        self, db: Database, ledger: Ledger, wakeup: Wakeup, *, provider: str, from_numbers: Sequence[str]
+    ) -> None:
+        """`from_numbers` are ours on the trunk `provider`; the first is the default."""
+        self._db = db
+        self._ledger = ledger
+        self._wakeup = wakeup
+        self._provider = provider
+        self._from_numbers = tuple(from_numbers)
+
+    async def place(self, call: NewCall) -> str:
+        """Queue a call (or schedule it) and wake a worker; the execution's id. Raises NoFromNumber."""
+        execution = await self._ledger.create(
+            NewExecution(
+                account_id=call.account_id,
+                agent_id=call.agent_id,
+                to_number=call.to_number,
+                from_number=self._from_number(call.from_number),
+                provider=self._provider,
+                recipient_data=call.user_data,
+                scheduled_at=call.scheduled_at_us,
+                retry_config=call.retry_config,
+            )
+        )
+        await self._wakeup.notify(CALLS)
+        return execution.id
+
+    async def stop(self, account_id: str, execution_id: str) -> None:
+        """Nothing is dialled after this returns; what rings is cancelled. Raises UnknownExecution, NotStoppable."""
+        execution = await self._ledger.get(account_id, execution_id)
+        if execution.status in STOPPABLE:
+            try:
+                await self._ledger.transition(
+                    account_id, execution_id, Status.STOPPED, attempt={"state": AttemptState.DONE}
+                )
+                return
+            except IllegalTransition as race:
+                status = race.current
+        else:
+            status = execution.status
+        if status not in _CANCELLABLE:
+            raise NotStoppable(f"The call is {status}; only a call that was not answered yet can be stopped")
+        await self._ledger.update(account_id, execution_id, attempt={"cancel_requested": True})
+        await self._wakeup.notify(CALLS)
+
+    async def stop_agent(self, account_id: str, agent_id: str) -> list[str]:
+        """Stop every call of an agent that waits for its dial; their ids."""
+        stopped = []
+        for execution_id in await queries.ids_with_status(self._db, account_id, agent_id, sorted(STOPPABLE)):
+            try:
+                await self.stop(account_id, execution_id)
+                stopped.append(execution_id)
+            except (UnknownExecution, NotStoppable):
+                continue  # it was dialled, or deleted, a moment ago
+        return stopped
+
+    def _from_number(self, asked: str | None) -> str:
+        if not self._from_numbers:
+            raise NoFromNumber(
+                "from_phone_number: this installation has no trunk number (setting trunk.from_numbers)"
+            )
+        if asked is None:
+            return self._from_numbers[0]
+        if asked not in self._from_numbers:
+            raise NoFromNumber(f"from_phone_number: {asked} is not one of your numbers")
+        return asked
