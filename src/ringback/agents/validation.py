@@ -126,12 +126,20 @@ def check(model: type[P], value: Any, *, documented: Callable[[ErrorDetails], st
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems = []
-        for details in error.errors(include_url=False, include_input=False):
-            path = written(details["loc"])
-            text = documented(details) if documented else None
-            problems.append(Problem(path, text or f"{path or 'the body'} {_text(details)}"))
-        raise InvalidInput(problems) from None
+        errors = error.errors(include_url=False, include_input=False)
+        raise InvalidInput(problems_in(errors, documented)) from None
+
+
+def problems_in(
+    errors: Iterable[ErrorDetails], documented: Callable[[ErrorDetails], str | None] | None = None
+) -> list[Problem]:
+    """Pydantic's errors as problems of ours."""
+    problems = []
+    for details in errors:
+        path = written(details["loc"])
+        text = documented(details) if documented else None
+        problems.append(Problem(path, text or f"{path or 'the body'} {_text(details)}"))
+    return problems
 
 
 def written(location: Iterable[str | int]) -> str:
@@ -159,6 +167,9 @@ _TEXTS: Mapping[str, str] = {
     "list_type": "must be an array",
     "dict_type": "must be an object",
     "model_type": "must be an object",
+    "uuid_type": "must be a UUID",
+    "uuid_parsing": "must be a UUID",
+    "bool_parsing": "must be true or false",
     "literal_error": "must be one of {expected}",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",

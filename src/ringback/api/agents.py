@@ -1,0 +1,151 @@
+"""Agents (contract 7). v1 and v2 take and return the same definitions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from ringback.agents import definition
+from ringback.agents.registry import Agent
+from ringback.api.auth import AccountId
+from ringback.api.body import JsonObject
+from ringback.api.errors import responses
+from ringback.api.services import ServicesDep
+from ringback.api.times import iso
+
+router = APIRouter(tags=["Agents"], responses=responses(400, 401))
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["agent_config", "agent_prompts"],
+                    "properties": {
+                        "agent_config": {
+                            "type": "object",
+                            "required": ["agent_name", "tasks"],
+                            "properties": {
+                                "agent_name": {"type": "string"},
+                                "tasks": {"type": "array", "items": {"type": "object"}, "minItems": 1},
+                            },
+                        },
+                        "agent_prompts": {
+                            "type": "object",
+                            "additionalProperties": {
+                                "type": "object",
+                                "properties": {"system_prompt": {"type": "string"}},
+                            },
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class Created(BaseModel):
+    agent_id: UUID
+    state: str = "created"
+    status: str = "created"
+
+
+class Updated(BaseModel):
+    agent_id: UUID
+    state: str = "updated"
+    status: str = "updated"
+    message: str = "success"
+
+
+class Done(BaseModel):
+    message: str = "success"
+    state: str
+
+
+class Stopped(BaseModel):
+    stopped_executions: list[UUID]
+
+
+def rendered(agent: Agent) -> dict[str, Any]:
+    """The agent as GET returns it: the stored definition with what only we know around it."""
+    known = {
+        "agent_status": agent.status,
+        "created_at": iso(agent.created_at),
+        "updated_at": iso(agent.updated_at),
+        "agent_prompts": agent.definition.prompts,
+    }
+    return {"id": agent.id} | agent.definition.config | known
+
+
+@router.post("/agent", status_code=200, deprecated=True, responses=responses(413), openapi_extra=_BODY)
+@router.post("/v2/agent", status_code=201, responses=responses(413), openapi_extra=_BODY)
+async def create_agent(body: JsonObject, account: AccountId, services: ServicesDep) -> Created:
+    """Create an agent. Unknown keys are kept; every bad field is named in `details.problems`."""
+    agent = await services.agents.create(account, definition.read(body))
+    return Created(agent_id=UUID(agent.id))
+
+
+@router.get("/agent/all", deprecated=True)
+@router.get("/v2/agent/all")
+async def list_agents(account: AccountId, services: ServicesDep) -> Response:
+    """All agents of the account, newest first, as an array."""
+    return StreamingResponse(_array(services.agents.all(account)), media_type="application/json")
+
+
+async def _array(agents: AsyncIterator[Agent]) -> AsyncIterator[bytes]:
+    opening = b"["
+    async for agent in agents:
+        yield opening + json.dumps(rendered(agent), ensure_ascii=False, separators=(",", ":")).encode()
+        opening = b","
+    yield b"[]" if opening == b"[" else b"]"
+
+
+@router.get("/agent/{agent_id}", deprecated=True, responses=responses(404))
+@router.get("/v2/agent/{agent_id}", responses=responses(404))
+async def get_agent(agent_id: UUID, account: AccountId, services: ServicesDep) -> dict[str, Any]:
+    """One agent: the definition that was sent, with its defaults."""
+    return rendered(await services.agents.get(account, str(agent_id)))
+
+
+@router.put("/agent/{agent_id}", deprecated=True, responses=responses(404, 413), openapi_extra=_BODY)
+@router.put("/v2/agent/{agent_id}", responses=responses(404, 413), openapi_extra=_BODY)
+async def replace_agent(
+    agent_id: UUID, account: AccountId, body: JsonObject, services: ServicesDep
+) -> Updated:
+    """Replace the whole definition."""
+    await services.agents.replace(account, str(agent_id), definition.read(body))
+    return Updated(agent_id=agent_id)
+
+
+@router.patch("/agent/{agent_id}", deprecated=True, responses=responses(404, 413))
+@router.patch("/v2/agent/{agent_id}", responses=responses(404, 413))
+async def patch_agent(agent_id: UUID, account: AccountId, body: JsonObject, services: ServicesDep) -> Done:
+    """Change name, welcome message, webhook, synthesizer, ingest source, telephony provider, guardrails or
+    prompts; other keys are ignored."""
+    await services.agents.patch(account, str(agent_id), body)
+    return Done(state="updated")
+
+
+@router.delete("/agent/{agent_id}", deprecated=True, responses=responses(404))
+@router.delete("/v2/agent/{agent_id}", responses=responses(404))
+async def delete_agent(agent_id: UUID, account: AccountId, services: ServicesDep) -> Done:
+    """Delete an agent and its executions."""
+    await services.agents.delete(account, str(agent_id))
+    return Done(state="deleted")
+
+
+@router.post("/v2/agent/{agent_id}/stop", responses=responses(404))
+async def stop_agent(agent_id: UUID, account: AccountId, services: ServicesDep) -> Stopped:
+    """Stop every queued or scheduled call of an agent."""
+    await services.agents.get(account, str(agent_id))
+    stopped = await services.calls.stop_agent(account, str(agent_id))
+    return Stopped(stopped_executions=[UUID(execution) for execution in stopped])

@@ -1,0 +1,45 @@
+"""The HTTP application: routes, errors, CORS and the limit of bodies around the services it is given."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from ringback.api import agents, calls, errors, executions, health, recordings
+from ringback.api.body import BodyLimit
+from ringback.api.services import Services
+
+_DESCRIPTION = """
+Voice agents on the telephone, on your own machine. Paths, fields and statuses are those of Bolna's API, so
+its clients work with another base URL. Every request but `/health` and links to recordings needs
+`Authorization: Bearer <key>`; every error has the same body.
+"""
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application around these services; whoever runs it opens and closes them."""
+    app = FastAPI(
+        title="Ringback",
+        description=_DESCRIPTION,
+        version=version("ringback"),
+        redirect_slashes=False,  # a redirected POST comes back as GET
+        docs_url=None,  # the stock pages load their scripts from a foreign host
+        redoc_url=None,
+    )
+    app.state.services = services
+    errors.install(app)
+    for resource in (health, executions, agents, calls, recordings):
+        app.include_router(resource.router)
+    # The last one added is the outermost.
+    app.add_middleware(errors.Unexpected)
+    app.add_middleware(BodyLimit, max_bytes=services.max_body_bytes)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["Retry-After", "Content-Range", "Accept-Ranges"],
+    )
+    return app

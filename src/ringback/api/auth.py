@@ -1,0 +1,32 @@
+"""Bearer authentication: which account a request acts for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from ringback.api.errors import ApiError
+from ringback.api.services import ServicesDep
+
+_bearer = HTTPBearer(auto_error=False, description="`Authorization: Bearer <key>`")
+
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+
+
+def denied() -> ApiError:
+    return ApiError(401, "Access denied", headers={"WWW-Authenticate": "Bearer"})
+
+
+async def account_id(services: ServicesDep, credentials: Credentials) -> str:
+    """The account of the key. Raises ApiError(401) for no key, an unknown or a revoked one."""
+    if credentials is None:
+        raise denied()
+    account = await services.keys.account_of(credentials.credentials)
+    if account is None:
+        raise denied()
+    return account
+
+
+AccountId = Annotated[str, Depends(account_id)]

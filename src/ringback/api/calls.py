@@ -1,0 +1,149 @@
+"""Placing and stopping calls (contract 8)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
+
+from ringback.agents.validation import Name, Part, Whole, check
+from ringback.api.auth import AccountId
+from ringback.api.body import JsonObject
+from ringback.api.errors import ApiError, responses
+from ringback.api.services import ServicesDep
+from ringback.api.times import parse_iso
+from ringback.dialing.queue import NewCall, NoFromNumber, NotStoppable
+
+router = APIRouter(tags=["Calls"], responses=responses(400, 401, 404))
+
+_LEAST_AHEAD_US = 120 * 1_000_000
+
+
+def _e164(value: str) -> str:
+    digits = value[1:]
+    if not (value.startswith("+") and digits.isascii() and digits.isdecimal() and 2 <= len(digits) <= 15):
+        raise PydanticCustomError("e164", "must be a phone number in E.164 form, such as +14155550123")
+    if digits.startswith("0"):
+        raise PydanticCustomError("e164", "must be in E.164 form: a country code does not begin with 0")
+    return value
+
+
+def _uuid(value: str) -> str:
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise PydanticCustomError("uuid", "must be a UUID") from None
+
+
+def _moment(value: str) -> str:
+    try:
+        parse_iso(value)
+    except ValueError:
+        raise PydanticCustomError(
+            "moment", "must be an ISO 8601 time, such as 2026-06-05T16:35:00+05:30"
+        ) from None
+    return value
+
+
+Retried = Literal["no-answer", "busy", "failed", "error"]
+_RETRIED: tuple[Retried, ...] = ("no-answer", "busy", "failed")
+Minutes = Annotated[Whole, Field(ge=1, le=10_080)]
+PhoneNumber = Annotated[str, AfterValidator(_e164)]
+
+
+class RetryConfig(Part):
+    """When a call that did not reach anybody is dialled again."""
+
+    enabled: bool = False
+    max_retries: Annotated[Whole, Field(ge=1, le=3)] = 3
+    retry_on_statuses: list[Retried] = Field(default_factory=lambda: list(_RETRIED))
+    retry_on_voicemail: bool = False
+    retry_intervals_minutes: list[Minutes] = Field(
+        default_factory=lambda: [30, 60, 120], min_length=1, max_length=10
+    )
+
+
+class AgentData(Part):
+    """What a call may change of its agent."""
+
+    voice_id: Name | None = None
+
+
+class CallRequest(Part):
+    """Body of POST /call. Unknown keys are ignored."""
+
+    agent_id: Annotated[str, AfterValidator(_uuid)]
+    recipient_phone_number: PhoneNumber
+    from_phone_number: PhoneNumber | None = None
+    scheduled_at: Annotated[str, AfterValidator(_moment)] | None = None
+    user_data: dict[str, Any] | None = None
+    agent_data: AgentData | None = None
+    retry_config: RetryConfig | None = None
+    bypass_call_guardrails: bool = False
+
+
+class Placed(BaseModel):
+    message: str = "done"
+    status: str = "queued"
+    execution_id: str
+    run_id: str = Field(description="The same as execution_id.")
+
+
+class CallStopped(BaseModel):
+    message: str = "done"
+    status: str = "stopped"
+    execution_id: str
+
+
+@router.post(
+    "/call",
+    responses=responses(413),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": CallRequest.model_json_schema(ref_template="{model}")}
+            },
+        }
+    },
+)
+async def place_call(account: AccountId, body: JsonObject, services: ServicesDep) -> Placed:
+    """Call a person, now or at `scheduled_at` (at least two minutes ahead; without an offset it is UTC)."""
+    request = check(CallRequest, body)
+    scheduled_at = parse_iso(request.scheduled_at) if request.scheduled_at else None
+    if scheduled_at is not None and scheduled_at < services.clock.now_us() + _LEAST_AHEAD_US:
+        raise ApiError(400, "Scheduled time should be atleast 2 minutes in the future")
+    await services.agents.get(account, request.agent_id)
+    try:
+        execution_id = await services.calls.place(_new_call(account, request, scheduled_at))
+    except NoFromNumber as error:
+        raise ApiError(400, str(error)) from None
+    return Placed(execution_id=execution_id, run_id=execution_id)
+
+
+def _new_call(account: str, request: CallRequest, scheduled_at: int | None) -> NewCall:
+    retry, agent_data = request.retry_config, request.agent_data
+    return NewCall(
+        account_id=account,
+        agent_id=request.agent_id,
+        to_number=request.recipient_phone_number,
+        from_number=request.from_phone_number,
+        scheduled_at_us=scheduled_at,
+        user_data=request.user_data or {},
+        agent_data={"voice_id": agent_data.voice_id} if agent_data and agent_data.voice_id else {},
+        retry_config=retry.model_dump(include=set(RetryConfig.model_fields)) if retry else None,
+        bypass_call_guardrails=request.bypass_call_guardrails,
+    )
+
+
+@router.post("/call/{execution_id}/stop")
+async def stop_call(execution_id: UUID, account: AccountId, services: ServicesDep) -> CallStopped:
+    """Stop a call that is queued, scheduled or still ringing; a live or finished one is refused with 400."""
+    try:
+        await services.calls.stop(account, str(execution_id))
+    except NotStoppable as error:
+        raise ApiError(400, str(error)) from None
+    return CallStopped(execution_id=str(execution_id))

@@ -1,0 +1,139 @@
+"""One envelope for every error: `{"error", "message", "detail", "details"?}` (contract 1)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ringback.agents.registry import UnknownAgent
+from ringback.agents.validation import InvalidInput, Problem, problems_in
+from ringback.executions.ledger import UnknownExecution
+from ringback.store.database import StoreError
+
+log = logging.getLogger(__name__)
+
+
+class ErrorBody(BaseModel):
+    """What every refusal looks like."""
+
+    error: int = Field(description="The HTTP status.", examples=[400])
+    message: str = Field(description="What is wrong, where, and what to do.", examples=["tasks is required"])
+    detail: str = Field(description="The same text, for clients that read this key.")
+    details: dict[str, Any] | None = Field(None, description="`problems`: each bad field with its path.")
+
+
+class ApiError(Exception):
+    """A refusal with its HTTP status and a text for the client."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        details: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.details = details
+        self.headers = headers
+
+    def response(self) -> JSONResponse:
+        body: dict[str, Any] = {"error": self.status, "message": self.message, "detail": self.message}
+        if self.details:
+            body["details"] = self.details
+        return JSONResponse(body, self.status, self.headers)
+
+
+def invalid(problems: list[Problem]) -> ApiError:
+    """400 for bad fields: the first one is the message, all of them are the details."""
+    listed = [{"path": problem.path, "message": problem.message} for problem in problems]
+    return ApiError(400, problems[0].message, {"problems": listed})
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error responses of a route, for the OpenAPI description; 401 is on all but public ones."""
+    return {status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in statuses}
+
+
+_DESCRIPTIONS = {
+    400: "A malformed parameter or body, or the business refuses it; `details.problems` names each bad field",
+    401: "No key, or one that is unknown or revoked",
+    404: "Unknown, or another account's",
+    413: "The body is larger than the installation allows",
+    416: "The range lies outside the recording",
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception that a route may raise."""
+
+    @app.exception_handler(ApiError)
+    async def _api_error(_: Request, error: ApiError) -> JSONResponse:
+        return error.response()
+
+    @app.exception_handler(InvalidInput)
+    async def _invalid_input(_: Request, error: InvalidInput) -> JSONResponse:
+        return invalid(error.problems).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid_parameter(_: Request, error: RequestValidationError) -> JSONResponse:
+        # The first step of the location is where the parameter was: path, query.
+        return invalid(problems_in([e | {"loc": e["loc"][1:]} for e in error.errors()])).response()
+
+    @app.exception_handler(UnknownAgent)
+    async def _unknown_agent(_: Request, error: UnknownAgent) -> JSONResponse:
+        return ApiError(404, f"There is no agent {error}").response()
+
+    @app.exception_handler(UnknownExecution)
+    async def _unknown_execution(_: Request, error: UnknownExecution) -> JSONResponse:
+        return ApiError(404, f"There is no execution {error}").response()
+
+    @app.exception_handler(StoreError)
+    async def _store_error(_: Request, error: StoreError) -> JSONResponse:
+        log.error("the store failed during a request: %s", error)
+        return ApiError(
+            503, "The database cannot be reached; try again in a moment", headers={"Retry-After": "5"}
+        ).response()
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        texts = {
+            404: f"There is no {request.url.path} here",
+            405: f"{request.url.path} does not take {request.method}",
+        }
+        message = texts.get(error.status_code, str(error.detail))
+        return ApiError(error.status_code, message, headers=error.headers).response()
+
+
+class Unexpected:
+    """Innermost middleware: what no handler knows becomes a 500 without a trace, inside CORS."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            log.exception("a request failed: %s %s", scope.get("method"), scope.get("path"))
+            if started:  # too late to answer: the broken connection tells the client
+                raise
+            error = ApiError(500, "Something went wrong on our side; the server's log says what")
+            await error.response()(scope, receive, send)

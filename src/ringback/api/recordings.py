@@ -1,0 +1,101 @@
+"""Recordings, for whoever holds the link from the record or the account's key (contract 3.5)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from ringback.api.auth import Credentials, denied
+from ringback.api.errors import ApiError, responses
+from ringback.api.services import Services, ServicesDep
+from ringback.executions.listing import Recording
+
+router = APIRouter(tags=["Recordings"])
+
+
+@router.api_route(
+    "/recordings/call/{execution_id}",
+    methods=["GET", "HEAD"],
+    response_class=FileResponse,
+    responses={
+        200: {"description": "The whole: left the person, right the agent", "content": {"audio/wav": {}}},
+        206: {"description": "The range asked for", "content": {"audio/wav": {}}},
+        **responses(400, 401, 404, 416),
+    },
+)
+async def get_recording(
+    execution_id: UUID,
+    request: Request,
+    services: ServicesDep,
+    credentials: Credentials,
+    token: Annotated[str | None, Query(description="From `telephony_data.recording_url`.")] = None,
+) -> Response:
+    """The recording of a call, whole or a range of its bytes, for the token of its link or a Bearer key."""
+    recording = await _opened(services, str(execution_id), token, credentials)
+    path = _inside(services.recordings, recording.path) if recording else None
+    status = await asyncio.to_thread(_file_status, path) if path else None
+    if path is None or status is None:
+        raise ApiError(404, f"There is no recording of execution {execution_id}")
+    _settle_range(request, status.st_size)
+    return FileResponse(path, media_type="audio/wav", stat_result=status, headers=_HEADERS)
+
+
+_HEADERS = {"Cache-Control": "private, max-age=3600", "Content-Disposition": "inline"}
+
+
+async def _opened(
+    services: Services, execution_id: str, token: str | None, credentials: Credentials
+) -> Recording | None:
+    if token is not None and (found := await services.listing.recording(execution_id, token=token)):
+        return found
+    if credentials is not None:
+        account = await services.keys.account_of(credentials.credentials)
+        if account is None:
+            raise denied()
+        return await services.listing.recording(execution_id, account_id=account)
+    if token is None:
+        raise denied()
+    return None
+
+
+def _inside(folder: Path, path: str) -> Path | None:
+    """The file, if it lies in the folder of recordings."""
+    root = folder.resolve()
+    file = (root / path).resolve()
+    return file if file.is_relative_to(root) else None
+
+
+def _file_status(path: Path) -> os.stat_result | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+def _settle_range(request: Request, size: int) -> None:
+    """Refuse a range outside the file in our envelope; drop one that is malformed or multiple, as RFC 9110
+    section 14.2 allows, so that the whole file is sent."""
+    asked = request.headers.get("range")
+    if asked is None:
+        return
+    parsed = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", asked.strip())
+    first, last = parsed.groups() if parsed else ("", "")
+    malformed = not (first or last) or (first and last and int(first) > int(last))
+    if malformed:
+        scope = request.scope
+        scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"range"]
+    elif (int(first) if first else size - int(last)) >= size:
+        raise ApiError(
+            416,
+            f"The range {asked} lies outside the recording of {size} bytes",
+            headers={"Content-Range": f"bytes */{size}"},
+        )

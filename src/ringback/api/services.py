@@ -1,0 +1,40 @@
+"""What the routes need, given to `create_app` by the composition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from ringback.agents.registry import Agents
+from ringback.clock import Clock
+from ringback.dialing.queue import CallQueue
+from ringback.executions.listing import Listing
+
+
+class Keys(Protocol):
+    async def account_of(self, key: str) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Services:
+    keys: Keys
+    agents: Agents
+    listing: Listing
+    calls: CallQueue
+    clock: Clock
+    recordings: Path
+    """The folder that recordings lie in."""
+    max_body_bytes: int = 1_048_576
+    strict_date_window: bool = False
+    """Refuse v2 lists without `from` and `to`, or over seven days."""
+
+
+def services(request: Request) -> Services:
+    given: Services = request.app.state.services
+    return given
+
+
+ServicesDep = Annotated[Services, Depends(services)]

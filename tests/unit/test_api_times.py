@@ -1,0 +1,50 @@
+"""Timestamps in and out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.api.times import iso, parse_iso
+
+AT = 1_705_972_477_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-23T01:14:37Z",
+        "2024-01-23T01:14:37",
+        "2024-01-23T01:14:37.000+00:00",
+        "2024-01-23T06:44:37+05:30",
+        "2024-01-23T06:44:37 05:30",
+        "2024-01-22T20:14:37-0500",
+        " 2024-01-23 01:14:37 ",
+    ],
+)
+def test_every_spelling_of_a_moment(text: str) -> None:
+    assert parse_iso(text) == AT
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "2024-13-01", "1705972477", "2024-01-23T25:00:00Z"])
+def test_what_is_no_moment(text: str) -> None:
+    with pytest.raises(ValueError, match=r"isoformat|must be in|month"):
+        parse_iso(text)
+
+
+def test_out() -> None:
+    assert iso(AT + 999_999) == "2024-01-23T01:14:37Z"
+
+
+@given(st.integers(0, 2_000_000_000).map(lambda seconds: seconds * 1_000_000))
+def test_out_and_in(us: int) -> None:
+    assert parse_iso(iso(us)) == us
+
+
+@given(st.text(max_size=30))
+def test_nothing_but_value_error(text: str) -> None:
+    try:
+        parse_iso(text)
+    except ValueError:
+        pass
