@@ -12,6 +12,8 @@ from wyoming.info import Describe, Info
 
 from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.speech import SpeechError, Voice
+from ringback.speech.server import serve
+from ringback.speech.settings import SpeechServerSettings
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
 
 
@@ -93,6 +95,7 @@ async def test_it_describes_itself(uri: str) -> None:
     assert event is not None
     info = Info.from_event(event)
     assert [program.models[0].name for program in info.asr] == ["base"]
+    assert {"en", "de", "hi"} <= set(info.asr[0].models[0].languages)
     assert [program.voices[0].name for program in info.tts] == ["heart"]
 
 
@@ -105,6 +108,63 @@ async def test_junk_ends_only_its_own_connection(uri: str) -> None:
             await reader.read()
         writer.close()
     assert len(await spoken(uri, "Still here."))
+
+
+@pytest.mark.parametrize("text", ["", "   ", "...", "!?", "🙂", "\n\n"])
+async def test_a_text_without_words_is_no_error(uri: str, text: str) -> None:
+    audio = [piece async for piece in WyomingSynthesizer(uri).synthesize(text, Voice())]
+    assert sum(len(piece) for piece in audio) < SAMPLE_RATE
+
+
+async def test_endless_text_is_refused_and_a_long_one_lets_others_in_between(uri: str) -> None:
+    with pytest.raises(SpeechError, match="up to 10000 characters"):
+        await spoken(uri, "word " * 2001)
+    long = asyncio.create_task(spoken(uri, "and so on and on " * 300))
+    await asyncio.sleep(0.1)
+    await spoken(uri, "A short one.")
+    assert not long.done()
+    await long
+
+
+async def test_a_client_that_hangs_up_has_its_transcriptions_dropped(uri: str) -> None:
+    audio = await spoken(uri, "This is a rather long sentence, which takes a while to understand completely.")
+    transcriber = WyomingTranscriber(uri)
+    requests = [asyncio.create_task(transcriber.transcribe(audio, "en")) for _ in range(40)]
+    await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
+    for request in requests:
+        request.cancel()
+    await asyncio.gather(*requests, return_exceptions=True)
+    async with asyncio.timeout(2.0):  # forty would take eight seconds
+        assert (await transcriber.transcribe(audio, "en")).text
+
+
+async def test_cancelling_ends_it_with_clients_connected(tmp_path: Path) -> None:
+    (tmp_path / "speech.sock").write_text("left by a crash")
+    uri = f"unix://{tmp_path}/speech.sock"
+    ready = asyncio.Event()
+    serving = asyncio.create_task(serve(uri, SpeechServerSettings(tmp_path), ready.set))
+    async with asyncio.timeout(30):
+        await ready.wait()
+        assert (tmp_path / "speech.sock").stat().st_mode & 0o777 == 0o600
+        async with AsyncClient.from_uri(uri) as client:
+            await client.write_event(Describe().event())
+            assert await client.read_event() is not None
+            serving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await serving
+            assert await client.read_event() is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "sentence"),
+    [
+        ("unix:///no/such/folder/speech.sock", "cannot listen on unix:.*: No such file or directory"),
+        ("stdio://", "neither unix:///path nor tcp://host:port"),
+    ],
+)
+async def test_an_address_it_cannot_use_is_one_sentence(tmp_path: Path, uri: str, sentence: str) -> None:
+    with pytest.raises(SpeechError, match=sentence):
+        await serve(uri, SpeechServerSettings(tmp_path), lambda: None)
 
 
 async def test_tcp_serves_as_well(tmp_path: Path, unused_tcp_port: int) -> None:

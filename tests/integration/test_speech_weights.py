@@ -112,3 +112,13 @@ def test_another_model_is_a_directory_or_a_hub_name(tmp_path: Path) -> None:
         whisper_directory("/no/such/model", tmp_path)
     with pytest.raises(SpeechError, match=f"^Cannot load the Whisper model in {tmp_path}"):
         WhisperModel(tmp_path)
+
+
+def test_a_hub_that_cannot_be_reached_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        WeightsError, match=r"^Cannot get the transcriber's model 'nobody/nothing' from the hub"
+    ):
+        whisper_directory("nobody/nothing", tmp_path)

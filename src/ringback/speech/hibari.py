@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import lru_cache
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ LANGUAGES: Final = ("en-US",)
 _GAIN: Final = 2.4 * 32767
 """Full scale 1.0 to int16 units: speech then lies about -20 dBov, the level of a near telephone talker."""
 _PEAK: Final = 0.95 * 32767
+_MAX_CHARACTERS: Final = 300
+"""About 20 s of speech."""
 _MIN_SPEED: Final = 0.5
 _MAX_SPEED: Final = 2.0
 _SEED: Final = 0
@@ -28,8 +31,8 @@ _SEED: Final = 0
 class HibariVoice:
     """The loaded voice. It blocks, and belongs to one thread at a time.
 
-    threads: CPU threads of the network; cached: how many sentences to remember (about 50 kB each, at most
-    250 kB): an agent says the same ones in every call. Raises WeightsError at creation.
+    threads: CPU threads of the network; cached: how many sentences to remember (about 50 kB each, 400 kB the
+    longest): an agent says the same ones in every call. Raises WeightsError at creation.
     """
 
     def __init__(self, *, threads: int = 1, cached: int = 128) -> None:
@@ -44,8 +47,12 @@ class HibariVoice:
         self._remembered = lru_cache(maxsize=cached)(self._speak)
 
     def sentences(self, text: str) -> list[str]:
-        """The pieces that `speak` takes: nothing is gained by synthesizing them together."""
-        return [str(sentence) for sentence in self._tts.split_sentences(text)]
+        """The pieces that `speak` takes, so short that nobody waits long for another's."""
+        return [
+            piece
+            for sentence in self._tts.split_sentences(text)
+            for piece in textwrap.wrap(sentence, _MAX_CHARACTERS, break_on_hyphens=False)
+        ]
 
     def speak(self, sentence: str, voice: str = "", speed: float = 1.0) -> Samples:
         """8 kHz mono audio, read-only. speed: 0.5 to 2.0. Raises SpeechError for what it cannot be."""

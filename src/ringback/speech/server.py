@@ -60,7 +60,7 @@ async def serve(uri: str, settings: SpeechServerSettings, ready: Callable[[], No
     try:
         logger.info("speech server listens on %s", uri)
         ready()
-        await server.serve_forever()
+        await asyncio.get_running_loop().create_future()  # until cancelled
     finally:
         server.close()
         for connection in connections:
@@ -177,7 +177,7 @@ class _Connection:
         elif Synthesize.is_type(event.type):
             return partial(self._synthesize, Synthesize.from_event(event))
         elif Describe.is_type(event.type):
-            return partial(self._send, _info(self._models.name))
+            return partial(self._send, _info(self._models))
         return None
 
     async def _answer(self, request: _Request) -> None:
@@ -224,10 +224,12 @@ class _Connection:
             await async_write_event(message.event(), self._writer)
 
 
-def _info(model: str) -> Info:
+def _info(models: _Models) -> Info:
     whisper = Attribution("OpenAI", "https://github.com/openai/whisper")
     maker = Attribution("Maureese Williams", "https://github.com/MMWilliams/hibari")
-    asr = AsrModel(model, whisper, True, "Whisper on CTranslate2", None, languages=["en"])
+    asr = AsrModel(
+        models.name, whisper, True, "Whisper on CTranslate2", None, languages=models.whisper.languages
+    )
     voice = TtsVoice(hibari.VOICE, maker, True, "hibari-tts", None, languages=list(hibari.LANGUAGES))
     return Info(
         asr=[AsrProgram("ringback", whisper, True, "Ringback's embedded transcriber", None, models=[asr])],

@@ -7,6 +7,7 @@ only the utterance and a margin costs a sixth of the time at the same word error
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,8 @@ MAX_CONTEXT: Final = 3000
 MIN_CONTEXT: Final = 800
 _MARGIN: Final = 400
 """Encoder context in mel frames of 10 ms; with less the model loses its place and starts over."""
+
+_LANGUAGE: Final = re.compile(r"<\|([a-z]{2,3})\|>")
 
 _MIN_SAMPLES: Final = SAMPLE_RATE // 10
 """Nobody says a word in less than 100 ms."""
@@ -79,6 +82,15 @@ class WhisperModel:
             transcribe=self._token("<|transcribe|>"),
             no_timestamps=self._token("<|notimestamps|>"),
             end=self._token("<|endoftext|>"),
+        )
+
+    @property
+    def languages(self) -> list[str]:
+        """Codes of the languages that the model was trained on."""
+        if not self._model.is_multilingual:
+            return ["en"]
+        return sorted(
+            code[1] for token in self._tokenizer.get_vocab() if (code := _LANGUAGE.fullmatch(token))
         )
 
     def transcribe(self, audio: Samples, language: str = "en") -> str:
