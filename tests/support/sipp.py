@@ -1,0 +1,95 @@
+"""Runs sipp, a SIP peer that is not ours, on a scenario of tests/integration/sipp."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SCENARIOS: Final = Path(__file__).parents[1] / "integration" / "sipp"
+_START_TIMEOUT: Final = 5.0
+_RUN_TIMEOUT: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sipp:
+    """A running sipp that ends after one call."""
+
+    host: str
+    port: int
+    process: asyncio.subprocess.Process
+    folder: Path
+
+    async def succeeded(self) -> None:
+        """Wait for its end and assert that its own verdict is success."""
+        async with asyncio.timeout(_RUN_TIMEOUT + 5):
+            status = await self.process.wait()
+        assert status == 0, f"sipp ended with {status}: {self._read('errors.log')}"
+
+    def logged(self) -> list[str]:
+        """The lines that `<log>` actions wrote."""
+        return self._read("actions.log").splitlines()
+
+    def _read(self, name: str) -> str:
+        path = self.folder / name
+        return path.read_text(errors="replace") if path.exists() else ""
+
+
+@contextlib.asynccontextmanager
+async def run_sipp(
+    scenario: str, folder: Path, *, call: tuple[str, int] | None = None, rtp_echo: bool = False, **keys: str
+) -> AsyncIterator[Sipp]:
+    """Start a scenario: waiting for a call, or placing one to `call`. `keys` replace `[key]` in its text.
+
+    Listening scenarios are entered when sipp has its port. Whatever happens, sipp is gone afterwards.
+    """
+    host, port, media_port = "127.0.0.1", free_udp_port(), free_udp_port(pair=True)
+    text = (SCENARIOS / f"{scenario}.xml").read_text()
+    for key, value in keys.items():  # sipp's own -key comes too late for status lines
+        text = text.replace(f"[{key}]", value)
+    (folder / "scenario.xml").write_text(text)
+    command = ["sipp", "-sf", "scenario.xml", "-m", "1", "-i", host, "-p", str(port), "-mp", str(media_port)]
+    command += ["-nostdin", "-timeout", f"{_RUN_TIMEOUT}s", "-timeout_error"]
+    command += ["-trace_err", "-error_file", "errors.log", "-trace_logs", "-log_file", "actions.log"]
+    command += ["-rtp_echo"] if rtp_echo else []
+    command += [f"{call[0]}:{call[1]}"] if call else []
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=quiet, stdout=quiet, stderr=quiet, cwd=folder
+    )
+    try:
+        if call is None:
+            await _bound(port, process)
+        yield Sipp(host, port, process, folder)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def free_udp_port(pair: bool = False) -> int:
+    """A UDP port of 127.0.0.1 that is free now; with `pair` an even one whose next is free as well."""
+    while True:
+        with socket.socket(type=socket.SOCK_DGRAM) as first, socket.socket(type=socket.SOCK_DGRAM) as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            if not pair:
+                return port
+            with contextlib.suppress(OSError):
+                second.bind(("127.0.0.1", port + 1))
+                if port % 2 == 0:
+                    return port
+
+
+async def _bound(port: int, process: asyncio.subprocess.Process) -> None:
+    """Until the kernel lists the port as bound."""
+    wanted = f":{port:04X} "
+    table = Path("/proc/net/udp")
+    async with asyncio.timeout(_START_TIMEOUT):
+        while wanted not in table.read_text():  # noqa: ASYNC240 - the kernel's memory, not a disk
+            assert process.returncode is None, f"sipp did not start: status {process.returncode}"
+            await asyncio.sleep(0.01)
