@@ -201,7 +201,8 @@ class Conversation:
             self._post(events.Transcribed(request, heard.text))
 
     async def _ask(self, reply: int, messages: tuple[ChatMessage, ...]) -> None:
-        assert self._chat is not None and isinstance(self._plan.dialogue, ChatPlan)
+        assert self._chat is not None
+        assert isinstance(self._plan.dialogue, ChatPlan)
         provider = self._chat.provider
         self._log("request", "llm", messages[-1].content, provider)
         said: list[str] = []
