@@ -245,7 +245,7 @@ async def test_strange_requests_in_a_call_are_answered(dial: Dial, tmp_path: Pat
     assert (ended.reason, ended.provider_code) == ("call_terminate", 4020)
 
 
-@pytest.mark.parametrize("lost", [("INVITE",), ("SIP/2.0 180", "SIP/2.0 200"), ("ACK", "BYE")])
+@pytest.mark.parametrize("lost", [("INVITE",), ("SIP/2.0 200",), ("ACK", "BYE")])
 async def test_lost_datagrams_are_sent_again(dial: Dial, tmp_path: Path, lost: tuple[str, ...]) -> None:
     async with (
         LossyRelay.open(lost) as relay,
