@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from ringback.clock import Clock
-from ringback.executions.lifecycle import Status
+from ringback.executions import lifecycle, rows
+from ringback.executions.lifecycle import TERMINAL, IllegalTransition, Status
 from ringback.executions.record import (
     Attempt,
     AttemptChanges,
+    AttemptState,
+    CostBreakdown,
     Execution,
     ExecutionChanges,
     LogRow,
     NewExecution,
     Turn,
+    UsageKind,
     UsageLine,
 )
-from ringback.store.database import Database, Transaction
+from ringback.executions.rendering import has_ended, render
+from ringback.store.database import Database, Reader, Transaction
+from ringback.store.queries import accounts, attempt_rows, execution_log, executions, usage_lines
+from ringback.store.queries import turns as turn_rows
 
 _NO_EXECUTION_CHANGES: ExecutionChanges = {}
 _NO_ATTEMPT_CHANGES: AttemptChanges = {}
@@ -27,7 +38,26 @@ class UnknownExecution(LookupError):
 
 
 class LeaseLost(Exception):
-    """The attempt is no longer this worker's (or no longer current); nothing was written."""
+    """The attempt is no longer this worker's, or no longer the current one; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An execution and its current attempt, both locked until the transaction ends."""
+
+    execution: Execution
+    attempt: Attempt
+
+    def check_owner(self, number: int | None, lease_owner: str | None) -> None:
+        attempt = self.attempt
+        if number is not None and number != attempt.number:
+            raise LeaseLost(
+                f"attempt {number} of {attempt.execution_id} is over: {attempt.number} is current"
+            )
+        if lease_owner is not None and lease_owner != attempt.lease_owner:
+            raise LeaseLost(
+                f"attempt {attempt.number} of {attempt.execution_id} is not {lease_owner}'s any more"
+            )
 
 
 class Ledger:
@@ -43,20 +73,43 @@ class Ledger:
         self._public_url = public_url
 
     async def create(self, new: NewExecution, *, tx: Transaction | None = None) -> Execution:
-        """Write an execution that is queued (or scheduled, if its time is to come) and its first attempt."""
-        raise NotImplementedError
+        """Write an execution that is queued (or scheduled, if its time is to come) and its first attempt.
 
-    async def get(self, account_id: str, execution_id: str) -> Execution:
+        Raises LookupError for an unknown account, ValueError for `recipient_data` that JSON can't hold.
+        """
+        now = self._clock.now_us()
+        async with self._within(tx) as tx:
+            seq = await accounts.next_seq(tx, new.account_id, now)
+            if seq is None:
+                raise LookupError(f"there is no account {new.account_id}")
+            execution = _created(new, seq, now)
+            attempt = _first_attempt(execution, now)
+            columns = rows.to_columns(_values(execution) | rows.cost_columns(execution.cost))
+            del columns["cost"]
+            await executions.insert(tx, columns | {"body": self._body(execution, attempt, (), ())})
+            await attempt_rows.insert(tx, rows.to_columns(_values(attempt)))
+            await self._log_event(tx, execution, str(execution.status))
+        return execution
+
+    async def get(self, account_id: str, execution_id: str, *, tx: Reader | None = None) -> Execution:
         """Raises UnknownExecution."""
-        raise NotImplementedError
+        row = await executions.get(tx or self._db, account_id, execution_id)
+        if row is None:
+            raise UnknownExecution(execution_id)
+        return rows.to_execution(row)
 
-    async def attempt(self, account_id: str, execution_id: str) -> Attempt:
+    async def attempt(self, account_id: str, execution_id: str, *, tx: Reader | None = None) -> Attempt:
         """The current attempt. Raises UnknownExecution."""
-        raise NotImplementedError
+        row = await attempt_rows.current(tx or self._db, account_id, execution_id)
+        if row is None:
+            raise UnknownExecution(execution_id)
+        return rows.to_attempt(row)
 
     async def turns(self, account_id: str, execution_id: str) -> list[Turn]:
-        """What was said in the current attempt, in order."""
-        raise NotImplementedError
+        """What was said in the current attempt, in order. Raises UnknownExecution."""
+        async with self._db.read() as reader:
+            attempt = await self.attempt(account_id, execution_id, tx=reader)
+            return await _turns(reader, attempt)
 
     async def transition(
         self,
@@ -66,17 +119,35 @@ class Ledger:
         *,
         changes: ExecutionChanges = _NO_EXECUTION_CHANGES,
         attempt: AttemptChanges = _NO_ATTEMPT_CHANGES,
+        usage: Sequence[UsageLine] = (),
         number: int | None = None,
         lease_owner: str | None = None,
         tx: Transaction | None = None,
     ) -> Execution:
         """Move the execution to the status `to`, with what else changes at that moment.
 
-        A terminal status is written to the current attempt too. With `number` the current attempt must be
-        that one, with `lease_owner` its lease must be that owner's. Raises IllegalTransition,
-        UnknownExecution, LeaseLost.
+        `usage` is billed to the current attempt, and the execution's cost is the sum of all its lines. As no
+        transition happens twice, neither does its bill. A terminal status is written to the attempt too, which is
+        then done unless `attempt` says otherwise.
+
+        With `number` the current attempt must be that one, with `lease_owner` its lease must be that owner's.
+        Raises IllegalTransition, UnknownExecution, LeaseLost; ValueError for data that JSON can't hold.
         """
-        raise NotImplementedError
+        async with self._within(tx) as tx:
+            held = await self._hold(tx, account_id, execution_id)
+            held.check_owner(number, lease_owner)
+            before = held.execution.status
+            if before in TERMINAL:
+                # The way back in the table is the retry policy's: it opens a new attempt.
+                raise IllegalTransition(before, to)
+            lifecycle.check(before, to)
+            attempt_changes: dict[str, Any] = {**attempt}
+            if to in TERMINAL:
+                attempt_changes = {"state": AttemptState.DONE, **attempt, "status": to}
+            execution = await self._write(tx, held, {**changes, "status": to}, attempt_changes, usage)
+            reason = f": {execution.error_message}" if changes.get("error_message") else ""
+            await self._log_event(tx, execution, f"{before} -> {to}{reason}")
+        return execution
 
     async def update(
         self,
@@ -89,25 +160,193 @@ class Ledger:
         lease_owner: str | None = None,
         tx: Transaction | None = None,
     ) -> Execution:
-        """Change anything but the status. Raises UnknownExecution, LeaseLost."""
-        raise NotImplementedError
+        """Change anything but the status. Raises UnknownExecution, LeaseLost; ValueError as `transition`."""
+        async with self._within(tx) as tx:
+            held = await self._hold(tx, account_id, execution_id)
+            held.check_owner(number, lease_owner)
+            return await self._write(tx, held, {**changes}, {**attempt}, ())
 
     async def add_turns(
         self, account_id: str, execution_id: str, turns: Sequence[Turn], *, tx: Transaction | None = None
     ) -> None:
-        """Add turns to the current attempt; one with an index that is there already replaces it."""
-        raise NotImplementedError
+        """Add turns to the current attempt; one with an index that is there already replaces it.
+
+        Raises UnknownExecution.
+        """
+        if not turns:
+            return
+        async with self._within(tx) as tx:
+            held = await self._hold(tx, account_id, execution_id)
+            columns = {
+                "account_id": account_id,
+                "execution_id": execution_id,
+                "attempt": held.attempt.number,
+            }
+            await turn_rows.put(
+                tx,
+                [
+                    columns | {"position": t.index} | _without(rows.to_columns(_values(t)), "index")
+                    for t in turns
+                ],
+            )
+            if has_ended(held.execution.status):
+                await self._write(tx, held, {}, {}, ())
 
     async def add_log(
-        self, account_id: str, execution_id: str, rows: Sequence[LogRow], *, tx: Transaction | None = None
+        self, account_id: str, execution_id: str, log: Sequence[LogRow], *, tx: Transaction | None = None
     ) -> None:
-        raise NotImplementedError
+        """Raises UnknownExecution."""
+        if not log:
+            return
+        async with self._within(tx) as tx:
+            if await executions.lock(tx, account_id, execution_id) is None:
+                raise UnknownExecution(execution_id)
+            await _insert_log(tx, account_id, execution_id, log)
 
-    async def add_usage(
-        self, account_id: str, execution_id: str, lines: Sequence[UsageLine], *, tx: Transaction | None = None
+    async def _hold(self, tx: Transaction, account_id: str, execution_id: str) -> _Held:
+        attempt = await attempt_rows.lock_current(tx, account_id, execution_id)
+        execution = await executions.lock(tx, account_id, execution_id)
+        if attempt is None or execution is None:
+            raise UnknownExecution(execution_id)
+        return _Held(rows.to_execution(execution), rows.to_attempt(attempt))
+
+    async def _write(
+        self,
+        tx: Transaction,
+        held: _Held,
+        changes: dict[str, Any],
+        attempt_changes: dict[str, Any],
+        usage: Sequence[UsageLine],
     ) -> Execution:
-        """Bill the current attempt; the execution's cost is the sum of its lines, always.
+        """Write the changes and the body that follows from them."""
+        attempt = replace(held.attempt, **attempt_changes)
+        account_id, execution_id = attempt.account_id, attempt.execution_id
+        if attempt_changes:
+            columns = rows.to_columns(attempt_changes)
+            await attempt_rows.update(tx, account_id, execution_id, attempt.number, columns)
+        if usage:
+            await _insert_usage(tx, attempt, usage)
+        changes["updated_at"] = max(self._clock.now_us(), held.execution.updated_at)
+        execution = replace(held.execution, **changes)
+        turns: list[Turn] = []
+        lines: list[UsageLine] = []
+        if usage or has_ended(execution.status):
+            found = await usage_lines.of_execution(tx, account_id, execution_id)
+            lines = [rows.to_usage_line(row) for row in found]
+            execution = replace(execution, cost=_cost(lines))
+        if has_ended(execution.status):
+            turns = await _turns(tx, attempt)
+        columns = rows.to_columns(changes) | rows.cost_columns(execution.cost)
+        columns["body"] = self._body(execution, attempt, turns, lines)
+        await executions.update(tx, account_id, execution_id, columns)
+        return execution
 
-        Adding is not idempotent: give the transaction of the transition that may happen only once.
-        """
-        raise NotImplementedError
+    def _body(
+        self, execution: Execution, attempt: Attempt, turns: Sequence[Turn], usage: Sequence[UsageLine]
+    ) -> str:
+        return render(execution, attempt, turns, usage, self._public_url).decode()
+
+    async def _log_event(self, tx: Transaction, execution: Execution, data: str) -> None:
+        row = LogRow(self._clock.now_us(), "event", "system", execution.provider, data)
+        await _insert_log(tx, execution.account_id, execution.id, [row])
+
+    @asynccontextmanager
+    async def _within(self, tx: Transaction | None) -> AsyncIterator[Transaction]:
+        if tx is not None:
+            yield tx
+            return
+        async with self._db.transaction() as own:
+            yield own
+
+
+def _created(new: NewExecution, seq: int, now: int) -> Execution:
+    scheduled = new.scheduled_at is not None and new.scheduled_at > now
+    return Execution(
+        account_id=new.account_id,
+        id=str(uuid.uuid4()),
+        agent_id=new.agent_id,
+        seq=seq,
+        batch_id=new.batch_id,
+        status=Status.SCHEDULED if scheduled else Status.QUEUED,
+        call_type="outbound",
+        provider=new.provider,
+        to_number=new.to_number,
+        from_number=new.from_number,
+        hosted_telephony=new.hosted_telephony,
+        recipient_data=new.recipient_data,
+        context_data=None,
+        extracted_data=None,
+        summary=None,
+        error_message=None,
+        answered_by_voice_mail=False,
+        termination_reason=None,
+        scheduled_at=new.scheduled_at,
+        rescheduled_at=None,
+        initiated_at=None,
+        retry_config=new.retry_config,
+        retry_count=0,
+        retry_history=None,
+        latency_data=None,
+        cost=CostBreakdown(),
+        updated_at=seq,
+    )
+
+
+def _first_attempt(execution: Execution, now: int) -> Attempt:
+    return Attempt(
+        account_id=execution.account_id,
+        execution_id=execution.id,
+        number=1,
+        state=AttemptState.WAITING,
+        due_at=max(now, execution.scheduled_at or now),
+        lease_owner=None,
+        lease_until=None,
+        cancel_requested=False,
+        call_id=None,
+        dialled_at=None,
+        ringing_at=None,
+        answered_at=None,
+        ended_at=None,
+        status=None,
+        hangup_by=None,
+        hangup_reason=None,
+        hangup_provider_code=None,
+        sip_code=None,
+        recording_path=None,
+        recording_token=None,
+        recording_ms=None,
+        conversation_ms=0,
+    )
+
+
+def _cost(lines: Sequence[UsageLine]) -> CostBreakdown:
+    return CostBreakdown(
+        **{kind: sum(line.amount for line in lines if line.kind is kind) for kind in UsageKind}
+    )
+
+
+def _values(record: Execution | Attempt | Turn | LogRow | UsageLine) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def _without(values: Mapping[str, object], name: str) -> dict[str, object]:
+    return {key: value for key, value in values.items() if key != name}
+
+
+async def _turns(reader: Reader, attempt: Attempt) -> list[Turn]:
+    found = await turn_rows.of_attempt(reader, attempt.account_id, attempt.execution_id, attempt.number)
+    return [rows.to_turn(row) for row in found]
+
+
+async def _insert_log(tx: Transaction, account_id: str, execution_id: str, log: Sequence[LogRow]) -> None:
+    owner = {"account_id": account_id, "execution_id": execution_id}
+    await execution_log.insert(tx, [owner | rows.to_columns(_values(row)) for row in log])
+
+
+async def _insert_usage(tx: Transaction, attempt: Attempt, lines: Sequence[UsageLine]) -> None:
+    owner = {
+        "account_id": attempt.account_id,
+        "execution_id": attempt.execution_id,
+        "attempt": attempt.number,
+    }
+    await usage_lines.insert(tx, [owner | rows.to_columns(_values(line)) for line in lines])

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
 
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import LogRow
-from ringback.store.database import Database
+from ringback.executions.rendering import v1
+from ringback.executions.rows import to_log_row
+from ringback.store.database import Database, Row
+from ringback.store.queries import attempt_rows, execution_log, executions
 
-MAX_PAGE_SIZE = 50
+MAX_PAGE_SIZE: Final = 50
+
+_FIRST_BATCH: Final = 20
+"""Small, so that the first byte leaves at once."""
+_BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,21 @@ class Filters:
     created_to: int | None = None
     """Microseconds, inclusive. Records show whole seconds: give the last microsecond of the second meant."""
 
+    def columns(self) -> dict[str, Any]:
+        """What `store.queries.executions` filters by."""
+        return {
+            "statuses": None if self.statuses is None else sorted(self.statuses),
+            "call_type": self.call_type,
+            "provider": self.provider,
+            "answered_by_voice_mail": self.answered_by_voice_mail,
+            "batch_id": None if self.batch_id is None else _hex(self.batch_id),
+            "created_from": self.created_from,
+            "created_to": self.created_to,
+        }
+
+
+_EVERYTHING: Final = Filters()
+
 
 @dataclass(frozen=True, slots=True)
 class StoredExecution:
@@ -39,7 +63,7 @@ class StoredExecution:
 
     def v1(self) -> bytes:
         """The JSON object for the v1 endpoints."""
-        raise NotImplementedError
+        return v1(self.body, self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +86,81 @@ class Recording:
 
 
 class Listing:
+    """Serves what the ledger rendered. Every method sees one account only."""
+
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def stream_v1(
-        self, account_id: str, agent_id: str, filters: Filters | None = None
+    async def stream_v1(
+        self, account_id: str, agent_id: str, filters: Filters = _EVERYTHING
     ) -> AsyncIterator[bytes]:
         """The agent's executions, newest first, as chunks of one JSON array.
 
-        Between two chunks it holds no connection.
+        Between two chunks it holds no connection, so a slow reader keeps nothing busy. An execution that is
+        created meanwhile is not in it; of one that changes meanwhile it has the state of the moment it was read.
         """
-        raise NotImplementedError
+        columns = filters.columns()
+        limit, opening = _FIRST_BATCH, b"["
+        while True:
+            found = await executions.newest(self._db, account_id, agent_id, columns, limit)
+            if found:
+                yield opening + b",".join(_stored(row).v1() for row in found)
+                opening = b","
+                columns["before"] = found[-1]["seq"]
+            if len(found) < limit:
+                break
+            limit = _BATCH
+        yield b"]" if opening == b"," else b"[]"
 
     async def page(
-        self, account_id: str, agent_id: str, number: int, size: int, filters: Filters | None = None
+        self, account_id: str, agent_id: str, number: int, size: int, filters: Filters = _EVERYTHING
     ) -> Page:
-        """Page `number` (from 1) of the agent's executions, newest first."""
-        raise NotImplementedError
+        """Page `number` (from 1) of the agent's executions, newest first. Raises ValueError below 1."""
+        if number < 1 or size < 1:
+            raise ValueError(f"page {number} of size {size}: both count from 1")
+        columns = filters.columns()
+        size = min(size, MAX_PAGE_SIZE)
+        offset = (number - 1) * size
+        async with self._db.read() as reader:
+            total = await executions.count(reader, account_id, agent_id, columns)
+            found: list[Row] = []
+            if offset < total:
+                found = await executions.page(reader, account_id, agent_id, columns, size, offset)
+        return Page(number, size, total, [_stored(row) for row in found])
 
     async def by_id(self, account_id: str, execution_id: str) -> StoredExecution | None:
-        raise NotImplementedError
+        row = await executions.body(self._db, account_id, execution_id)
+        return None if row is None else _stored(row)
 
     async def log(self, account_id: str, execution_id: str) -> list[LogRow]:
         """The log in time order; empty for an unknown execution."""
-        raise NotImplementedError
+        return [
+            to_log_row(row) for row in await execution_log.of_execution(self._db, account_id, execution_id)
+        ]
 
     async def recording(
         self, execution_id: str, *, token: str | None = None, account_id: str | None = None
     ) -> Recording | None:
-        """The finished recording, for whoever has its token or owns the account."""
-        raise NotImplementedError
+        """The recording of a completed call, for whoever has its token or owns the account."""
+        row = None
+        if token is not None:
+            row = await attempt_rows.recording_of_token(self._db, token)
+        elif account_id is not None:
+            row = await attempt_rows.recording(self._db, account_id, execution_id)
+        if row is None or row["execution_id"] != execution_id or row["recording_path"] is None:
+            return None
+        return (
+            Recording(row["account_id"], row["recording_path"]) if row["status"] == Status.COMPLETED else None
+        )
+
+
+def _stored(row: Row) -> StoredExecution:
+    return StoredExecution(row["agent_id"], Status(row["status"]), row["body"].encode())
+
+
+def _hex(batch_id: str) -> str:
+    """32 hex digits; what is no UUID stays as it is and matches nothing."""
+    try:
+        return UUID(batch_id).hex
+    except ValueError:
+        return batch_id

@@ -67,7 +67,7 @@ async def open_database(url: str) -> Database:
 
     Raises StoreError where the URL is neither or the database cannot be reached.
     """
-    # Imported here, so that a worker on SQLite never loads asyncpg.
+    # Imported here: both import this module.
     if url.startswith("sqlite:///"):
         from ringback.store.sqlite import SqliteDatabase
 

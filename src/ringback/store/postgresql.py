@@ -33,8 +33,9 @@ _SETTINGS: Final = {
 class PostgresqlDatabase:
     """Use `open`."""
 
-    def __init__(self, url: str, pool: asyncpg.Pool[asyncpg.Record]) -> None:
-        self._url = url
+    def __init__(self, secret_url: str, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._secret_url = secret_url
+        self._url = redact(secret_url)
         self._pool = pool
 
     @classmethod
@@ -49,7 +50,7 @@ class PostgresqlDatabase:
                 command_timeout=_STATEMENT_TIMEOUT_S,
                 server_settings=_SETTINGS,
             )
-        return cls(redact(url), pool)
+        return cls(url, pool)
 
     @property
     def url(self) -> str:
@@ -93,6 +94,21 @@ class PostgresqlDatabase:
     async def close(self) -> None:
         with translated_errors(self._url):
             await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """A connection outside the pool, for whoever keeps one. Raises StoreError when it can't be made."""
+        with translated_errors(self._url):
+            connection = await asyncpg.connect(
+                self._secret_url,
+                timeout=_CONNECT_TIMEOUT_S,
+                command_timeout=_STATEMENT_TIMEOUT_S,
+                server_settings=_SETTINGS,
+            )
+        try:
+            yield connection
+        finally:
+            connection.terminate()
 
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[_Connection]:

@@ -1,0 +1,195 @@
+"""The JSON of an execution (contract section 4). Pure: the same values give the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ringback.executions.lifecycle import TERMINAL, V1_STATUS, Status
+from ringback.executions.record import CENT, Attempt, Execution, Turn, UsageKind, UsageLine
+
+# What the hosted service also sends; nothing here ever sets it.
+_CONSTANTS: Final[dict[str, Any]] = {
+    "agent_extraction": None,
+    "custom_extractions": None,
+    "workflow_retries": None,
+    "campaign_id": None,
+    "deleted": False,
+    "extraction_webhook_status": None,
+}
+
+
+def has_ended(status: Status) -> bool:
+    """No more is said: the transcript is shown."""
+    return status is Status.CALL_DISCONNECTED or status in TERMINAL
+
+
+def render(
+    execution: Execution,
+    attempt: Attempt,
+    turns: Sequence[Turn],
+    usage: Sequence[UsageLine],
+    public_url: str,
+) -> bytes:
+    """The canonical JSON object, with the true status. The page's 16 keys come first and in its order.
+
+    `turns` are the current attempt's, `usage` the lines of all attempts; neither is looked at before the call
+    has ended. Raises ValueError for a number that JSON can't hold.
+    """
+    ended = has_ended(execution.status)
+    user, agent = _parties(execution)
+    conversation_time = _number((attempt.conversation_ms + 50) // 100, 10)
+    # After a first attempt the bill stays in sight while the next one runs.
+    settled = execution.status in TERMINAL or execution.retry_count > 0
+    cost = execution.cost
+    created_at, updated_at = _timestamp(execution.created_at), _timestamp(execution.updated_at)
+    context: dict[str, Any] = {"recipient_data": execution.recipient_data, "recipient_phone_number": user}
+    if execution.context_data is not None:
+        context["context_data"] = execution.context_data
+    record = {
+        "id": execution.id,
+        "agent_id": execution.agent_id,
+        "batch_id": execution.batch_id,
+        "conversation_time": conversation_time,
+        "total_cost": _cents(cost.total if settled else 0),
+        "status": execution.status,
+        "answered_by_voice_mail": execution.answered_by_voice_mail,
+        "transcript": "\n".join(f"{turn.role}: {turn.text}" for turn in turns) if ended else "",
+        "created_at": created_at,
+        "updated_at": updated_at,
+        "cost_breakdown": {str(kind): _cents(getattr(cost, kind) if settled else 0) for kind in UsageKind},
+        "telephony_data": _telephony(execution, attempt, public_url),
+        "transfer_call_data": None,
+        "batch_run_details": _batch_run(execution),
+        "extracted_data": execution.extracted_data,
+        "context_details": context,
+        "execution_id": execution.id,
+        "conversation_duration": conversation_time,
+        "smart_status": execution.status,
+        "error_message": execution.error_message,
+        "usage_breakdown": _usage(usage if ended else ()),
+        "summary": execution.summary,
+        "user_number": user,
+        "agent_number": agent,
+        "provider": execution.provider,
+        "scheduled_at": _timestamp_or_null(execution.scheduled_at),
+        "rescheduled_at": _timestamp_or_null(execution.rescheduled_at),
+        "initiated_at": _timestamp_or_null(execution.initiated_at),
+        "retry_config": execution.retry_config,
+        "retry_count": execution.retry_count,
+        "retry_history": execution.retry_history,
+        "latency_data": execution.latency_data,
+        "termination_reason": execution.termination_reason,
+        **_CONSTANTS,
+        "createdAt": created_at,
+        "updatedAt": updated_at,
+    }
+    # Half a surrogate pair, which a client may send as \udXXX, goes out as it came in.
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
+
+
+def v1(body: bytes, status: Status) -> bytes:
+    """The object for the v1 endpoints: `status` is one of the eleven they know (contract 4.4, row 3).
+
+    A projection of the rendered bytes. It relies on `render`'s order: no text of a client's comes before
+    `status`, and inside a JSON string the quotes of a look-alike key would be escaped.
+    """
+    shown = V1_STATUS.get(status)
+    if shown is None:
+        return body
+    old, new = f'"status":"{status}"'.encode(), f'"status":"{shown}"'.encode()
+    head, member, tail = body.replace(old, new, 1).partition(b'"batch_run_details":{')
+    if b'"batch_run_details":' in head:
+        # The true one is null; what was found is a key in some data of the client's.
+        return head + member + tail
+    return head + member + tail.replace(old, new, 1) if tail.startswith(old) else head + member + tail
+
+
+def _timestamp(us: int) -> str:
+    """`2024-01-23T01:14:37Z`: microseconds since the epoch as whole seconds, cut."""
+    return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _timestamp_or_null(us: int | None) -> str | None:
+    return None if us is None else _timestamp(us)
+
+
+def _number(value: int, unit: int) -> int | float:
+    """`value / unit` without a trace of binary fractions: whole ones as integers."""
+    return value // unit if value % unit == 0 else value / unit
+
+
+def _cents(amount: int) -> int | float:
+    return _number(amount, CENT)
+
+
+def _seconds_between(start: int | None, end: int | None) -> int | None:
+    return None if start is None or end is None else (end - start + 500_000) // 1_000_000
+
+
+def _parties(execution: Execution) -> tuple[str | None, str | None]:
+    """The person's number and ours."""
+    if execution.call_type == "outbound":
+        return execution.to_number, execution.from_number
+    return execution.from_number, execution.to_number
+
+
+def _telephony(execution: Execution, attempt: Attempt, public_url: str) -> dict[str, Any]:
+    recorded = execution.status is Status.COMPLETED and attempt.recording_path and attempt.recording_token
+    link = f"{public_url}/recordings/call/{execution.id}?token={attempt.recording_token}"
+    return {
+        "duration": _seconds_between(attempt.answered_at, attempt.ended_at) or 0,
+        "to_number": execution.to_number,
+        "from_number": execution.from_number,
+        "recording_url": link if recorded else None,
+        "hosted_telephony": execution.hosted_telephony,
+        "provider_call_id": attempt.call_id,
+        "call_type": execution.call_type,
+        "provider": execution.provider,
+        "hangup_by": attempt.hangup_by,
+        "hangup_reason": attempt.hangup_reason,
+        "hangup_provider_code": attempt.hangup_provider_code,
+        "hangup_code": attempt.hangup_provider_code,
+        "sip_code": attempt.sip_code,
+        "ring_duration": _seconds_between(attempt.ringing_at, attempt.answered_at or attempt.ended_at),
+        "post_dial_delay": _seconds_between(attempt.dialled_at, attempt.ringing_at),
+        "to_number_carrier": None,
+    }
+
+
+def _batch_run(execution: Execution) -> dict[str, Any] | None:
+    if execution.batch_id is None:
+        return None
+    return {
+        "status": execution.status,
+        "created_at": _timestamp(execution.created_at),
+        "updated_at": _timestamp(execution.updated_at),
+        "retried": execution.retry_count,
+    }
+
+
+def _usage(lines: Sequence[UsageLine]) -> dict[str, Any]:
+    """Contract 4.2: the documented names, and the camel-case aliases of the wire."""
+    tokens: dict[str, dict[str, int]] = {}
+    for line in lines:
+        if line.kind is UsageKind.LLM and line.unit in ("input_tokens", "output_tokens"):
+            counts = tokens.setdefault(line.model, {"input": 0, "output": 0})
+            counts[line.unit.removesuffix("_tokens")] += line.quantity
+    total = sum(count["input"] + count["output"] for count in tokens.values())
+    synthesized = [line for line in lines if line.kind is UsageKind.SYNTHESIZER and line.unit == "characters"]
+    transcribed = [line for line in lines if line.kind is UsageKind.TRANSCRIBER and line.unit == "ms"]
+    return {
+        "synthesizer_characters": sum(line.quantity for line in synthesized),
+        "synthesizer_model": synthesized[-1].model if synthesized else None,
+        "synthesizer_provider": synthesized[-1].provider if synthesized else None,
+        "transcriber_duration": _number(sum(line.quantity for line in transcribed), 1000),
+        "transcriber_model": transcribed[-1].model if transcribed else None,
+        "transcriber_provider": transcribed[-1].provider if transcribed else None,
+        "llm_tokens": total,
+        "llm_model": tokens,
+        "llmTokens": total,
+        "llmModel": tokens,
+    }

@@ -1,0 +1,89 @@
+"""Between rows of the database and the values of `record`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ringback.executions.lifecycle import Status
+from ringback.executions.record import (
+    Attempt,
+    AttemptState,
+    CostBreakdown,
+    Execution,
+    LogRow,
+    Turn,
+    UsageKind,
+    UsageLine,
+)
+from ringback.store.database import Row
+
+_JSON: Final = frozenset(
+    {"recipient_data", "context_data", "extracted_data", "retry_config", "retry_history", "latency_data"}
+)
+_FLAGS: Final = frozenset({"hosted_telephony", "answered_by_voice_mail", "cancel_requested", "interrupted"})
+
+
+def to_columns(values: Mapping[str, Any]) -> dict[str, object]:
+    """Column values of changes by field name. Raises ValueError for what JSON can't hold (NaN, infinity)."""
+    return {name: _to_column(name, value) for name, value in values.items()}
+
+
+def cost_columns(cost: CostBreakdown) -> dict[str, int]:
+    return {f"cost_{kind}": getattr(cost, kind) for kind in UsageKind}
+
+
+def clean(text: str) -> str:
+    """The text without what PostgreSQL can't store: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def to_execution(row: Row) -> Execution:
+    values = {name: _from_column(name, value) for name, value in row.items() if not name.startswith("cost_")}
+    values["status"] = Status(row["status"])
+    values["cost"] = CostBreakdown(**{kind: row[f"cost_{kind}"] for kind in UsageKind})
+    return Execution(**values)
+
+
+def to_attempt(row: Row) -> Attempt:
+    values = {name: _from_column(name, value) for name, value in row.items()}
+    values["state"] = AttemptState(row["state"])
+    values["status"] = None if row["status"] is None else Status(row["status"])
+    return Attempt(**values)
+
+
+def to_turn(row: Row) -> Turn:
+    return Turn(
+        index=row["position"],
+        role=row["role"],
+        text=row["text"],
+        start_ms=row["start_ms"],
+        end_ms=row["end_ms"],
+        interrupted=bool(row["interrupted"]),
+    )
+
+
+def to_log_row(row: Row) -> LogRow:
+    return LogRow(**row)
+
+
+def to_usage_line(row: Row) -> UsageLine:
+    return UsageLine(**{**row, "kind": UsageKind(row["kind"])})
+
+
+def _to_column(name: str, value: Any) -> object:
+    if name in _JSON:
+        # ASCII, so that any string a client sent can be stored, also NUL and halves of surrogate pairs.
+        return None if value is None else json.dumps(value, allow_nan=False, separators=(",", ":"))
+    if name in _FLAGS:
+        return bool(value)
+    return clean(value) if isinstance(value, str) else value
+
+
+def _from_column(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in _JSON:
+        return json.loads(value)
+    return bool(value) if name in _FLAGS else value

@@ -1,0 +1,72 @@
+"""SQL for the attempts of one execution, as the ledger keeps them. The queue has its own in `attempts`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ringback.store.database import Reader, Row, Transaction
+
+_CURRENT = """
+SELECT account_id, execution_id, number, state, due_at, lease_owner, lease_until, cancel_requested, call_id,
+  dialled_at, ringing_at, answered_at, ended_at, status, hangup_by, hangup_reason, hangup_provider_code, sip_code,
+  recording_path, recording_token, recording_ms, conversation_ms
+FROM attempts WHERE account_id = :account_id AND execution_id = :execution_id ORDER BY number DESC LIMIT 1
+"""
+
+_RECORDING = """
+SELECT attempts.account_id, attempts.execution_id, attempts.recording_path, executions.status
+FROM attempts JOIN executions
+  ON executions.account_id = attempts.account_id AND executions.id = attempts.execution_id
+"""
+
+
+async def insert(tx: Transaction, row: Mapping[str, object]) -> None:
+    """`row` has every column, `account_id` too."""
+    names = ", ".join(row)
+    values = ", ".join(f":{name}" for name in row)
+    await tx.execute(f"INSERT INTO attempts ({names}) VALUES ({values})", **row)
+
+
+async def current(db: Reader, account_id: str, execution_id: str) -> Row | None:
+    return await db.fetch_one(_CURRENT, account_id=account_id, execution_id=execution_id)
+
+
+async def lock_current(tx: Transaction, account_id: str, execution_id: str) -> Row | None:
+    """As `current`, and nobody else changes it until the transaction ends.
+
+    An attempt is always locked before its execution, as the queue does: no two transactions wait for each other.
+    """
+    return await tx.fetch_one(f"{_CURRENT} FOR UPDATE", account_id=account_id, execution_id=execution_id)
+
+
+async def update(
+    tx: Transaction, account_id: str, execution_id: str, number: int, changes: Mapping[str, object]
+) -> None:
+    assignments = ", ".join(f"{name} = :{name}" for name in changes)
+    await tx.execute(
+        f"""
+        UPDATE attempts SET {assignments}
+        WHERE account_id = :account_id AND execution_id = :execution_id AND number = :number
+        """,
+        **changes,
+        account_id=account_id,
+        execution_id=execution_id,
+        number=number,
+    )
+
+
+async def recording(db: Reader, account_id: str, execution_id: str) -> Row | None:
+    """account_id, execution_id and recording_path of the current attempt, with the execution's status."""
+    return await db.fetch_one(
+        f"""
+        {_RECORDING} WHERE attempts.account_id = :account_id AND attempts.execution_id = :execution_id
+        ORDER BY attempts.number DESC LIMIT 1
+        """,
+        account_id=account_id,
+        execution_id=execution_id,
+    )
+
+
+async def recording_of_token(db: Reader, token: str) -> Row | None:
+    """As `recording`. Cross-account: the link of a recording works without a key."""
+    return await db.fetch_one(f"{_RECORDING} WHERE attempts.recording_token = :token", token=token)
