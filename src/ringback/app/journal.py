@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import deque
 from typing import Final
@@ -46,6 +47,15 @@ class Journal:
             Turn(self._count, turn.role, turn.text, turn.start_ms, turn.end_ms, interrupted=turn.interrupted)
         )
         self._count += 1
+        shown = {
+            "role": turn.role,
+            "text": turn.text,
+            "interrupted": turn.interrupted,
+            "latency_ms": turn.latency_ms,
+        }
+        self._rows.append(
+            LogRow(self._clock.now_us(), "event", "system", None, json.dumps(shown, ensure_ascii=False))
+        )
         self._news.set()
 
     async def write(self) -> None:

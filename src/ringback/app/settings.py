@@ -94,8 +94,8 @@ class Settings(BaseSettings):
     )
 
     data: Path = Field(Path("data"), description="Folder of the database, recordings and sockets.")
-    database_url: str = Field(
-        "", description="postgresql://user:password@host/name; empty: SQLite in the data folder."
+    database_url: SecretStr = Field(
+        SecretStr(""), description="postgresql://user:password@host/name; empty: SQLite in the data folder."
     )
     host: str = Field("127.0.0.1", description="Address of the HTTP API.")
     port: Port = Field(8080, description="Port of the HTTP API; 0 takes a free one.")
@@ -132,7 +132,7 @@ class Settings(BaseSettings):
 
     @property
     def store_url(self) -> str:
-        return self.database_url or f"sqlite:///{(self.data / 'ringback.db').absolute()}"
+        return self.database_url.get_secret_value() or f"sqlite:///{(self.data / 'ringback.db').absolute()}"
 
     @property
     def base_url(self) -> str:
