@@ -132,6 +132,7 @@ async def heard_by(opened):
     stream = await opened()
     peer = Peer(stream)
     stream.connect(peer.address, Codec.PCMU, DTMF)
+    stream.read_frame()
     yield stream, peer
     peer.socket.close()
 
@@ -180,6 +181,21 @@ async def test_before_connect_it_hears_and_sends_nothing(opened):
     assert not stream.read_frame().any()
     assert stream.statistics().packets_sent == 0
     assert stream.statistics().last_received is None
+    peer.socket.close()
+
+
+async def test_audio_from_before_anybody_listened_delays_nothing(opened):
+    stream = await opened()
+    peer = Peer(stream)
+    stream.connect(peer.address, Codec.PCMU, DTMF)
+    for index in range(30):
+        peer.send(Codec.PCMU.encode(numbered(index)))
+    await until(lambda: stream.statistics().packets_received == 30)
+    heard = [number_of(stream.read_frame())]
+    peer.send(Codec.PCMU.encode(numbered(30)))
+    await until(lambda: stream.statistics().packets_received == 31)
+    heard += [number_of(stream.read_frame()) for _ in range(3)]
+    assert heard == [None, None, None, 30]
     peer.socket.close()
 
 

@@ -38,7 +38,6 @@ class JitterBuffer:
         """Interarrival jitter (RFC 3550 section 6.4.1)."""
         self._last: Frame = SILENCE
         self._missing = len(_FADE)
-        self._transit: float | None = None
         self._headroom = MAX_DEPTH
         self._counted = 0
         self._blocks: tuple[int, ...] = ()
@@ -50,8 +49,9 @@ class JitterBuffer:
         return max(0, self._newest - self._next + 1) if self._started else 0
 
     def reset(self) -> None:
-        """Forget the stream (new SSRC, new codec); counters stay."""
+        """Forget the stream (a new SSRC); counters stay."""
         self._started = False
+        self._transit: float | None = None
         self._frames: dict[int, Frame] = {}
         self._timestamp = 0
         self._position = 0
@@ -71,7 +71,8 @@ class JitterBuffer:
         slot = position // FRAME_SAMPLES
         if not self._started or abs(slot - self._next) > _DISCONTINUITY:
             self.reset()
-            self._start()
+            self._started = True
+            self._next = -_START_DEPTH
             position = slot = 0
         self._timestamp, self._position = timestamp, position
         self._measure_jitter(now - position / SAMPLE_RATE)
@@ -94,10 +95,6 @@ class JitterBuffer:
         self._missing = 0
         self._last = frame
         return frame
-
-    def _start(self) -> None:
-        self._started = True
-        self._next = -_START_DEPTH
 
     def _store(self, slot: int, offset: int, samples: Samples) -> None:
         if offset == 0 and len(samples) == FRAME_SAMPLES:

@@ -97,6 +97,7 @@ class RtpStream:
         self._remote_ssrc: int | None = None
         self._last_received: float | None = None
         self._rejected = 0
+        self._listening = False
         self._sending = True
         self._marker = True
         self._ssrc = secrets.randbits(32)
@@ -139,7 +140,11 @@ class RtpStream:
         self._marker = self._marker or not sending
 
     def read_frame(self) -> Frame:
-        """The next 20 ms heard from the person; silence where nothing came. Not to be written to."""
+        """The next 20 ms heard from the person; silence where nothing came. Not to be written to.
+
+        What arrives before the first call is not kept: it would only delay what follows.
+        """
+        self._listening = True
         self._dtmf.poll(self._clock.monotonic())
         return self._buffer.pop()
 
@@ -222,10 +227,11 @@ class RtpStream:
         if not self._sequence.accept(packet.sequence_number):
             return
         codec = _CODECS.get(packet.payload_type)
-        if codec is not None:
+        if codec is None:
+            if packet.payload_type != _COMFORT_NOISE:
+                self._dtmf.receive(packet.timestamp, packet.payload, now)
+        elif self._listening:
             self._buffer.push(packet.timestamp, codec.decode(packet.payload), now)
-        elif packet.payload_type != _COMFORT_NOISE:
-            self._dtmf.receive(packet.timestamp, packet.payload, now)
 
 
 def _bind(host: str, ports: PortRange) -> socket.socket:
