@@ -125,6 +125,8 @@ class ConversationCore:
     def _greet(self) -> None:
         self._timers.cancel(Timer.WELCOME)
         self._phase = Phase.TALKING
+        if self._speaking:
+            self._person = Utterance(self._now)
         self._agent = AgentTurn()
         if self._welcome:
             self._speak(self._welcome)
@@ -237,8 +239,6 @@ class ConversationCore:
         person = self._person
         if self._phase is Phase.GREETING and self._hello:
             self._greet()
-        elif self._phase in (Phase.TALKING, Phase.CLOSING) and person is None:
-            self._await_person(self._silence_at)
         elif self._phase in (Phase.TALKING, Phase.CLOSING) and person is not None:
             person.ended = event.at
             self._timers.cancel(Timer.INTERIM)
