@@ -31,8 +31,8 @@ class LogMel:
     def __call__(self, audio: Floats) -> Floats:
         """(bands, frames) of 16 kHz audio in -1..1 that is at least 200 samples long."""
         padded = np.pad(audio, _WINDOW // 2, mode="reflect")
-        windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[:-1:HOP] * self._window
-        power = np.abs(rfft(windows, axis=1)) ** 2
+        frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: len(audio) // HOP * HOP : HOP]
+        power = np.abs(rfft(frames * self._window, axis=1)) ** 2
         log = np.log10(np.maximum(self._filters @ power.T, 1e-10))
         return np.asarray((np.maximum(log, log.max() - 8.0) + 4.0) / 4.0, dtype=np.float32)
 
