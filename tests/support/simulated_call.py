@@ -38,6 +38,7 @@ from ringback.conversation.transcript import Turn
 ONSET_S = 0.1
 HANGOVER_S = 0.2
 WORD_S = 0.3
+REPLY = "I see what you mean. Let us go on with that, shall we? There is more."
 
 GRAPH = GraphPlan(
     "scripted",
@@ -324,7 +325,7 @@ class SimulatedCall:
 
     def _start_reply(self, reply: int) -> None:
         at = self.random.uniform(0.05, 1.0)
-        tokens = "I see what you mean. Let us go on with that, shall we? There is more.".split(" ")
+        tokens = REPLY.split()
         for token in tokens[: self.random.randint(0 if self.random.random() < 0.02 else 3, len(tokens))]:
             self._later(at, events.ReplyText(reply, token + " "))
             at += self.random.choice([0.0, 0.01, 0.1])

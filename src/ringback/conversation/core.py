@@ -239,11 +239,12 @@ class ConversationCore:
         person = self._person
         if self._phase is Phase.GREETING and self._hello:
             self._greet()
-        elif self._phase in (Phase.TALKING, Phase.CLOSING) and person is not None:
+        elif person is not None and self._phase is not Phase.ENDED:
             person.ended = event.at
             self._timers.cancel(Timer.INTERIM)
             self._transcribe(person)
-            self._timers.set(Timer.ENDPOINT, max(self._now, event.at + endpoint_wait(self._talk)))
+            if self._phase is not Phase.HANGING_UP:
+                self._timers.set(Timer.ENDPOINT, max(self._now, event.at + endpoint_wait(self._talk)))
 
     def _transcribe(self, person: Utterance) -> None:
         self._cancel_transcription(person)
