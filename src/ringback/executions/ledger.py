@@ -274,6 +274,7 @@ def _created(new: NewExecution, seq: int, now: int) -> Execution:
         from_number=new.from_number,
         hosted_telephony=new.hosted_telephony,
         recipient_data=new.recipient_data,
+        agent_data=new.agent_data,
         context_data=None,
         extracted_data=None,
         summary=None,

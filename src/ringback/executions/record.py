@@ -68,6 +68,8 @@ class NewExecution:
     """The operator's shared trunk, not the user's own."""
     recipient_data: Mapping[str, Any] = field(default_factory=dict)
     """The prompt's variables, as the client sent them."""
+    agent_data: Mapping[str, Any] = field(default_factory=dict)
+    """What this one call changes of the agent (contract 8: `voice_id`)."""
     scheduled_at: int | None = None
     retry_config: Mapping[str, Any] | None = None
     batch_id: str | None = None
@@ -90,6 +92,7 @@ class Execution:
     from_number: str | None
     hosted_telephony: bool
     recipient_data: Mapping[str, Any]
+    agent_data: Mapping[str, Any]
     context_data: Mapping[str, Any] | None
     """Where a graph agent ended up (contract 4.4, row 14)."""
     extracted_data: Mapping[str, Any] | None

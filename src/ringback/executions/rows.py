@@ -20,7 +20,15 @@ from ringback.executions.record import (
 from ringback.store.database import Row
 
 _JSON: Final = frozenset(
-    {"recipient_data", "context_data", "extracted_data", "retry_config", "retry_history", "latency_data"}
+    {
+        "recipient_data",
+        "agent_data",
+        "context_data",
+        "extracted_data",
+        "retry_config",
+        "retry_history",
+        "latency_data",
+    }
 )
 _FLAGS: Final = frozenset({"hosted_telephony", "answered_by_voice_mail", "cancel_requested", "interrupted"})
 

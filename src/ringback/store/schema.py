@@ -112,6 +112,7 @@ executions = Table(
     Column("from_number", Text),
     Column("hosted_telephony", Boolean, nullable=False),
     Column("recipient_data", Text, nullable=False),
+    Column("agent_data", Text, nullable=False),
     Column("context_data", Text),
     Column("extracted_data", Text),
     Column("summary", Text),

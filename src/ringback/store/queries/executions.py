@@ -10,7 +10,7 @@ from ringback.store.database import Reader, Row, Transaction
 # Without the body, which is long.
 _COLUMNS = (
     "account_id, id, agent_id, seq, batch_id, status, call_type, provider, to_number, from_number, "
-    "hosted_telephony, recipient_data, context_data, extracted_data, summary, error_message, "
+    "hosted_telephony, recipient_data, agent_data, context_data, extracted_data, summary, error_message, "
     "answered_by_voice_mail, termination_reason, scheduled_at, rescheduled_at, initiated_at, retry_config, "
     "retry_count, retry_history, latency_data, cost_llm, cost_network, cost_platform, cost_synthesizer, "
     "cost_transcriber, updated_at"

@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("from_number", sa.Text(), nullable=True),
         sa.Column("hosted_telephony", sa.Boolean(), nullable=False),
         sa.Column("recipient_data", sa.Text(), nullable=False),
+        sa.Column("agent_data", sa.Text(), nullable=False),
         sa.Column("context_data", sa.Text(), nullable=True),
         sa.Column("extracted_data", sa.Text(), nullable=True),
         sa.Column("summary", sa.Text(), nullable=True),
