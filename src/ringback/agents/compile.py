@@ -10,6 +10,7 @@ from ringback.agents.chat import ChatSettings
 from ringback.agents.definition import (
     AgentConfig,
     Definition,
+    GraphConfig,
     LlmConfig,
     NestedAgent,
     OtherAgent,
@@ -124,7 +125,7 @@ def _chat(config: LlmConfig) -> ChatSettings:
 
 
 def _graph(config: graph.Graph, language: str) -> plan.GraphPlan:
-    model = config if isinstance(config, LlmConfig) else None
+    model = config if isinstance(config, GraphConfig) else None
     return plan.GraphPlan(
         provider=model.provider if model else "scripted",
         start=config.current_node_id,

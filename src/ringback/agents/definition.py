@@ -323,11 +323,13 @@ def _patched_task(task: dict[str, Any], changes: Mapping[str, Any]) -> dict[str,
     return task | {"tools_config": tools}
 
 
-class _Patch(Part):
+class AgentPatch(Part):
+    """Body of PATCH."""
+
     agent_config: dict[str, Any] | None = None
     agent_prompts: dict[str, Any] | None = None
 
 
 def _object(body: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value: dict[str, Any] | None = getattr(check(_Patch, body), key)
+    value: dict[str, Any] | None = getattr(check(AgentPatch, body), key)
     return value or {}

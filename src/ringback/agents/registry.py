@@ -44,31 +44,27 @@ class Agents:
         now = self._clock.now_us()
         agent = Agent(account_id, str(uuid.uuid4()), definition, "processed", now, now)
         async with self._db.transaction() as tx:
-            await tx.execute(
-                queries.INSERT,
+            await queries.insert(
+                tx,
                 account_id=account_id,
-                id=agent.id,
+                agent_id=agent.id,
                 definition=_text(definition.config),
                 prompts=_text(definition.prompts),
                 status=agent.status,
-                now=now,
+                now_us=now,
             )
         return agent
 
     async def get(self, account_id: str, agent_id: str) -> Agent:
         """Raises UnknownAgent."""
-        return _agent(await self._db.fetch_one(queries.GET, account_id=account_id, id=agent_id), agent_id)
+        return _agent(await queries.get(self._db, account_id, agent_id), agent_id)
 
     async def all(self, account_id: str) -> AsyncIterator[Agent]:
         """Every agent of the account, newest first, read in pages."""
         last: Row = {"created_at": 2**62, "id": ""}
         while True:
-            rows = await self._db.fetch_all(
-                queries.NEXT_PAGE,
-                account_id=account_id,
-                created_at=last["created_at"],
-                id=last["id"],
-                limit=_PAGE,
+            rows = await queries.newest(
+                self._db, account_id, created_at=last["created_at"], agent_id=last["id"], limit=_PAGE
             )
             for row in rows:
                 yield _agent(row, row["id"])
@@ -91,23 +87,23 @@ class Agents:
     async def delete(self, account_id: str, agent_id: str) -> None:
         """Delete it with its executions. Raises UnknownAgent."""
         async with self._db.transaction() as tx:
-            if not await tx.execute(queries.DELETE, account_id=account_id, id=agent_id):
+            if not await queries.delete(tx, account_id, agent_id):
                 raise UnknownAgent(agent_id)
 
     async def _lock(self, tx: Transaction, account_id: str, agent_id: str) -> Agent:
-        return _agent(await tx.fetch_one(queries.LOCK, account_id=account_id, id=agent_id), agent_id)
+        return _agent(await queries.lock(tx, account_id, agent_id), agent_id)
 
     async def _write(self, tx: Transaction, agent: Agent, definition: Definition) -> Agent:
         if definition == agent.definition:
             return agent
         now = self._clock.now_us()
-        await tx.execute(
-            queries.UPDATE,
+        await queries.update(
+            tx,
             account_id=agent.account_id,
-            id=agent.id,
+            agent_id=agent.id,
             definition=_text(definition.config),
             prompts=_text(definition.prompts),
-            now=now,
+            now_us=now,
         )
         return replace(agent, definition=definition, updated_at=now)
 

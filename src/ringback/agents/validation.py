@@ -76,7 +76,7 @@ def _real(value: Any) -> int | float:
 
 
 Whole = Annotated[int, Field(strict=False), BeforeValidator(_no_bool)]
-Real = Annotated[int | float, PlainValidator(_real)]
+Real = Annotated[int | float, PlainValidator(_real, json_schema_input_type=float)]
 Text = Annotated[str, Field(max_length=100_000)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -88,7 +88,9 @@ def _localised(value: Any) -> Any:
     return value
 
 
-Localised = Annotated[str | dict[str, str], PlainValidator(_localised)]
+Localised = Annotated[
+    str | dict[str, str], PlainValidator(_localised, json_schema_input_type=str | dict[str, str])
+]
 """A text, or one by language code (`{"en": ..., "hi": ...}`)."""
 
 
@@ -103,7 +105,9 @@ Url = Annotated[str, Field(max_length=2000), AfterValidator(_url)]
 
 def shaped(shape: Callable[[Any], type[Part]]) -> PlainValidator:
     """For a field whose model depends on the value: `shape` names the model for it."""
-    return PlainValidator(lambda value: shape(value).model_validate(value))
+    return PlainValidator(
+        lambda value: shape(value).model_validate(value), json_schema_input_type=dict[str, Any]
+    )
 
 
 def refuse(problems: Iterable[tuple[tuple[str | int, ...], str]]) -> None:

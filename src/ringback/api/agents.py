@@ -14,43 +14,12 @@ from pydantic import BaseModel
 from ringback.agents import definition
 from ringback.agents.registry import Agent
 from ringback.api.auth import AccountId
-from ringback.api.body import JsonObject
+from ringback.api.body import JsonObject, body_of
 from ringback.api.errors import responses
 from ringback.api.services import ServicesDep
 from ringback.api.times import iso
 
 router = APIRouter(tags=["Agents"], responses=responses(400, 401))
-
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["agent_config", "agent_prompts"],
-                    "properties": {
-                        "agent_config": {
-                            "type": "object",
-                            "required": ["agent_name", "tasks"],
-                            "properties": {
-                                "agent_name": {"type": "string"},
-                                "tasks": {"type": "array", "items": {"type": "object"}, "minItems": 1},
-                            },
-                        },
-                        "agent_prompts": {
-                            "type": "object",
-                            "additionalProperties": {
-                                "type": "object",
-                                "properties": {"system_prompt": {"type": "string"}},
-                            },
-                        },
-                    },
-                }
-            }
-        },
-    }
-}
 
 
 class Created(BaseModel):
@@ -86,8 +55,14 @@ def rendered(agent: Agent) -> dict[str, Any]:
     return {"id": agent.id} | agent.definition.config | known
 
 
-@router.post("/agent", status_code=200, deprecated=True, responses=responses(413), openapi_extra=_BODY)
-@router.post("/v2/agent", status_code=201, responses=responses(413), openapi_extra=_BODY)
+@router.post(
+    "/agent",
+    status_code=200,
+    deprecated=True,
+    responses=responses(413),
+    openapi_extra=body_of("AgentRequest"),
+)
+@router.post("/v2/agent", status_code=201, responses=responses(413), openapi_extra=body_of("AgentRequest"))
 async def create_agent(body: JsonObject, account: AccountId, services: ServicesDep) -> Created:
     """Create an agent. Unknown keys are kept; every bad field is named in `details.problems`."""
     agent = await services.agents.create(account, definition.read(body))
@@ -116,8 +91,10 @@ async def get_agent(agent_id: UUID, account: AccountId, services: ServicesDep) -
     return rendered(await services.agents.get(account, str(agent_id)))
 
 
-@router.put("/agent/{agent_id}", deprecated=True, responses=responses(404, 413), openapi_extra=_BODY)
-@router.put("/v2/agent/{agent_id}", responses=responses(404, 413), openapi_extra=_BODY)
+@router.put(
+    "/agent/{agent_id}", deprecated=True, responses=responses(404, 413), openapi_extra=body_of("AgentRequest")
+)
+@router.put("/v2/agent/{agent_id}", responses=responses(404, 413), openapi_extra=body_of("AgentRequest"))
 async def replace_agent(
     agent_id: UUID, account: AccountId, body: JsonObject, services: ServicesDep
 ) -> Updated:
@@ -126,8 +103,13 @@ async def replace_agent(
     return Updated(agent_id=agent_id)
 
 
-@router.patch("/agent/{agent_id}", deprecated=True, responses=responses(404, 413))
-@router.patch("/v2/agent/{agent_id}", responses=responses(404, 413))
+@router.patch(
+    "/agent/{agent_id}",
+    deprecated=True,
+    responses=responses(404, 413),
+    openapi_extra=body_of("AgentPatch"),
+)
+@router.patch("/v2/agent/{agent_id}", responses=responses(404, 413), openapi_extra=body_of("AgentPatch"))
 async def patch_agent(agent_id: UUID, account: AccountId, body: JsonObject, services: ServicesDep) -> Done:
     """Change name, welcome message, webhook, synthesizer, ingest source, telephony provider, guardrails or
     prompts; other keys are ignored."""

@@ -103,6 +103,12 @@ async def json_object(request: Request) -> dict[str, Any]:
     return value
 
 
+def body_of(model: str) -> dict[str, Any]:
+    """`openapi_extra` of a route whose body is described by this schema (see openapi.py)."""
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
 JsonObject = Annotated[dict[str, Any], Depends(json_object)]
 
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from ringback.agents.validation import Name, Part, Whole, check
 from ringback.api.auth import AccountId
-from ringback.api.body import JsonObject
+from ringback.api.body import JsonObject, body_of
 from ringback.api.errors import ApiError, responses
 from ringback.api.services import ServicesDep
 from ringback.api.times import parse_iso
@@ -101,14 +101,7 @@ class CallStopped(BaseModel):
 @router.post(
     "/call",
     responses=responses(413),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": CallRequest.model_json_schema(ref_template="{model}")}
-            },
-        }
-    },
+    openapi_extra=body_of("CallRequest"),
 )
 async def place_call(account: AccountId, body: JsonObject, services: ServicesDep) -> Placed:
     """Call a person, now or at `scheduled_at` (at least two minutes ahead; without an offset it is UTC)."""

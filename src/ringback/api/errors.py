@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -102,7 +103,7 @@ def install(app: FastAPI) -> None:
     async def _store_error(_: Request, error: StoreError) -> JSONResponse:
         log.error("the store failed during a request: %s", error)
         return ApiError(
-            503, "The database cannot be reached; try again in a moment", headers={"Retry-After": "5"}
+            503, "The database is not available; try again in a moment", headers={"Retry-After": "5"}
         ).response()
 
     @app.exception_handler(HTTPException)
@@ -131,9 +132,18 @@ class Unexpected:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception:
-            log.exception("a request failed: %s %s", scope.get("method"), scope.get("path"))
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            log.error(
+                "a request failed: %s %s: %s in %s, line %s",
+                scope.get("method"),
+                scope.get("path"),
+                type(error).__name__,
+                where.filename,
+                where.lineno,
+            )
+            log.debug("its trace", exc_info=True)
             if started:  # too late to answer: the broken connection tells the client
                 raise
-            error = ApiError(500, "Something went wrong on our side; the server's log says what")
-            await error.response()(scope, receive, send)
+            answer = ApiError(500, "Something went wrong on our side; the server's log says what")
+            await answer.response()(scope, receive, send)

@@ -21,9 +21,9 @@ from ringback.executions.listing import Recording
 router = APIRouter(tags=["Recordings"])
 
 
-@router.api_route(
+@router.head("/recordings/call/{execution_id}", include_in_schema=False)
+@router.get(
     "/recordings/call/{execution_id}",
-    methods=["GET", "HEAD"],
     response_class=FileResponse,
     responses={
         200: {"description": "The whole: left the person, right the agent", "content": {"audio/wav": {}}},

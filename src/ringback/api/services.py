@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import Depends, Request
 
+from ringback.accounts.keys import Keys
 from ringback.agents.registry import Agents
 from ringback.clock import Clock
 from ringback.dialing.queue import CallQueue
 from ringback.executions.listing import Listing
-
-
-class Keys(Protocol):
-    async def account_of(self, key: str) -> str | None: ...
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,88 @@
-"""Agents: definition and prompts are JSON texts that only `ringback.agents` reads."""
+"""SQL for agents. Definition and prompts are JSON texts that only `ringback.agents` reads."""
+
+from __future__ import annotations
 
 from typing import Final
 
-INSERT: Final = """
-INSERT INTO agents (account_id, id, definition, prompts, status, created_at, updated_at)
-VALUES (:account_id, :id, :definition, :prompts, :status, :now, :now)
-"""
+from ringback.store.database import Reader, Row, Transaction
 
-GET: Final = """
-SELECT account_id, id, definition, prompts, status, created_at, updated_at FROM agents
-WHERE account_id = :account_id AND id = :id
-"""
+_GET: Final = """
+    SELECT account_id, id, definition, prompts, status, created_at, updated_at FROM agents
+    WHERE account_id = :account_id AND id = :id
+    """
 
-# Nobody else changes it until the transaction ends.
-LOCK: Final = GET + "FOR UPDATE"
 
-# A page, newest first, after the agent with this creation time and id.
-NEXT_PAGE: Final = """
-SELECT account_id, id, definition, prompts, status, created_at, updated_at FROM agents
-WHERE account_id = :account_id AND (created_at, id) < (:created_at, :id)
-ORDER BY created_at DESC, id DESC LIMIT :limit
-"""
+async def insert(
+    tx: Transaction,
+    *,
+    account_id: str,
+    agent_id: str,
+    definition: str,
+    prompts: str,
+    status: str,
+    now_us: int,
+) -> None:
+    await tx.execute(
+        """
+        INSERT INTO agents (account_id, id, definition, prompts, status, created_at, updated_at)
+        VALUES (:account_id, :id, :definition, :prompts, :status, :now, :now)
+        """,
+        account_id=account_id,
+        id=agent_id,
+        definition=definition,
+        prompts=prompts,
+        status=status,
+        now=now_us,
+    )
 
-UPDATE: Final = """
-UPDATE agents SET definition = :definition, prompts = :prompts, updated_at = :now
-WHERE account_id = :account_id AND id = :id
-"""
 
-# Its executions and all that hangs on them go with it (foreign keys).
-DELETE: Final = "DELETE FROM agents WHERE account_id = :account_id AND id = :id"
+async def get(db: Reader, account_id: str, agent_id: str) -> Row | None:
+    return await db.fetch_one(_GET, account_id=account_id, id=agent_id)
+
+
+async def lock(tx: Transaction, account_id: str, agent_id: str) -> Row | None:
+    """As `get`, and nobody else changes it until the transaction ends."""
+    return await tx.fetch_one(f"{_GET} FOR UPDATE", account_id=account_id, id=agent_id)
+
+
+async def newest(db: Reader, account_id: str, *, created_at: int, agent_id: str, limit: int) -> list[Row]:
+    """A page, newest first, of what comes after the agent with this creation time and id."""
+    return await db.fetch_all(
+        """
+        SELECT account_id, id, definition, prompts, status, created_at, updated_at FROM agents
+        WHERE account_id = :account_id AND (created_at, id) < (:created_at, :id)
+        ORDER BY created_at DESC, id DESC LIMIT :limit
+        """,
+        account_id=account_id,
+        created_at=created_at,
+        id=agent_id,
+        limit=limit,
+    )
+
+
+async def update(
+    tx: Transaction, *, account_id: str, agent_id: str, definition: str, prompts: str, now_us: int
+) -> None:
+    await tx.execute(
+        """
+        UPDATE agents SET definition = :definition, prompts = :prompts, updated_at = :now
+        WHERE account_id = :account_id AND id = :id
+        """,
+        account_id=account_id,
+        id=agent_id,
+        definition=definition,
+        prompts=prompts,
+        now=now_us,
+    )
+
+
+async def delete(tx: Transaction, account_id: str, agent_id: str) -> bool:
+    """Its executions and all that hangs on them go with it (foreign keys). False: no such agent."""
+    return (
+        await tx.execute(
+            "DELETE FROM agents WHERE account_id = :account_id AND id = :id",
+            account_id=account_id,
+            id=agent_id,
+        )
+        == 1
+    )

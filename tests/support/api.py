@@ -1,0 +1,172 @@
+"""The real application on a real database, called through ASGI (or a socket), with two accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from tests.support import agent_definitions
+
+from ringback.accounts.accounts import Accounts
+from ringback.accounts.keys import Keys
+from ringback.agents.definition import read
+from ringback.agents.registry import Agents
+from ringback.api.app import create_app
+from ringback.api.services import Services
+from ringback.dialing.queue import CallQueue
+from ringback.executions.ledger import Ledger
+from ringback.executions.listing import Listing
+from ringback.executions.record import NewExecution
+from ringback.store.database import Database
+from ringback.store.schema import metadata
+from ringback.store.wakeup import open_wakeup
+
+Client = httpx.AsyncClient
+
+START_US = 1_795_493_045_000_000
+"""2026-11-24T04:04:05Z"""
+FROM = "+14155550100"
+BASE_URL = "http://ringback.test"
+
+
+class SetClock:
+    """Wall time stands still until a test moves it."""
+
+    def __init__(self, us: int = START_US) -> None:
+        self.us = us
+
+    def now_us(self) -> int:
+        return self.us
+
+    def monotonic(self) -> float:
+        return self.us / 1e6
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing in the API waits for the clock")
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@dataclass
+class Api:
+    """`client` bears a key of `account`, `stranger` one of another account, `nobody` none."""
+
+    account: str
+    client: Client
+    stranger: Client
+    nobody: Client
+    clock: SetClock
+    ledger: Ledger
+    recordings: Path
+    services: Services
+    db: Database
+
+    async def agent(self) -> str:
+        """A new agent of the account; its id."""
+        return (await self.services.agents.create(self.account, read(agent_definitions.scripted()))).id
+
+    async def executions(self, agent_id: str, count: int) -> list[str]:
+        """Queued calls, a second apart, oldest first; their ids."""
+        ids = []
+        for _ in range(count):
+            new = NewExecution(self.account, agent_id, "+14155550123", FROM, "sip-trunk")
+            ids.append((await self.ledger.create(new)).id)
+            self.clock.us += 1_000_000
+        return ids
+
+    async def rows(self) -> dict[str, int]:
+        """How many rows each table holds."""
+        counts = {}
+        for table in metadata.tables:
+            row = await self.db.fetch_one(f"SELECT count(*) AS n FROM {table}")
+            assert row is not None
+            counts[table] = row["n"]
+        return counts
+
+    async def revoke(self, client: Client) -> None:
+        key = client.headers["authorization"].split()[1]
+        [stored] = [k for k in await self.services.keys.list(self.account) if key.startswith(k.prefix)]
+        assert await self.services.keys.revoke(self.account, stored.id)
+
+    def with_services(self, **changes: Any) -> Client:
+        """A client of another application, with the account's key, over changed services."""
+        return _client(replace(self.services, **changes), self.client.headers["authorization"])
+
+    async def break_database(self) -> None:
+        async with self.db.transaction() as tx:
+            await tx.fetch_one("ALTER TABLE agents RENAME TO gone")
+
+    @asynccontextmanager
+    async def server(self) -> AsyncIterator[str]:
+        """The application behind a socket on loopback; its URL."""
+        config = uvicorn.Config(create_app(self.services), port=0, log_level="warning", lifespan="off")
+        server = _Server(config)
+        task = asyncio.create_task(server.serve())
+        async with asyncio.timeout(10):
+            await server.ready.wait()
+        try:
+            port = server.servers[0].sockets[0].getsockname()[1]
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+@asynccontextmanager
+async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
+    clock = SetClock()
+    recordings = folder / "recordings"
+    recordings.mkdir()
+    ledger = Ledger(db, clock, BASE_URL)
+    wakeup = await open_wakeup(db, folder)
+    keys = Keys(db, clock)
+    services = Services(
+        keys=keys,
+        agents=Agents(db, clock),
+        listing=Listing(db),
+        calls=CallQueue(db, ledger, wakeup, provider="sip-trunk", from_numbers=[FROM]),
+        clock=clock,
+        recordings=recordings,
+    )
+    accounts = Accounts(db, clock)
+    mine, theirs = await accounts.create("mine"), await accounts.create("theirs")
+    _, my_key = await keys.create(mine.id, "test")
+    _, their_key = await keys.create(theirs.id, "test")
+    clients = [_client(services, key) for key in (f"Bearer {my_key}", f"Bearer {their_key}", None)]
+    yield Api(mine.id, *clients, clock, ledger, recordings, services, db)
+    for client in clients:
+        await client.aclose()
+    await wakeup.close()
+
+
+def _client(services: Services, authorization: str | None) -> Client:
+    # Exceptions must have become answers: a client sees no other.
+    transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
+    headers = {"Authorization": authorization} if authorization else {}
+    return Client(transport=transport, base_url=BASE_URL, headers=headers)
+
+
+def assert_refused(answer: httpx.Response, status: int, message: str | None = None) -> None:
+    """The one envelope of all errors."""
+    body = answer.json()
+    assert answer.status_code == status, body
+    assert body["error"] == status
+    assert body["message"] == body["detail"]
+    assert body.keys() <= {"error", "message", "detail", "details"}
+    if message is not None:
+        assert body["message"] == message
