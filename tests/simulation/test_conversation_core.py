@@ -10,9 +10,9 @@ import os
 from collections import Counter
 
 import pytest
-from tests.support.simulated_call import Call, SimulatedCall
 
 from ringback.conversation.transcript import Turn
+from tests.support.simulated_call import Call, SimulatedCall
 
 CALLS = int(os.environ.get("RINGBACK_CALLS", "5000"))
 SEED = os.environ.get("RINGBACK_SEED")

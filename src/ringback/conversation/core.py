@@ -210,7 +210,7 @@ class ConversationCore:
         if self._phase in (Phase.RINGING, Phase.ENDED) or self._speaking:
             return
         self._speaking = True
-        if self._phase in (Phase.GREETING, Phase.HANGING_UP):
+        if self._phase is Phase.GREETING:
             return
         self._timers.cancel(Timer.SILENCE)
         self._timers.cancel(Timer.ENDPOINT)
@@ -225,7 +225,7 @@ class ConversationCore:
     def _go_on(self, person: Utterance) -> None:
         """The pause was only a pause: transcribe anew, and take back an answer that nobody has heard."""
         self._cancel_transcription(person)
-        if person.answered:
+        if person.answered and self._phase is not Phase.HANGING_UP:
             self._phase = Phase.TALKING
             self._dialogue.rewind(person.mark)
             self._cancel_reply()

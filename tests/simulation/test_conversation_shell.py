@@ -1,0 +1,354 @@
+"""The shell on a leg in memory, in virtual time: whole calls in milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from ringback.agents.chat import ChatSettings
+from ringback.agents.plan import (
+    Affirmative,
+    ChatPlan,
+    Edge,
+    GraphPlan,
+    Node,
+    Number,
+    Plan,
+    SpeechPart,
+    TalkSettings,
+)
+from ringback.conversation.conversation import Conversation
+from ringback.conversation.core import APOLOGY
+from ringback.conversation.dialogue import DialogueError
+from ringback.conversation.result import ConversationResult, Usage
+from ringback.conversation.transcript import Failure, LogEntry, Turn
+from ringback.media.leg import Digit, EndedBy, HangupCause, Held
+from ringback.media.recorder import Recorder
+from ringback.media.ticker import Ticker
+from tests.support.fake_leg import FakeLeg, first_loud, milliseconds
+from tests.support.fake_speech import FakeChat, LoudnessDetector, ToneSynthesizer, ToneTranscriber, tones
+from tests.support.virtual_loop import VirtualClock, run_virtually
+
+WORDS = ("yes", "no", "four", "two", "stop", "please", "mhm")
+GRAPH = GraphPlan(
+    "scripted",
+    "ask",
+    {
+        "ask": Node(
+            "ask", "static", "May I ask you something, {name}?", edges=(Edge("code", Affirmative()),)
+        ),
+        "code": Node(
+            "code", "static", "Which number?", edges=(Edge("end", Number(digits=2), slots={"code": None}),)
+        ),
+        "end": Node("end", "static", "It is {code}. Goodbye."),
+    },
+)
+CHAT = ChatPlan("fake", ChatSettings("m"), None, "You talk to {name}.")
+
+Person = Callable[[FakeLeg], Awaitable[None]]
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.entries: list[LogEntry] = []
+        self.turns: list[Turn] = []
+
+    def log(self, entry: LogEntry) -> None:
+        self.entries.append(entry)
+
+    def turn(self, turn: Turn) -> None:
+        self.turns.append(turn)
+
+
+class NoRecorder:
+    def write(self, heard: Any, spoken: Any) -> None: ...
+
+
+class Stage:
+    """A conversation with everything around it."""
+
+    def __init__(self, dialogue: GraphPlan | ChatPlan = GRAPH, **parts: Any) -> None:
+        part = SpeechPart("fake")
+        talk = parts.pop("talk", TalkSettings())
+        self.plan = Plan("a", "b", parts.pop("welcome", ""), part, part, dialogue, talk)
+        self.transcriber = parts.pop("transcriber", ToneTranscriber(WORDS))
+        self.synthesizer = parts.pop("synthesizer", ToneSynthesizer())
+        self.chat = parts.pop("chat", None)
+        self.leg = FakeLeg()
+        self.watcher = Watcher()
+        self.detector = LoudnessDetector()
+        assert not parts
+
+    def conversation(self, ticker: Ticker, clock: VirtualClock) -> Conversation:
+        return Conversation(
+            self.leg,
+            self.plan,
+            {"name": "Ada"},
+            ticker=ticker,
+            detector=self.detector,
+            recorder=cast(Recorder, NoRecorder()),
+            transcriber=self.transcriber,
+            synthesizer=self.synthesizer,
+            chat=self.chat,
+            clock=clock,
+            observer=self.watcher,
+            today=date(2026, 11, 24),
+        )
+
+    async def play(self, person: Person, cancel_after: float | None = None) -> ConversationResult | None:
+        clock = VirtualClock()
+        ticker = Ticker(clock)
+        ticking = asyncio.create_task(ticker.run())
+        running = asyncio.create_task(self.conversation(ticker, clock).run())
+        acting = asyncio.create_task(_quietly(person(self.leg)))
+        try:
+            if cancel_after is None:
+                return await running
+            await asyncio.sleep(cancel_after)
+            running.cancel()
+            await asyncio.wait([running])
+            return None
+        finally:
+            assert self.detector.streams[0].closed
+            written = self.leg.position
+            await asyncio.sleep(0.1)
+            assert self.leg.position == written, "still ticks after the end"
+            for task in (ticking, acting):
+                task.cancel()
+            await asyncio.wait([ticking, acting])
+
+    def run(self, person: Person) -> ConversationResult:
+        result = run_virtually(self.play(person))
+        assert result is not None
+        assert list(result.turns) == sorted(self.watcher.turns, key=lambda turn: turn.start_ms)
+        return result
+
+
+async def _quietly(work: Awaitable[None]) -> None:
+    """The person's script ends where the call does."""
+    try:
+        await work
+    except TimeoutError:
+        pass
+
+
+def say(*words: str) -> np.ndarray[Any, np.dtype[np.int16]]:
+    return tones(*words, vocabulary=WORDS)
+
+
+async def answers(leg: FakeLeg) -> None:
+    await leg.left_alone()
+    leg.say(say("yes", "please"))
+    await leg.spoken_to()
+    await leg.left_alone()
+    leg.say(say("four", "two"))
+
+
+async def nothing(leg: FakeLeg) -> None: ...
+
+
+def lines(result: ConversationResult) -> list[tuple[str, str]]:
+    return [(turn.role, turn.text) for turn in result.turns]
+
+
+def test_a_scripted_call() -> None:
+    stage = Stage(welcome="Hello {name}.")
+    result = stage.run(answers)
+    assert lines(result) == [
+        ("assistant", "Hello Ada. May I ask you something, Ada?"),
+        ("user", "yes please"),
+        ("assistant", "Which number?"),
+        ("user", "four two"),
+        ("assistant", "It is 4 2. Goodbye."),
+    ]
+    assert result.slots == {"code": "42"}
+    assert (result.cause, result.failure, result.ended.by) == (HangupCause.AGENT, None, EndedBy.US)
+    assert stage.leg.hangups == [HangupCause.AGENT]
+    characters = sum(map(len, stage.synthesizer.texts))
+    assert Usage("synthesizer", "fake", "tone", "characters", characters) in result.usage
+    assert [line.unit for line in result.usage] == ["milliseconds", "characters"]
+    assert sum("graph_routing" in entry.component for entry in stage.watcher.entries) == 2
+
+
+def test_latency_is_that_of_the_wire() -> None:
+    """What the core measures is what the leg's audio shows, within a window of the voice detector."""
+    stage = Stage()
+    result = stage.run(answers)
+    agent = stage.leg.agent
+    for said_at, latency_ms in zip(stage.leg.said_at, result.latencies_ms, strict=True):
+        ended = said_at + len(say("yes", "please")) - 400
+        seen = milliseconds(first_loud(agent, ended) - ended)
+        assert abs(seen - latency_ms) <= 52, (seen, latency_ms)
+        assert 480 <= latency_ms <= 600
+
+
+def test_barge_in_pauses_at_once_and_keeps_what_was_heard() -> None:
+    async def interrupts(leg: FakeLeg) -> None:
+        await leg.spoken_to()
+        await asyncio.sleep(1.0)
+        leg.say(say("stop", "please"))
+        await asyncio.sleep(0.3)
+        await leg.left_alone()
+        leg.hang_up_by_person()
+
+    stage = Stage(CHAT, welcome="One two three four five six seven eight nine ten.", chat=FakeChat("I stop."))
+    result = stage.run(interrupts)
+    agent, onset = stage.leg.agent, stage.leg.said_at[0]
+    silent = onset + int(np.flatnonzero(agent[onset:] == 0)[0])
+    assert milliseconds(silent - onset) <= 160, "64 ms to be sure, a window and two ticks to act"
+    assert lines(result) == [
+        ("assistant", "One two three four"),
+        ("user", "stop please"),
+        ("assistant", "I stop."),
+    ]
+    assert result.turns[0].interrupted
+    assert not result.turns[2].interrupted
+    assert stage.chat.asked[0][-2].content == "One two three four"
+    assert [line.quantity for line in result.usage if line.component == "llm"] == [100, 20]
+
+
+def test_a_backchannel_resumes_the_voice() -> None:
+    async def agrees(leg: FakeLeg) -> None:
+        await leg.spoken_to()
+        await asyncio.sleep(0.5)
+        leg.say(say("mhm"))
+        await asyncio.sleep(4.0)
+        leg.hang_up_by_person()
+
+    text = "One two three four five six seven eight nine ten."
+    result = Stage(CHAT, welcome=text, chat=FakeChat()).run(agrees)
+    assert lines(result) == [("assistant", text)]
+    assert not result.turns[0].interrupted
+
+
+def test_an_answer_to_the_last_words_is_not_lost() -> None:
+    async def hurries(leg: FakeLeg) -> None:
+        await leg.spoken_to()
+        await asyncio.sleep(1.2)
+        leg.say(say("yes"))
+        await asyncio.sleep(0.3)
+        await leg.left_alone()
+        leg.hang_up_by_person()
+
+    result = Stage().run(hurries)
+    assert [turn.text for turn in result.turns if turn.role == "user"] == ["yes"]
+    assert result.turns[-1].text == "Which number?"
+
+
+def test_a_person_who_goes_on_is_heard_whole() -> None:
+    async def hesitates(leg: FakeLeg) -> None:
+        await leg.left_alone()
+        leg.say(np.concatenate([say("yes"), np.zeros(2400, dtype=np.int16), say("please")]))
+        await leg.spoken_to()
+        await leg.left_alone()
+        leg.hang_up_by_person()
+
+    stage = Stage()
+    result = stage.run(hesitates)
+    assert ("user", "yes please") in lines(result)
+    assert stage.transcriber.requests == 2, "one speculative, one of the whole"
+
+
+def test_silence_ends_in_a_goodbye() -> None:
+    talk = TalkSettings(hangup_after_silence_s=3, call_hangup_message="Bye {name}.")
+    result = Stage(talk=talk).run(nothing)
+    assert (
+        lines(result)[-1] == ("assistant", "May I ask you something, Ada?")
+        or lines(result)[-1][1] == "Bye Ada."
+    )
+    assert result.turns[-1].text == "Bye Ada."
+    assert result.cause is HangupCause.SILENCE
+
+
+def test_the_longest_call() -> None:
+    stage = Stage(talk=TalkSettings(call_terminate_s=2.0, hangup_after_silence_s=1000))
+    result = stage.run(nothing)
+    assert result.cause is HangupCause.MAX_DURATION
+    assert abs(milliseconds(stage.leg.position) - 2000) <= 40
+
+
+def test_the_last_words_before_the_person_hangs_up() -> None:
+    async def leaves(leg: FakeLeg) -> None:
+        await leg.left_alone()
+        leg.say(say("no", "stop"))
+        await asyncio.sleep(0.5)
+        leg.hang_up_by_person()
+
+    result = Stage().run(leaves)
+    assert lines(result)[-1] == ("user", "no stop")
+    assert (result.cause, result.ended.by) == (None, EndedBy.PEER)
+
+
+def test_keys_and_holds_are_logged() -> None:
+    async def presses(leg: FakeLeg) -> None:
+        leg.give(Digit("7", 100))
+        leg.give(Held())
+        await leg.left_alone()
+        leg.hang_up_by_person()
+
+    stage = Stage()
+    stage.run(presses)
+    data = [entry.data for entry in stage.watcher.entries]
+    assert "keypad: 7" in data
+    assert "call held" in data
+
+
+def test_a_dead_language_model_apologises() -> None:
+    result = Stage(CHAT, welcome="Hello.", chat=FakeChat(fails=True)).run(answers)
+    assert lines(result) == [("assistant", "Hello."), ("user", "yes please"), ("assistant", APOLOGY)]
+    assert result.failure == Failure("llm", "The language model fake (m) is out of order.")
+    assert result.cause is HangupCause.ERROR
+
+
+def test_a_dead_transcriber_apologises() -> None:
+    result = Stage(transcriber=ToneTranscriber(WORDS, fails=True)).run(answers)
+    assert lines(result)[-1] == ("assistant", APOLOGY)
+    assert result.failure == Failure("transcriber", "The transcriber fake is out of order.")
+
+
+@pytest.mark.parametrize(
+    ("synthesizer", "message"),
+    [
+        (ToneSynthesizer(fails_at=0), "The synthesizer fake is out of order."),
+        (ToneSynthesizer(stalls=True), "The synthesizer fake gave no audio for 10 s."),
+    ],
+)
+def test_a_dead_synthesizer_hangs_up(synthesizer: ToneSynthesizer, message: str) -> None:
+    result = Stage(synthesizer=synthesizer).run(nothing)
+    assert result.failure == Failure("synthesizer", message)
+    assert result.cause is HangupCause.ERROR
+    assert result.turns == ()
+
+
+def test_broken_audio_ends_the_call() -> None:
+    class BrokenLeg(FakeLeg):
+        def read_frame(self) -> Any:
+            if self.position > 8000:
+                raise RuntimeError("no socket")
+            return super().read_frame()
+
+    stage = Stage()
+    stage.leg = BrokenLeg()
+    result = stage.run(nothing)
+    assert result.failure == Failure("system", "The call's audio failed: RuntimeError.")
+
+
+@pytest.mark.parametrize("tenths", range(0, 60, 2))
+def test_cancelled_at_any_time_leaves_nothing_behind(tenths: int) -> None:
+    assert run_virtually(Stage(welcome="Hello.").play(answers, cancel_after=tenths / 10)) is None
+
+
+def test_a_plan_that_cannot_be_talked_by() -> None:
+    async def create() -> None:
+        with pytest.raises(DialogueError, match="needs the language model 'fake'"):
+            Stage(CHAT).conversation(Ticker(VirtualClock()), VirtualClock())
+        graph = GraphPlan("scripted", "x", {"x": Node("x", "llm", prompt="Be nice.")})
+        with pytest.raises(DialogueError, match="node 'x' needs a language model"):
+            Stage(graph).conversation(Ticker(VirtualClock()), VirtualClock())
+
+    run_virtually(create())
