@@ -47,7 +47,11 @@ async def run_sipp(
 
     Listening scenarios are entered when sipp has its port. Whatever happens, sipp is gone afterwards.
     """
-    host, port, media_port = "127.0.0.1", free_udp_port(), free_udp_port(pair=True)
+    host, port, media_port = (
+        "127.0.0.1",
+        free_udp_ports(),
+        free_udp_ports(4),
+    )  # RTP and RTCP of audio and video
     text = (SCENARIOS / f"{scenario}.xml").read_text()
     for key, value in keys.items():  # sipp's own -key comes too late for status lines
         text = text.replace(f"[{key}]", value)
@@ -71,18 +75,17 @@ async def run_sipp(
             await process.wait()
 
 
-def free_udp_port(pair: bool = False) -> int:
-    """A UDP port of 127.0.0.1 that is free now; with `pair` an even one whose next is free as well."""
+def free_udp_ports(count: int = 1) -> int:
+    """The first of `count` neighbouring UDP ports of 127.0.0.1 that are free now; an even one."""
     while True:
-        with socket.socket(type=socket.SOCK_DGRAM) as first, socket.socket(type=socket.SOCK_DGRAM) as second:
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            first = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
             first.bind(("127.0.0.1", 0))
             port: int = first.getsockname()[1]
-            if not pair:
+            for offset in range(1, count):
+                stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind(("127.0.0.1", port + offset))
+            if port % 2 == 0:
                 return port
-            with contextlib.suppress(OSError):
-                second.bind(("127.0.0.1", port + 1))
-                if port % 2 == 0:
-                    return port
 
 
 async def _bound(port: int, process: asyncio.subprocess.Process) -> None:

@@ -6,6 +6,7 @@ The provider codes follow Plivo's numbering by the contract's guess; `sip_code` 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
@@ -118,10 +119,14 @@ def failed(trouble: Trouble) -> Ended:
     return _ended(CAUSES[trouble])
 
 
-def canceled(cause: HangupCause, status: int | None = None) -> Ended:
-    """The end of an unanswered call that we gave up; `status` is what the wire said to it."""
+def canceled(cause: HangupCause, status: int | None = None, trouble: Trouble | None = None) -> Ended:
+    """The end of an unanswered call that we gave up; `status` and `trouble` are what came of it."""
     told_apart = cause in (HangupCause.RING_TIMEOUT, HangupCause.ERROR)
-    return _ended(CAUSES[cause if told_apart else HangupCause.CANCELED], status)
+    ended = _ended(CAUSES[cause if told_apart else HangupCause.CANCELED], status)
+    if cause is HangupCause.RING_TIMEOUT and trouble is not None:
+        # No answer it is by its cause (contract 4.5), but not because a telephone rang in vain.
+        return replace(ended, detail=CAUSES[trouble][4])
+    return ended
 
 
 def hung_up_by_us(cause: HangupCause) -> Ended:

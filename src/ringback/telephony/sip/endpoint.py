@@ -14,6 +14,7 @@ from ringback.telephony.sip.agent import UserAgent
 from ringback.telephony.sip.inbound import IncomingCall
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.message import MAX_MESSAGE
+from ringback.telephony.sip.names import Names
 from ringback.telephony.sip.transaction import Address, Timing
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,6 @@ _BURST: Final = 64
 """Datagrams taken in one go, so that a flood cannot hold the loop."""
 _BUFFER: Final = 4 * 1024 * 1024
 """Bytes the kernel keeps for us while the loop is busy (it may grant less)."""
-_RESOLVE_TIMEOUT: Final = 5.0
 _CLOSE_TIMEOUT: Final = 2.0
 DEFAULT_TIMING: Final = Timing()
 
@@ -33,7 +33,7 @@ class UdpWire:
     def __init__(self, sock: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = sock
-        self._resolving: set[asyncio.Task[None]] = set()
+        self._names = Names(sock.family)
         self._deliver: Callable[[bytes, Address], None] = lambda data, source: None
 
     def start(self, deliver: Callable[[bytes, Address], None]) -> None:
@@ -41,29 +41,24 @@ class UdpWire:
         self._loop.add_reader(self._socket, self._readable)
 
     def send(self, data: bytes, to: Address, failed: Callable[[], None]) -> None:
+        host, port = to
         try:
-            ipaddress.ip_address(to[0])
+            ipaddress.ip_address(host)
         except ValueError:
-            task = self._loop.create_task(self._resolve_and_send(data, to, failed))
-            self._resolving.add(task)
-            task.add_done_callback(self._resolving.discard)
+            self._names.resolve(host, lambda address: self._send_resolved(data, address, port, failed))
         else:
             self._send(data, to, failed)
 
     def close(self) -> None:
-        for task in self._resolving:
-            task.cancel()
+        self._names.close()
         self._loop.remove_reader(self._socket)
         self._socket.close()
 
-    async def _resolve_and_send(self, data: bytes, to: Address, failed: Callable[[], None]) -> None:
-        try:
-            async with asyncio.timeout(_RESOLVE_TIMEOUT):
-                found = await self._loop.getaddrinfo(*to, family=self._socket.family, type=socket.SOCK_DGRAM)
-        except (OSError, UnicodeError, TimeoutError):
-            failed()
-            return
-        self._send(data, (str(found[0][4][0]), to[1]), failed)
+    def _send_resolved(self, data: bytes, address: str | None, port: int, failed: Callable[[], None]) -> None:
+        if address is None:
+            self._loop.call_soon(failed)
+        else:
+            self._send(data, (address, port), failed)
 
     def _send(self, data: bytes, to: Address, failed: Callable[[], None]) -> None:
         try:
@@ -98,7 +93,14 @@ class Endpoint:
 
     @classmethod
     async def open(cls, host: str, port: int, rtp_ports: PortRange, timing: Timing = DEFAULT_TIMING) -> Self:
-        """Bind `host`, an IP address that peers can reach, and `port` (0: any free one). Raises OSError."""
+        """Bind `host`, an IP address that peers can reach, and `port` (0: any free one).
+
+        Raises ValueError on a host that cannot be told to peers, OSError on one that cannot be bound.
+        """
+        if ipaddress.ip_address(host).is_unspecified:
+            raise ValueError(
+                f"SIP host {host}: give the address of one interface, peers are told to answer to it"
+            )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ringback.telephony.causes import Trouble
 from ringback.telephony.sip.auth import DigestSession
 from ringback.telephony.sip.dialog import Dialog
 from ringback.telephony.sip.events import CallEvent, Emit, Finished
@@ -68,12 +69,12 @@ class IncomingInvite:
             self.reject(400)
             return
         self._patience.cancel()
-        session = Session(self._agent, dialog, negotiation, DigestSession(None), self._tell)
+        session = Session(self._agent, dialog, negotiation, DigestSession(None), self._tell, confirmed=False)
         session.accept(self._transaction)
         if self._transaction.state is State.ACCEPTED:
             self._session = session
         else:
-            self._finish(Finished(ours=True, status=488))
+            self._finish(Finished(ours=True, trouble=Trouble.NO_MEDIA))
 
     def reject(self, status: int, reason: str | None = None) -> None:
         """Refuse the call. Too late, it does nothing."""

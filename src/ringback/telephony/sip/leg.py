@@ -120,7 +120,7 @@ class SipLeg:
 
     def _connect(self, media: Media) -> None:
         if self._rtp is not None:
-            if media.may_send:
+            if media.remote is not None:
                 self._rtp.connect(media.remote, media.codec, media.dtmf_payload_type)
             self._rtp.pause(sending=media.may_send)
 
@@ -140,14 +140,15 @@ class SipLeg:
 
     def _ending(self, event: Finished) -> Ended:
         codes: list[WireCode] = [(reason.protocol, reason.cause) for reason in event.reasons]
-        if self._cause is not None and event.ours:
+        if event.ours and (self._cause is not None or event.trouble is None):
+            cause = self._cause or HangupCause.ERROR
             if self._answered:
-                return causes.hung_up_by_us(self._cause)
-            return causes.canceled(self._cause, event.status)
+                return causes.hung_up_by_us(cause)
+            return causes.canceled(cause, event.status, event.trouble)
         if event.trouble is not None:
             return causes.lost(event.trouble) if self._answered else causes.failed(event.trouble)
         if self._answered:
-            return causes.hung_up_by_us(HangupCause.ERROR) if event.ours else causes.hung_up_by_peer(codes)
+            return causes.hung_up_by_peer(codes)
         return causes.refused(event.status or 487, codes)
 
     def _stop_ring_timer(self) -> None:

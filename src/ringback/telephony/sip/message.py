@@ -59,7 +59,7 @@ class Headers:
     __slots__ = ("_fields",)
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
-        self._fields = [(canonical(name), value) for name, value in fields]
+        self._fields = [_field(name, value) for name, value in fields]
 
     def get(self, name: str) -> str | None:
         """The first value of a field, None without it."""
@@ -74,23 +74,21 @@ class Headers:
         return [value for line in lines for value in split_outside_quotes(line, ",") if value]
 
     def add(self, name: str, value: str) -> None:
-        self._fields.append((canonical(name), value))
+        """Append a field. Raises ValueError on characters that would break the message."""
+        self._fields.append(_field(name, value))
 
     def set(self, name: str, *values: str) -> None:
         """Put these values in the place of the field's old ones, or at the end."""
         name = canonical(name)
         at = next((index for index, (key, _) in enumerate(self._fields) if key == name), len(self._fields))
         self._fields = [pair for pair in self._fields if pair[0] != name]
-        self._fields[at:at] = [(name, value) for value in values]
+        self._fields[at:at] = [_field(name, value) for value in values]
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._fields)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self._fields == other._fields
-
-    def copy(self) -> Headers:
-        return Headers(self._fields)
 
 
 @dataclass(slots=True)
@@ -195,6 +193,12 @@ class MalformedMessage(SipSyntaxError):
         super().__init__(text)
         self.status = status
         self.request = request
+
+
+def _field(name: str, value: str) -> tuple[str, str]:
+    if not TOKEN.match(name) or _CONTROL.search(value):
+        raise ValueError(f"{name!r} is no header field, or its value holds control characters")
+    return canonical(name), value
 
 
 def canonical(name: str) -> str:

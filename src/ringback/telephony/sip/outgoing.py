@@ -87,7 +87,7 @@ class OutgoingCall:
         elif not self._finished and self._cancel is None:
             self._cancel = (reason,) if reason else ()
             self._exchange.retrying = False
-            self._agent.timers.call_later(CANCEL_WAIT, lambda: self._finish(Finished(ours=True)))
+            self._agent.timers.call_later(CANCEL_WAIT, self._stop_waiting)
             self._send_cancel()
 
     def receive(self, transaction: ServerTransaction) -> None:
@@ -136,13 +136,14 @@ class OutgoingCall:
         elif response.status < 300:
             self._answered(request, response)
         else:
-            ours = self._cancel is not None and response.status in (401, 407, 487)
-            self._finish(Finished(ours, response.status, tuple(response.reasons)))
+            gave_up = self._cancel is not None and response.status in (401, 407, 487)
+            self._finish(Finished(self._cancel_sent or gave_up, response.status, tuple(response.reasons)))
 
     def _progress(self, request: Request, response: Response) -> None:
         self._progressing = request
         if self._cancel is not None:
             self._send_cancel()
+            return
         if self._finished or self._session is not None:
             return
         if response.to.tag and len(self._early_tags) < _MAX_FORKS:
@@ -189,7 +190,9 @@ class OutgoingCall:
             send_bye(self._agent, dialog, self._digest, (), lambda: None)
             self._finish(Finished(ours=True, trouble=Trouble.NO_MEDIA))
             return
-        self._session = Session(self._agent, dialog, self._negotiation, self._digest, self._emit)
+        self._session = Session(
+            self._agent, dialog, self._negotiation, self._digest, self._emit, confirmed=True
+        )
         self._session.connect(media)
         if dialog.remote_tag in self._byes:
             self._session.end_by_peer(self._byes[dialog.remote_tag])
@@ -207,6 +210,7 @@ class OutgoingCall:
         if invite is None or self._cancel_sent or invite is not self._exchange.transaction.request:
             return
         self._cancel_sent = True
+        self._exchange.transaction.limit()
         headers = Headers(
             [
                 ("Via", str(invite.via)),
@@ -221,6 +225,10 @@ class OutgoingCall:
         self._agent.send_cancel(
             Request("CANCEL", invite.uri, headers=headers), self._exchange.transaction.hop
         )
+
+    def _stop_waiting(self) -> None:
+        trouble = Trouble.NO_RESPONSE if self._progressing is None else None
+        self._finish(Finished(ours=True, trouble=trouble))
 
     def _failed(self, event: Event) -> None:
         self._finish(Finished(ours=self._cancel is not None, trouble=trouble_of(event)))

@@ -64,7 +64,8 @@ class Stream:
 class Media:
     """What offer and answer agreed on, from our point of view."""
 
-    remote: tuple[str, int]
+    remote: tuple[str, int] | None
+    """Where the peer hears us; None where it gives no address (a hold of RFC 2543, c=0.0.0.0)."""
     codec: Codec
     dtmf_payload_type: int | None
     may_send: bool
@@ -133,7 +134,7 @@ def _connection(lines: list[str]) -> str | None:
     """The address of a c= line; only a literal address is taken, so no name is ever looked up."""
     for line in lines:
         if line.startswith("c="):
-            address = line[2:].split()[-1].partition("/")[0]
+            address = line[2:].rpartition(" ")[2].partition("/")[0]
             try:
                 return str(ipaddress.ip_address(address))
             except ValueError as error:
@@ -214,11 +215,10 @@ class Negotiation:
 
 def _media(stream: Stream) -> Media:
     direction = stream.direction
-    # c=0.0.0.0 is how RFC 2543 put a call on hold
-    silent = ipaddress.ip_address(stream.host).is_unspecified
+    nowhere = ipaddress.ip_address(stream.host).is_unspecified
     return Media(
-        remote=(stream.host, stream.port),
+        remote=None if nowhere else (stream.host, stream.port),
         codec=stream.codecs[0],
         dtmf_payload_type=stream.event_type,
-        may_send=direction in (Direction.SENDRECV, Direction.RECVONLY) and not silent,
+        may_send=direction in (Direction.SENDRECV, Direction.RECVONLY) and not nowhere,
     )

@@ -48,7 +48,7 @@ class Acceptance:
     def acknowledge(self, ack: Request) -> None:
         """Take the ACK, whichever way it came; a second one changes nothing."""
         if self._resend is not None:
-            self._stop()
+            self.stop()
             self._on_ack(ack)
 
     def _send(self) -> None:
@@ -57,10 +57,11 @@ class Acceptance:
         self._interval = min(self._interval * 2, self._timing.t2)
 
     def _timed_out(self) -> None:
-        self._stop()
+        self.stop()
         self._on_timeout()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Send it no more."""
         self._give_up.cancel()
         if self._resend is not None:
             self._resend.cancel()
@@ -71,7 +72,14 @@ class Session:
     """The dialog of an answered call, the agreement on its audio, and its end."""
 
     def __init__(
-        self, agent: UserAgent, dialog: Dialog, negotiation: Negotiation, digest: DigestSession, emit: Emit
+        self,
+        agent: UserAgent,
+        dialog: Dialog,
+        negotiation: Negotiation,
+        digest: DigestSession,
+        emit: Emit,
+        *,
+        confirmed: bool,
     ) -> None:
         self.dialog = dialog
         self._agent = agent
@@ -81,6 +89,8 @@ class Session:
         self._acceptance: Acceptance | None = None
         self._offered = False
         """Whether our 2xx carries an offer that the ACK must answer."""
+        self._confirmed = confirmed
+        """Whether both sides know of the dialog: before, a callee may not send BYE (section 15)."""
         self._connected = False
         self._over = False
         self._bye_after_ack: tuple[Reason, ...] | None = None
@@ -136,18 +146,20 @@ class Session:
 
     def end_by_peer(self, reasons: tuple[Reason, ...]) -> None:
         """The peer hung up."""
+        if self._acceptance is not None:
+            self._acceptance.stop()
         self._agent.forget(self.dialog)
         self._finish(Finished(ours=False, reasons=reasons))
 
     def hang_up(self, reason: Reason | None = None) -> None:
-        """End the call with a BYE (after the ACK of our 2xx, section 15). Idempotent."""
+        """End the call with a BYE. Idempotent."""
         if self._over:
             return
         reasons = (reason,) if reason else ()
-        if self._acceptance is not None:
-            self._bye_after_ack = reasons
-        else:
+        if self._confirmed:
             self._send_bye(reasons)
+        else:
+            self._bye_after_ack = reasons
         self._finish(Finished(ours=True))
 
     def _renegotiate(self, transaction: ServerTransaction) -> None:
@@ -182,6 +194,7 @@ class Session:
 
     def _acknowledged(self, ack: Request) -> None:
         self._acceptance = None
+        self._confirmed = True
         if self._bye_after_ack is not None:
             self._send_bye(self._bye_after_ack)
         elif self._offered and not self._over:
@@ -195,6 +208,7 @@ class Session:
 
     def _unacknowledged(self) -> None:
         self._acceptance = None
+        self._confirmed = True
         if self._bye_after_ack is not None:
             self._send_bye(self._bye_after_ack)
         elif not self._over:

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from ringback.telephony.sip.header import BRANCH_COOKIE, CSeq, Via
+from ringback.telephony.sip.header import BRANCH_COOKIE, CSeq
 from ringback.telephony.sip.message import Headers, MalformedMessage, Request, Response, parse
 from ringback.telephony.sip.params import SipSyntaxError
 from ringback.telephony.sip.transaction import (
@@ -63,6 +63,10 @@ class ClientTransaction(Transaction):
     def start(self) -> None:
         self._send(self.request.encode(), self.hop)
         self._back_off()
+        self.limit()
+
+    def limit(self) -> None:
+        """Wait for the final response at most 64 T1 more: for a cancelled INVITE."""
         self._set(Event.TIMEOUT, 64 * self._timing.t1)
 
     def _handle(self, action: Do, message: Request | Response) -> None:
@@ -229,9 +233,10 @@ class TransactionLayer:
         try:
             _stamp(request, source)
             response = request.response(error.status, secrets.token_hex(8))
-            self.wire.send(response.encode(), request.via.reply_address, failed=_ignore)
+            to = request.via.reply_address
         except SipSyntaxError:
-            log.debug("SIP: an unanswerable request was dropped")
+            return
+        self.wire.send(response.encode(), to, failed=_ignore)
 
 
 def ack_of_failure(invite: Request, response: Response) -> Request:
@@ -265,9 +270,8 @@ def _server_key(request: Request, method: str) -> Key:
 
 def _stamp(request: Request, source: Address) -> None:
     """Note in the top Via where the request really came from."""
-    vias = request.headers.all("Via")
-    vias[0] = str(Via.parse(vias[0]).seen_from(source))
-    request.headers.set("Via", *vias)
+    top = request.via.seen_from(source)
+    request.headers.set("Via", str(top), *request.headers.all("Via")[1:])
 
 
 def _ignore(_: object = None) -> None:
