@@ -7,7 +7,6 @@ from typing import Final
 from ringback.agents.chat import ChatModel
 from ringback.agents.plan import ChatPlan, GraphPlan, SpeechPart
 from ringback.app.settings import Settings
-from ringback.llm.openai_compatible import OpenAICompatible
 from ringback.media.frame import SAMPLE_RATE
 from ringback.media.speech import Synthesizer, Transcriber
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
@@ -73,6 +72,9 @@ class Providers:
             return None
         if dialogue.provider not in CHAT:
             raise UnknownProvider("language model", dialogue.provider, CHAT)
+        # Imported here: a worker whose agents need no language model never loads the SDK.
+        from ringback.llm.openai_compatible import OpenAICompatible
+
         llm = self._settings.llm
         return OpenAICompatible(
             provider=dialogue.provider,

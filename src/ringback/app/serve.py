@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from ringback.accounts.accounts import ensure_first_account
 from ringback.app.lifespan import stop_event
 from ringback.app.settings import Settings, SettingsError
 from ringback.app.supervisor import Child, Supervisor
 from ringback.clock import SystemClock
-from ringback.speech.server import THREAD_LIMITS
 from ringback.store.database import open_database
 from ringback.store.migrate import upgrade
+
+_ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""NumPy reads it at import: its pool would only take the cores from the calls. The models have settings."""
 
 
 async def prepare(settings: Settings) -> str | None:
@@ -57,9 +60,9 @@ def _children(settings: Settings) -> list[Child]:
     port = {"RINGBACK_PORT": str(settings.port)}
     children = [Child("api", ["api"], port)]
     if not (settings.speech.transcriber_uri and settings.speech.synthesizer_uri):
-        children.insert(0, Child("speech", ["speech"], THREAD_LIMITS))
+        children.insert(0, Child("speech", ["speech"], _ONE_THREAD))
     children += [
-        Child(f"worker-{index}", ["worker", "--index", str(index)], port | THREAD_LIMITS)
+        Child(f"worker-{index}", ["worker", "--index", str(index)], port | _ONE_THREAD)
         for index in range(settings.workers)
     ]
     return children

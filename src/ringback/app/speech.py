@@ -13,7 +13,8 @@ from ringback.app.settings import Settings
 async def run(settings: Settings) -> None:
     """Serve until told to stop. Raises SpeechError where a model cannot be loaded."""
     # Imported here: only this process pays for the models' libraries.
-    from ringback.speech.server import SpeechServerSettings, serve
+    from ringback.speech.server import serve
+    from ringback.speech.settings import SpeechServerSettings
     from ringback.speech.weights import WHISPER_BASE
 
     stopping = stop_event()

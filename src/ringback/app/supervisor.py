@@ -86,7 +86,7 @@ class Child:
 
 
 class Supervisor:
-    """Keeps a list of children alive, in order of their start."""
+    """Keeps a list of children alive; what others lean on comes first."""
 
     def __init__(self, children: list[Child], start_timeout_s: float = 120.0) -> None:
         self._children = children
@@ -94,17 +94,16 @@ class Supervisor:
         self._watchers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Bring every child up, one after the other. On a failure the ones already up are stopped."""
-        try:
-            for child in self._children:
-                await child.start(self._start_timeout_s)
-        except ChildFailed:
+        """Bring the children up, all at once. When one fails, the others are stopped."""
+        starts = [child.start(self._start_timeout_s) for child in self._children]
+        failures = [r for r in await asyncio.gather(*starts, return_exceptions=True) if r is not None]
+        if failures:
             await self.stop(grace_s=5.0)
-            raise
+            raise failures[0]
         self._watchers = [asyncio.create_task(self._watch(child)) for child in self._children]
 
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """Stop the children in reverse order of their start, so that a worker's calls end before its ears do."""
+        """Stop the children in reverse order, so that a worker's calls end before its ears do."""
         for watcher in self._watchers:
             watcher.cancel()
         for child in reversed(self._children):
@@ -133,10 +132,15 @@ async def _read(descriptor: int) -> bytes:
     """The first bytes of a pipe, empty when its last writer closes it; closes the descriptor."""
     loop = asyncio.get_running_loop()
     readable: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(descriptor, lambda: readable.done() or readable.set_result(None))
+    loop.add_reader(descriptor, _resolve, readable)
     try:
         await readable
         return os.read(descriptor, 16)
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+def _resolve(readable: asyncio.Future[None]) -> None:
+    if not readable.done():
+        readable.set_result(None)

@@ -119,7 +119,7 @@ def _duration_s(recording: Path | None) -> float:
     if recording is None:
         return 0.0
     with wave.open(str(recording)) as file:
-        return file.getnframes() / file.getframerate()
+        return float(file.getnframes() / file.getframerate())
 
 
 def _agent_channel(recording: Path) -> Samples:

@@ -34,7 +34,7 @@ from ringback.speech.whisper import WhisperModel
 from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.inbound import IncomingCall
 
-PITCH: Final = 0.88
+PITCH: Final = 0.85
 _RINGS_S: Final = 1.0
 _TURN_ENDS_S: Final = 0.8
 """So much silence of the agent and the person takes its turn."""
@@ -57,7 +57,7 @@ class Mind:
         self._whisper = WhisperModel(whisper_directory(WHISPER_BASE, data))
         voice = HibariVoice()
         lines = {step.says for step in steps if step.says} | {_PARDON}
-        self._sounds = {line: deepen(voice.speak(line, speed=1 / PITCH), PITCH) for line in lines}
+        self._sounds = {line: deepen(voice.speak(line), PITCH) for line in lines}
 
     def sound(self, line: str) -> Samples:
         return self._sounds[line]
@@ -147,11 +147,11 @@ class Conversation:
             self._spoken.set()
 
 
-async def answer_one_call(data: Path) -> None:
-    """Listen on a free port, take one call and talk until it ends."""
+async def answer_one_call(data: Path, port: int) -> None:
+    """Listen on the port, take one call and talk until it ends."""
     logging.basicConfig(level=logging.WARNING)
     mind = await asyncio.to_thread(Mind, data, script.load())
-    endpoint = await Endpoint.open("127.0.0.1", 0, PortRange(30000, 39999))
+    endpoint = await Endpoint.open("127.0.0.1", port, PortRange(30000, 39999))
     ticker, detector = Ticker(), SileroVoiceDetector()
     ticker.after(detector.run)
     ticking = asyncio.create_task(ticker.run())
@@ -168,7 +168,7 @@ async def answer_one_call(data: Path) -> None:
         over.set()
 
     endpoint.on_invite = take
-    tell("listening", port=endpoint.address[1])
+    tell("listening")
     try:
         async with asyncio.timeout(_WAITS_S * 2):
             await over.wait()
@@ -181,4 +181,4 @@ async def answer_one_call(data: Path) -> None:
 if __name__ == "__main__":
     import sys
 
-    asyncio.run(answer_one_call(Path(sys.argv[1])))
+    asyncio.run(answer_one_call(Path(sys.argv[1]), int(sys.argv[2])))

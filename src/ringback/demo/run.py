@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -68,9 +69,9 @@ Show = Callable[[str, str], None]
 async def run(show: Show) -> Facts:
     """Place the call and follow it to its end. Raises DemoFailed."""
     folder = Path(tempfile.mkdtemp(prefix="ringback-demo-"))
-    show("note", "loading the simulated person: its own SIP endpoint, ears and voice")
-    async with _person(folder) as person:
-        port = await person.listening()
+    show("note", "starting a simulated person: a process with its own SIP endpoint, ears and voice")
+    port = _free_udp_port()
+    async with _person(folder, port) as person:
         settings = with_free_port(
             Settings(
                 data=folder,
@@ -85,6 +86,7 @@ async def run(show: Show) -> Facts:
         facts = Facts(folder, settings.base_url, key, person=person.told)
         show("note", f"starting Ringback on {settings.base_url} with its data in {folder}")
         async with _platform(settings):
+            await person.listening()
             client = httpx.AsyncClient(
                 base_url=settings.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=10
             )
@@ -193,8 +195,8 @@ class _Person:
         self._news = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
 
-    async def listening(self) -> int:
-        """Its SIP port, once it is there."""
+    async def listening(self) -> None:
+        """Wait until it takes calls."""
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 while not self.told and not self._reading.done():
@@ -204,7 +206,6 @@ class _Person:
             raise DemoFailed(f"The simulated person was not there after {_START_TIMEOUT_S:.0f} s") from None
         if not self.told:
             raise DemoFailed("The simulated person did not start; its message stands above")
-        return int(self.told[0]["port"])
 
     async def close(self) -> None:
         await _stop(self._process)
@@ -219,12 +220,13 @@ class _Person:
 
 
 @asynccontextmanager
-async def _person(data: Path) -> AsyncIterator[_Person]:
+async def _person(data: Path, port: int) -> AsyncIterator[_Person]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "ringback.demo.person",
         str(data),
+        str(port),
         env=_foreign_environment(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -239,6 +241,12 @@ async def _person(data: Path) -> AsyncIterator[_Person]:
 def _foreign_environment() -> dict[str, str]:
     """Ours without any setting of Ringback's: the demo is the same wherever it runs."""
     return {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
+
+
+def _free_udp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import re
 
-_SPOKEN_DIGITS = {
+_WRITTEN = {
     "zero": "0", "oh": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
     "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
     "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "sixth": "6th",
-    "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th",
+    "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th", "doctor": "dr", "mister": "mr",
 }  # fmt: skip
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words without punctuation; digits are split and small numbers are written as digits.
+    """Lower-case words without punctuation; small numbers are written as digits, and each digit is a word.
 
     "4271", "4-2-7-1" and "four two seven one" become the same four words.
     """
-    text = re.sub(r"(?<=\d)(?=\d)", " ", text.lower().replace("'", ""))
-    found = re.findall(r"[a-z]+|\d+(?:st|nd|rd|th)?", text)
-    return [_SPOKEN_DIGITS.get(word, word) for word in found]
+    spoken = re.findall(r"[a-z]+|\d+(?:st|nd|rd|th)?", text.lower().replace("'", ""))
+    written = " ".join(_WRITTEN.get(word, word) for word in spoken)
+    return re.sub(r"(?<=\d)(?=\d)", " ", written).split()
 
 
 def errors(said: str, heard: str) -> tuple[int, int]:

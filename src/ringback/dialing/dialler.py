@@ -84,7 +84,7 @@ class Talker(Protocol):
 Prepare = Callable[[Execution], Awaitable[Talker]]
 """Make the agent of an execution ready before anybody is dialled. Raises CallRefused."""
 
-AfterCall = Callable[[Claim], Awaitable[None]]
+AfterCall = Callable[[Claim], Coroutine[Any, Any, None]]
 """Complete the record of a call that has been disconnected, from what the store holds."""
 
 

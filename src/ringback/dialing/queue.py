@@ -65,6 +65,7 @@ class CallQueue:
                 from_number=self._from_number(call.from_number),
                 provider=self._provider,
                 recipient_data=call.user_data,
+                agent_data=call.agent_data,
                 scheduled_at=call.scheduled_at_us,
                 retry_config=call.retry_config,
             )

@@ -1,0 +1,30 @@
+"""The store for commands that run for a moment: opened, brought to the newest schema, closed again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ringback.app.settings import load
+from ringback.clock import Clock, SystemClock
+from ringback.store.database import Database, open_database
+from ringback.store.migrate import upgrade
+
+T = TypeVar("T")
+
+
+def with_store(work: Callable[[Database, Clock], Awaitable[T]]) -> T:
+    """Run `work` on the installation's store. Raises SettingsError, StoreError."""
+    settings = load()
+
+    async def run() -> T:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        await upgrade(settings.store_url)
+        db = await open_database(settings.store_url)
+        try:
+            return await work(db, SystemClock())
+        finally:
+            await db.close()
+
+    return asyncio.run(run())
