@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.support.api import Api, open_api
 
 from ringback.store.database import Database
+from tests.support.api import Api, open_api
 
 
 @pytest.fixture

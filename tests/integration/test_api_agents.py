@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from tests.support import agent_definitions as bodies
 from tests.support.api import Api, Client, assert_refused
 

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.support.api import FROM, Api, assert_refused
 
 from ringback.executions.lifecycle import Status
+from tests.support.api import FROM, Api, assert_refused
 
 PERSON = "+14155550123"
 

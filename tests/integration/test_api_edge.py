@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
-from tests.support import agent_definitions as bodies
-from tests.support.api import Api, assert_refused
 
 from ringback.agents.registry import Agents
+from ringback.store.database import open_database
+from tests.support import agent_definitions as bodies
+from tests.support.api import Api, assert_refused
 
 ROUTES = [
     ("GET", "/agent/{id}/executions"),
@@ -62,6 +64,13 @@ async def test_without_a_good_key_nothing_is_written_anywhere(api: Api) -> None:
             assert answer.json() == {"error": 401, "message": "Access denied", "detail": "Access denied"}
             assert answer.headers["www-authenticate"] == "Bearer"
     assert await api.rows() == before
+
+
+async def test_a_body_is_not_read_without_a_key(api: Api) -> None:
+    for method, path in ROUTES:
+        if method in ("POST", "PUT", "PATCH"):
+            answer = await api.nobody.request(method, path.format(id="42"), content=b"{not json")
+            assert_refused(answer, 401, "Access denied")
 
 
 async def test_a_revoked_key(api: Api) -> None:
@@ -120,9 +129,11 @@ async def test_a_failure_of_ours_shows_no_trace(api: Api, caplog: pytest.LogCapt
     assert "Traceback" not in caplog.text
 
 
-async def test_a_database_that_is_gone(api: Api) -> None:
-    await api.break_database()
-    answer = await api.client.post("/v2/agent", json=bodies.simple())
+async def test_a_database_that_refuses(api: Api, tmp_path: Path) -> None:
+    without_tables = await open_database(f"sqlite:///{tmp_path}/without-tables.db")
+    client = api.with_services(agents=Agents(without_tables, api.clock))
+    answer = await client.post("/v2/agent", json=bodies.simple())
+    await without_tables.close()
     assert_refused(answer, 503, "The database is not available; try again in a moment")
     assert answer.headers["retry-after"] == "5"
 

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import jsonschema
 import pytest
-from tests.support.api import Api, assert_refused
 
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import LogRow
+from tests.support.api import Api, assert_refused
 
 # Contract 4.4, shortened to what differs by status; the executions' own tests hold the whole of it.
 SCHEMA: dict[str, Any] = {

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from tests.support.api import Api, assert_refused
-
 from ringback.executions.lifecycle import Status
+from tests.support.api import Api, assert_refused
 
 AUDIO = bytes(range(256)) * 4
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import uvicorn
-from tests.support import agent_definitions
 
 from ringback.accounts.accounts import Accounts
 from ringback.accounts.keys import Keys
@@ -27,6 +26,7 @@ from ringback.executions.record import NewExecution
 from ringback.store.database import Database
 from ringback.store.schema import metadata
 from ringback.store.wakeup import open_wakeup
+from tests.support import agent_definitions
 
 Client = httpx.AsyncClient
 
@@ -106,10 +106,6 @@ class Api:
     def with_services(self, **changes: Any) -> Client:
         """A client of another application, with the account's key, over changed services."""
         return _client(replace(self.services, **changes), self.client.headers["authorization"])
-
-    async def break_database(self) -> None:
-        async with self.db.transaction() as tx:
-            await tx.fetch_one("ALTER TABLE agents RENAME TO gone")
 
     @asynccontextmanager
     async def server(self) -> AsyncIterator[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.support import agent_definitions as bodies
-from tests.support.agent_definitions import task
 
 from ringback.agents import plan
 from ringback.agents.compile import CannotCompile, compile_plan
 from ringback.agents.definition import read
+from tests.support import agent_definitions as bodies
+from tests.support.agent_definitions import task
 
 
 def test_a_simple_agent() -> None:

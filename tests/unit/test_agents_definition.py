@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support import agent_definitions as bodies
-from tests.support.agent_definitions import task
 
 from ringback.agents.definition import patch, read
 from ringback.agents.validation import InvalidInput
+from tests.support import agent_definitions as bodies
+from tests.support.agent_definitions import task
 
 TASK = "agent_config.tasks[0]"
 
@@ -181,6 +181,15 @@ def test_the_flat_form_stays_flat_with_its_own_default() -> None:
     agent = read(bodies.flat()).config["tasks"][0]["tools_config"]["llm_agent"]
     assert "llm_config" not in agent
     assert agent["max_tokens"] == 350
+
+
+def test_the_flat_form_may_name_its_type() -> None:
+    body = bodies.flat()
+    task(body)["tools_config"]["llm_agent"]["agent_type"] = "simple_llm_agent"
+    agent = read(body).config["tasks"][0]["tools_config"]["llm_agent"]
+    assert (agent["agent_type"], agent["max_tokens"]) == ("simple_llm_agent", 350)
+    task(body)["tools_config"]["llm_agent"] = {"agent_type": "simple_llm_agent"}
+    assert list(problems(body)) == [f"{TASK}.tools_config.llm_agent.llm_config"]
 
 
 def test_numbers_in_strings_become_numbers_and_null_the_default() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support import agent_definitions as bodies
-from tests.support.agent_definitions import task
 
 from ringback.agents.definition import read
 from ringback.agents.validation import InvalidInput
+from tests.support import agent_definitions as bodies
+from tests.support.agent_definitions import task
 
 GRAPH = "agent_config.tasks[0].tools_config.llm_agent.llm_config"
 

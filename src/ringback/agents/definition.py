@@ -101,7 +101,8 @@ def _agent_shape(value: Any) -> type[Part]:
             return ScriptedGraph if scripted else GraphConfig
         return NestedAgent[ScriptedGraph] if scripted else NestedAgent[GraphConfig]
     if kind in (None, "simple_llm_agent", "simple", "knowledgebase_agent", "knowledgebase"):
-        return FlatAgent if kind is None and config is None else NestedAgent[LlmConfig]
+        flat = config is None and (kind is None or "model" in value or "provider" in value)
+        return FlatAgent if flat else NestedAgent[LlmConfig]
     return OtherAgent
 
 

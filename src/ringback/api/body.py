@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringback.agents.validation import written
+from ringback.api.auth import AccountId
 from ringback.api.errors import ApiError
 
 MAX_DEPTH = 64
@@ -88,8 +89,11 @@ def _lingering(receive: Receive, send: Send) -> Send:
     return sending
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises ApiError: 400 that says where it is wrong, 408, 413."""
+async def json_object(request: Request, _: AccountId) -> dict[str, Any]:
+    """The body as a JSON object, read only for who has a key.
+
+    Raises ApiError: 400 that says where it is wrong, 401, 408, 413.
+    """
     try:
         async with asyncio.timeout(_READ_TIMEOUT_S):
             raw = await request.body()
