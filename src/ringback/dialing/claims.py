@@ -94,7 +94,11 @@ class Claims:
         """Prolong all leases of this worker and look what is left of them."""
         async with self._db.transaction() as tx:
             await attempts.renew(tx, owner=self._owner, until_us=self._until())
-            rows = await attempts.held(tx, owner=self._owner)
+        return await self.held()
+
+    async def held(self) -> Held:
+        """What this worker holds at this moment."""
+        rows = await attempts.held(self._db, owner=self._owner)
         return Held(
             frozenset(_claim(row) for row in rows),
             frozenset(_claim(row) for row in rows if row["cancel_requested"]),

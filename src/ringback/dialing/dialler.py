@@ -360,7 +360,7 @@ class Dialler:
     async def _cancel_asked(self) -> None:
         if self._legs:
             with contextlib.suppress(StoreError):
-                await self._cancel((await self._claims.renew()).cancelled)
+                await self._cancel((await self._claims.held()).cancelled)
 
     async def _cancel(self, cancelled: frozenset[Claim]) -> None:
         for claim in cancelled & self._legs.keys():
