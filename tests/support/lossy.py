@@ -15,6 +15,7 @@ class LossyRelay(asyncio.DatagramProtocol):
         self.port = 0
         self.peer_port = 0
         self.dropped: list[str] = []
+        self.seen: list[bytes] = []
         self._lost = list(lost)
         self._caller: tuple[str, int] | None = None
         self._transport: asyncio.DatagramTransport | None = None
@@ -33,6 +34,7 @@ class LossyRelay(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
         assert self._transport is not None
+        self.seen.append(data)
         if self._lost and data.startswith(self._lost[0].encode()):
             self.dropped.append(self._lost.pop(0))
             return
