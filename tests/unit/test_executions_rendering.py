@@ -10,11 +10,11 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.records import CREATED_AT, SEED_LIST_SCHEMA, an_attempt, an_execution
 
 from ringback.executions.lifecycle import TERMINAL, V1_STATUS, Status
 from ringback.executions.record import CostBreakdown, Turn, UsageKind, UsageLine
 from ringback.executions.rendering import render, v1
+from tests.support.records import CREATED_AT, SEED_LIST_SCHEMA, an_attempt, an_execution
 
 # The example of the page (transfer_call_data left out: no call is transferred yet).
 SEED_EXAMPLE: dict[str, Any] = {
