@@ -157,6 +157,15 @@ async def test_a_bad_definition_writes_nothing_and_names_every_path(api: Api, ba
     assert await api.rows() == before
 
 
+async def test_very_many_problems_are_cut(api: Api) -> None:
+    bad = bodies.scripted()
+    graph = bodies.task(bad)["tools_config"]["llm_agent"]["llm_config"]
+    graph["nodes"] += [{"id": f"n{n}", "node_type": "static"} for n in range(200)]
+    answer = await api.client.post("/v2/agent", json=bad)
+    assert answer.status_code == 400
+    assert len(answer.json()["details"]["problems"]) == 100
+
+
 @VERSIONS
 async def test_a_bad_put_or_patch_changes_nothing(api: Api, base: str) -> None:
     agent_id = await created(api.client)

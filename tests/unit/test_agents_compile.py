@@ -106,10 +106,23 @@ def test_providers_without_an_adapter_keep_their_name() -> None:
     assert compiled.dialogue.provider == "oracle-of-delphi"
 
 
+def test_a_definition_that_is_not_allowed_any_more() -> None:
+    stored = read(bodies.simple())
+    del stored.config["tasks"]
+    with pytest.raises(CannotCompile, match="tasks is required"):
+        compile_plan("a1", stored)
+
+
 def test_what_no_call_can_follow() -> None:
     body = bodies.simple()
     task(body)["tools_config"]["llm_agent"] = {"agent_type": "multiagent"}
     with pytest.raises(CannotCompile, match='"multiagent"'):
+        compile_plan("a1", read(body))
+    task(body)["tools_config"]["llm_agent"] = {
+        "agent_type": "knowledgebase_agent",
+        "llm_config": {"vector_store": {"provider": "lancedb", "provider_config": {"vector_id": "1"}}},
+    }
+    with pytest.raises(CannotCompile, match='"knowledgebase_agent"'):
         compile_plan("a1", read(body))
     task(body)["task_type"] = "extraction"
     with pytest.raises(CannotCompile, match="no conversation task"):

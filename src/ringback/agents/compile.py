@@ -8,6 +8,7 @@ from typing import Any
 from ringback.agents import graph, plan
 from ringback.agents.chat import ChatSettings
 from ringback.agents.definition import (
+    GRAPH_AGENTS,
     AgentConfig,
     Definition,
     GraphConfig,
@@ -18,7 +19,7 @@ from ringback.agents.definition import (
     ToolsConfig,
     Transcriber,
 )
-from ringback.agents.validation import Part
+from ringback.agents.validation import InvalidInput, Part, check
 
 
 class CannotCompile(Exception):
@@ -31,7 +32,10 @@ def compile_plan(agent_id: str, definition: Definition, *, voice_id: str | None 
     A provider without an adapter is compiled like any other: whoever needs the adapter refuses it by name.
     Raises CannotCompile when there is no conversation task, or its agent type is not one that we run.
     """
-    config = AgentConfig.model_validate(definition.config)
+    try:
+        config = check(AgentConfig, definition.config)
+    except InvalidInput as error:  # stored by a version that allowed more
+        raise CannotCompile(str(error)) from None
     number, task = next(
         ((n, task) for n, task in enumerate(config.tasks, 1) if task.task_type == "conversation"), (0, None)
     )
@@ -95,7 +99,7 @@ def _talk(task: TaskConfig, transcriber: Transcriber, language: str) -> plan.Tal
 
 
 def _dialogue(agent: Part | None, system_prompt: str, language: str) -> plan.GraphPlan | plan.ChatPlan:
-    if isinstance(agent, OtherAgent):
+    if isinstance(agent, OtherAgent | NestedAgent) and agent.agent_type not in _CALLABLE:
         raise CannotCompile(
             f'agents of type "{agent.agent_type}" cannot be called yet: use simple_llm_agent or graph_agent'
         )
@@ -109,6 +113,9 @@ def _dialogue(agent: Part | None, system_prompt: str, language: str) -> plan.Gra
         base_url=config.base_url,
         system_prompt=system_prompt,
     )
+
+
+_CALLABLE = ("simple_llm_agent", "simple", *GRAPH_AGENTS)
 
 
 def _chat(config: LlmConfig) -> ChatSettings:

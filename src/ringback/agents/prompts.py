@@ -15,7 +15,8 @@ _PLACE = re.compile(r"\{([^{}\n]{1,200})\}")
 def fill(text: str, variables: Mapping[str, Any]) -> str:
     """Replace each `{name}` by its value; a name that is missing is left as it stands.
 
-    Names are looked up, never evaluated: no attributes, no format specifications. Values are not filled.
+    Names are looked up, never evaluated: no attributes, no format specifications. Values are taken as
+    they are: a `{name}` inside one stays.
     """
 
     def value(match: re.Match[str]) -> str:

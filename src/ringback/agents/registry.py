@@ -59,6 +59,11 @@ class Agents:
         """Raises UnknownAgent."""
         return _agent(await queries.get(self._db, account_id, agent_id), agent_id)
 
+    async def require(self, account_id: str, agent_id: str) -> None:
+        """Raises UnknownAgent unless the account has it; its definition is not read."""
+        if not await queries.exists(self._db, account_id, agent_id):
+            raise UnknownAgent(agent_id)
+
     async def all(self, account_id: str) -> AsyncIterator[Agent]:
         """Every agent of the account, newest first, read in pages."""
         last: Row = {"created_at": 2**62, "id": ""}

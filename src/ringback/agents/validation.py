@@ -65,14 +65,22 @@ def _no_bool(value: Any) -> Any:
 
 
 def _real(value: Any) -> int | float:
-    try:
-        number = float(value) if isinstance(value, str) else value
-        finite = not isinstance(number, bool) and math.isfinite(number)
-    except (ValueError, TypeError, OverflowError):
-        finite = False
-    if not finite:
+    number = value
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            number = None
+    if isinstance(number, bool) or not isinstance(number, int | float) or not _is_sensible(number):
         raise PydanticCustomError("real", "must be a number")
-    return number
+    return int(number) if isinstance(value, str) and number == int(number) else number
+
+
+def _is_sensible(number: int | float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer beyond what a float can hold
+        return False
 
 
 Whole = Annotated[int, Field(strict=False), BeforeValidator(_no_bool)]

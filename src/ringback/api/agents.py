@@ -128,6 +128,6 @@ async def delete_agent(agent_id: UUID, account: AccountId, services: ServicesDep
 @router.post("/v2/agent/{agent_id}/stop", responses=responses(404))
 async def stop_agent(agent_id: UUID, account: AccountId, services: ServicesDep) -> Stopped:
     """Stop every queued or scheduled call of an agent."""
-    await services.agents.get(account, str(agent_id))
+    await services.agents.require(account, str(agent_id))
     stopped = await services.calls.stop_agent(account, str(agent_id))
     return Stopped(stopped_executions=[UUID(execution) for execution in stopped])

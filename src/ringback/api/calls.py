@@ -109,7 +109,7 @@ async def place_call(account: AccountId, body: JsonObject, services: ServicesDep
     scheduled_at = parse_iso(request.scheduled_at) if request.scheduled_at else None
     if scheduled_at is not None and scheduled_at < services.clock.now_us() + _LEAST_AHEAD_US:
         raise ApiError(400, "Scheduled time should be atleast 2 minutes in the future")
-    await services.agents.get(account, request.agent_id)
+    await services.agents.require(account, request.agent_id)
     try:
         execution_id = await services.calls.place(_new_call(account, request, scheduled_at))
     except NoFromNumber as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +20,10 @@ from ringback.executions.ledger import UnknownExecution
 from ringback.store.database import StoreError
 
 log = logging.getLogger(__name__)
+
+
+_MOST_PROBLEMS: Final = 100
+"""Shown of one request, so that a small bad body never makes a huge answer."""
 
 
 class ErrorBody(BaseModel):
@@ -56,8 +60,8 @@ class ApiError(Exception):
 
 
 def invalid(problems: list[Problem]) -> ApiError:
-    """400 for bad fields: the first one is the message, all of them are the details."""
-    listed = [{"path": problem.path, "message": problem.message} for problem in problems]
+    """400 for bad fields: the first one is the message, all of them (up to a bound) are the details."""
+    listed = [{"path": problem.path, "message": problem.message} for problem in problems[:_MOST_PROBLEMS]]
     return ApiError(400, problems[0].message, {"problems": listed})
 
 
@@ -143,7 +147,7 @@ class Unexpected:
                 where.lineno,
             )
             log.debug("its trace", exc_info=True)
-            if started:  # too late to answer: the broken connection tells the client
-                raise
+            if started:
+                return  # too late to answer: the server breaks the connection, which tells the client
             answer = ApiError(500, "Something went wrong on our side; the server's log says what")
             await answer.response()(scope, receive, send)

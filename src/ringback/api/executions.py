@@ -23,7 +23,10 @@ router = APIRouter(tags=["Executions"], responses=responses(400, 401, 404))
 _JSON = "application/json"
 
 
-@router.get("/agent/{agent_id}/executions")
+@router.get(
+    "/agent/{agent_id}/executions",
+    response_description="List of all executions by an agent sorted by last run",
+)
 async def list_executions(
     agent_id: UUID, account: AccountId, query: ListQueryDep, services: ServicesDep
 ) -> Response:
@@ -31,7 +34,7 @@ async def list_executions(
 
     The filters and pages of the v2 list may be given; the answer stays an array.
     """
-    await services.agents.get(account, str(agent_id))
+    await services.agents.require(account, str(agent_id))
     if query.page_number is None and query.page_size is None:
         chunks = services.listing.stream_v1(account, str(agent_id), query.filters)
         return StreamingResponse(chunks, media_type=_JSON)
@@ -41,12 +44,12 @@ async def list_executions(
     return Response(b"[" + b",".join(item.v1() for item in page.items) + b"]", media_type=_JSON)
 
 
-@router.get("/v2/agent/{agent_id}/executions")
+@router.get("/v2/agent/{agent_id}/executions", response_description="A page of executions")
 async def page_executions(
     agent_id: UUID, account: AccountId, query: WindowedQuery, services: ServicesDep
 ) -> Response:
     """A page of an agent's executions, newest first; go on while `has_more`."""
-    await services.agents.get(account, str(agent_id))
+    await services.agents.require(account, str(agent_id))
     page = await services.listing.page(
         account, str(agent_id), query.page_number or 1, query.page_size or 20, query.filters
     )
@@ -67,7 +70,9 @@ def _envelope(page: Page, asked: dict[str, Any]) -> bytes:
     return json.dumps(around).encode()[:-1] + b', "data": [' + data + b"]}"
 
 
-@router.get("/agent/{agent_id}/execution/{execution_id}", deprecated=True)
+@router.get(
+    "/agent/{agent_id}/execution/{execution_id}", deprecated=True, response_description="The execution"
+)
 async def get_agent_execution(
     agent_id: UUID, execution_id: UUID, account: AccountId, services: ServicesDep
 ) -> Response:
@@ -78,14 +83,14 @@ async def get_agent_execution(
     return Response(stored.v1(), media_type=_JSON)
 
 
-@router.get("/executions/{execution_id}")
+@router.get("/executions/{execution_id}", response_description="The execution")
 async def get_execution(execution_id: UUID, account: AccountId, services: ServicesDep) -> Response:
     """One execution."""
     stored = await _stored(services, account, execution_id)
     return Response(stored.body, media_type=_JSON)
 
 
-@router.get("/executions/{execution_id}/log")
+@router.get("/executions/{execution_id}/log", response_description="The rows of the log")
 async def get_execution_log(execution_id: UUID, account: AccountId, services: ServicesDep) -> dict[str, Any]:
     """What happened during an execution, in time order: what each component was asked and answered."""
     await _stored(services, account, execution_id)

@@ -40,6 +40,17 @@ async def get(db: Reader, account_id: str, agent_id: str) -> Row | None:
     return await db.fetch_one(_GET, account_id=account_id, id=agent_id)
 
 
+async def exists(db: Reader, account_id: str, agent_id: str) -> bool:
+    return (
+        await db.fetch_one(
+            "SELECT id FROM agents WHERE account_id = :account_id AND id = :id",
+            account_id=account_id,
+            id=agent_id,
+        )
+        is not None
+    )
+
+
 async def lock(tx: Transaction, account_id: str, agent_id: str) -> Row | None:
     """As `get`, and nobody else changes it until the transaction ends."""
     return await tx.fetch_one(f"{_GET} FOR UPDATE", account_id=account_id, id=agent_id)
