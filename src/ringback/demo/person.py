@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +32,9 @@ from ringback.speech.weights import WHISPER_BASE, whisper_directory
 from ringback.speech.whisper import WhisperModel
 from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.inbound import IncomingCall
+
+RECORDING: Final = "person.wav"
+"""Its own recording of the call, in the demo's folder: the agent on the left, itself on the right."""
 
 PITCH: Final = 0.85
 _RINGS_S: Final = 1.0
@@ -70,7 +72,7 @@ class Conversation:
     """The person on one answered call."""
 
     def __init__(
-        self, leg: Leg, mind: Mind, ticker: Ticker, detector: SileroVoiceDetector, folder: Path
+        self, leg: Leg, mind: Mind, ticker: Ticker, detector: SileroVoiceDetector, recording: Path
     ) -> None:
         self._leg = leg
         self._mind = mind
@@ -81,7 +83,7 @@ class Conversation:
         self._ear = Ear(
             detector.open(), detector.window_ms, lambda change, _: self._changes.put_nowait(change)
         )
-        self._recorder = Recorder(folder / "person.wav")
+        self._recorder = Recorder(recording)
         self._audio = CallAudio(ticker, leg, self._ear, self._playout, self._recorder, lambda error: None)
 
     async def run(self) -> None:
@@ -163,8 +165,7 @@ async def answer_one_call(data: Path, port: int) -> None:
         await asyncio.sleep(_RINGS_S)
         leg = await call.answer()
         tell("answered")
-        with tempfile.TemporaryDirectory(prefix="ringback-person-") as folder:
-            await Conversation(leg, mind, ticker, detector, Path(folder)).run()
+        await Conversation(leg, mind, ticker, detector, data / RECORDING).run()
         over.set()
 
     endpoint.on_invite = take
