@@ -112,7 +112,7 @@ class World:
             hop=PEER,
             call_id="call-1",
             credentials=Credentials("joe", password) if password else None,
-            headers=headers,
+            headers=Headers(headers.items()),
         )
         call = OutgoingCall(self.agent, invitation, Negotiation("192.0.2.1", 6000), self.events.append)
         call.start()

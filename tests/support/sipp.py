@@ -67,7 +67,7 @@ async def run_sipp(
     )
     try:
         if call is None:
-            await _bound(port, process)
+            await udp_port_bound(port, process)
         yield Sipp(host, port, process, folder)
     finally:
         if process.returncode is None:
@@ -88,11 +88,11 @@ def free_udp_ports(count: int = 1) -> int:
                 return port
 
 
-async def _bound(port: int, process: asyncio.subprocess.Process) -> None:
-    """Until the kernel lists the port as bound."""
+async def udp_port_bound(port: int, process: asyncio.subprocess.Process) -> None:
+    """Wait until the kernel lists the port as bound, by a process that just started."""
     wanted = f":{port:04X} "
     table = Path("/proc/net/udp")
     async with asyncio.timeout(_START_TIMEOUT):
         while wanted not in table.read_text():  # noqa: ASYNC240 - the kernel's memory, not a disk
-            assert process.returncode is None, f"sipp did not start: status {process.returncode}"
+            assert process.returncode is None, f"it did not start: status {process.returncode}"
             await asyncio.sleep(0.01)

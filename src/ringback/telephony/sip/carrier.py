@@ -13,6 +13,7 @@ from ringback.telephony.sip.auth import Credentials
 from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.header import NameAddr
 from ringback.telephony.sip.leg import SipLeg
+from ringback.telephony.sip.message import Headers
 from ringback.telephony.sip.outgoing import Invitation, OutgoingCall
 from ringback.telephony.sip.sdp import Negotiation
 from ringback.telephony.sip.uri import DEFAULT_PORT, SipUri, bracketed, split_host_port
@@ -74,6 +75,7 @@ class SipCarrier:
         return f"{secrets.token_hex(16)}@{bracketed(self._endpoint.address[0])}"
 
     async def dial(self, request: DialRequest) -> SipLeg:
+        invitation = self._invitation(request)
         leg = SipLeg(request.call_id)
         endpoint = self._endpoint
         try:
@@ -82,7 +84,7 @@ class SipCarrier:
             leg.finish(causes.failed(Trouble.NO_PORT))
             return leg
         negotiation = Negotiation(endpoint.media_host, rtp.local_port)
-        call = OutgoingCall(endpoint.agent, self._invitation(request), negotiation, leg.on_call_event)
+        call = OutgoingCall(endpoint.agent, invitation, negotiation, leg.on_call_event)
         leg.attach(call, rtp)
         ring_over = endpoint.agent.timers.call_later(
             request.ring_timeout_s, lambda: leg.end(HangupCause.RING_TIMEOUT)
@@ -92,6 +94,7 @@ class SipCarrier:
         return leg
 
     def _invitation(self, request: DialRequest) -> Invitation:
+        """Raises ValueError on headers that would break the message."""
         trunk = self._trunk
         host = bracketed(trunk.host)
         port = None if trunk.port == DEFAULT_PORT else trunk.port
@@ -102,5 +105,5 @@ class SipCarrier:
             hop=trunk.hop,
             call_id=request.call_id,
             credentials=trunk.credentials,
-            headers=dict(request.headers),
+            headers=Headers(request.headers.items()),
         )

@@ -32,6 +32,10 @@ class IncomingCall:
         """The Request-URI as text."""
         return self._invite.request.uri
 
+    def header(self, name: str) -> str | None:
+        """The first value of a header field of the INVITE, None without it."""
+        return self._invite.request.headers.get(name)
+
     def ring(self) -> None:
         """Tell the caller that it rings (180)."""
         self._invite.ring()

@@ -38,7 +38,7 @@ class Invitation:
     """Where the INVITE is sent: the trunk or its outbound proxy."""
     call_id: str
     credentials: Credentials | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=Headers)
     """Further header fields of the INVITE."""
 
 
@@ -123,7 +123,7 @@ class OutgoingCall:
                     ("To", str(NameAddr(str(who.target)))),
                     ("Call-ID", who.call_id),
                     ("CSeq", str(CSeq(self._cseq, "INVITE"))),
-                    *who.headers.items(),
+                    *who.headers,
                 ]
             ),
         )
