@@ -128,8 +128,7 @@ class ConversationCore:
         if self._speaking:
             self._person = Utterance(self._now)
         self._agent = AgentTurn()
-        if self._welcome:
-            self._speak(self._welcome)
+        self._speak(self._welcome)
         self._perform(self._dialogue.opening())
 
     def _silence(self) -> None:
@@ -382,8 +381,7 @@ class ConversationCore:
         if reply.ends:
             agent.ends = HangupCause.AGENT
             self._phase = Phase.CLOSING
-        if reply.text.strip():
-            self._speak(reply.text.strip())
+        self._speak(reply.text)
         if reply.messages:
             self._reply = self._number()
             self._splitter = SentenceSplitter()
@@ -392,23 +390,27 @@ class ConversationCore:
             self._close_turn(agent)
 
     def _speak(self, text: str) -> None:
+        """Every sentence is an utterance: the first sounds sooner, and a cut is placed more exactly."""
+        splitter = SentenceSplitter()
+        self._utter([*splitter.push(text), *splitter.finish()])
+
+    def _utter(self, sentences: list[str]) -> None:
         assert self._agent is not None
-        utterance = self._number()
-        self._agent.add(utterance, text)
-        self._do(actions.Speak(utterance, text))
+        for sentence in sentences:
+            utterance = self._number()
+            self._agent.add(utterance, sentence)
+            self._do(actions.Speak(utterance, sentence))
 
     def _reply_text(self, event: events.ReplyText) -> None:
         if event.reply == self._reply:
-            for sentence in self._splitter.push(event.text):
-                self._speak(sentence)
+            self._utter(self._splitter.push(event.text))
 
     def _reply_done(self, event: events.ReplyDone) -> None:
         agent = self._agent
         if event.reply != self._reply or agent is None:
             return
         self._reply = None
-        for sentence in self._splitter.finish():
-            self._speak(sentence)
+        self._utter(self._splitter.finish())
         if agent.spoke:
             self._close_turn(agent)
         else:

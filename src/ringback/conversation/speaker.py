@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Final
 
 from ringback.conversation.events import UtteranceFailed, VoiceFlushed, VoicePaused
-from ringback.media.frame import SAMPLE_RATE
+from ringback.conversation.trimmer import Trimmer
+from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.playout import Playout, PlayoutFullError
 from ringback.media.speech import SpeechError, Synthesizer, Voice
 
@@ -89,15 +90,24 @@ class Speaker:
     async def _synthesize(self, utterance: int, text: str) -> None:
         self.characters += len(text)
         self._samples[utterance] = 0
+        trimmer = Trimmer()
         pieces = self._synthesizer.synthesize(text, self._voice)
-        while True:
-            async with asyncio.timeout(PIECE_TIMEOUT_S):
-                piece = await anext(pieces, None)
-            if piece is None:
-                break
-            self._samples[utterance] += len(piece)
-            self._playout.append(str(utterance), piece)
+        try:
+            while (piece := await self._next(pieces)) is not None:
+                self._append(utterance, trimmer.push(piece))
+        finally:
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
+        self._append(utterance, trimmer.finish())
         if self._samples[utterance] == 0:
             raise SpeechError(f"The synthesizer {self._synthesizer.provider} gave no audio for a sentence.")
         self._complete.add(utterance)
         self._playout.finish(str(utterance))
+
+    async def _next(self, pieces: AsyncIterator[Samples]) -> Samples | None:
+        async with asyncio.timeout(PIECE_TIMEOUT_S):
+            return await anext(pieces, None)
+
+    def _append(self, utterance: int, audio: Samples) -> None:
+        self._samples[utterance] += len(audio)
+        self._playout.append(str(utterance), audio)
