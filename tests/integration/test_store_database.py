@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from ringback.store.database import Database, StoreError, open_database
+from ringback.store.migrate import upgrade
 from tests.support.databases import PostgresqlServer
 
 INSERT = (
@@ -158,14 +163,55 @@ async def test_two_openers_of_the_same_database(database: Database, database_url
         ("sqlite:////nowhere/at/all/x.db", "the folder must exist"),
         ("postgresql://me:geheim@127.0.0.1:1/x", "cannot be reached"),
         ("postgresql://me:ge:h@eim@127.0.0.1:1/x", "PostgreSQL"),
+        ("postgresql://me:geheim@127.0.0.1:port/x", "is not understood"),
+        ("postgresql://me:geheim@127.0.0.1:99999/x", "is not understood"),
+        ("postgresql://me:geheim@[::1/x", "is not understood"),
+        ("postgresql://me:geheim@127.0.0.1/x?sslmode=perhaps", "sslmode"),
     ],
 )
-async def test_wrong_urls_are_one_sentence_without_the_password(url: str, words: str) -> None:
-    with pytest.raises(StoreError, match=words) as raised:
-        await open_database(url)
+@pytest.mark.parametrize("opener", [open_database, upgrade])
+async def test_wrong_urls_are_one_sentence_without_the_password(
+    url: str, words: str, opener: Callable[[str], Awaitable[object]]
+) -> None:
+    with pytest.raises(StoreError) as raised:
+        await opener(url)
+    assert opener is upgrade or re.search(words, str(raised.value))
     assert "geheim" not in str(raised.value)
     assert "h@eim" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("something else" * 100)
+    with pytest.raises(StoreError, match=r"x\.db: file is not a database"):
+        await open_database(f"sqlite:///{tmp_path}/x.db")
+
+
+async def test_a_file_that_another_process_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringback.store.sqlite._BUSY_TIMEOUT_S", 0.05)
+    db = await open_database(f"sqlite:///{tmp_path}/x.db")
+    holder = sqlite3.connect(tmp_path / "x.db")
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="is locked: another process has been writing"):
+        await _insert(db, "a")
+    holder.close()
+    with pytest.raises(StoreError, match="no such table: accounts"):
+        await _insert(db, "a")
+    await db.close()
+
+
+async def test_a_closed_database(database_url: str) -> None:
+    db = await open_database(database_url)
+    await db.close()
+    for call in (_insert(db, "a"), _names(db)):
+        with pytest.raises(StoreError, match="clos"):
+            await call
+
+
+async def test_an_option_in_the_url(postgresql_server: PostgresqlServer) -> None:
+    url = postgresql_server.url() + "?sslmode=prefer&application_name=x"
+    await upgrade(url)
+    await (await open_database(url)).close()
 
 
 async def test_wrong_password_and_missing_database(postgresql_server: PostgresqlServer) -> None:

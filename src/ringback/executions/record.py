@@ -115,11 +115,6 @@ class Execution:
     def created_at(self) -> int:
         return self.seq
 
-    @property
-    def attempt_number(self) -> int:
-        """The current attempt; the first is 1."""
-        return self.retry_count + 1
-
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, event, text
@@ -60,9 +61,9 @@ def _upgrade_sqlite(url: str) -> None:
 
 
 async def _upgrade_postgresql(url: str) -> None:
-    _, _, rest = url.partition("://")
+    # Connected by asyncpg itself: SQLAlchemy does not know every option that a URL may have (sslmode ...).
     engine = create_async_engine(
-        f"postgresql+asyncpg://{rest}", poolclass=NullPool, connect_args={"timeout": 5.0}
+        "postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: asyncpg.connect(url, timeout=5.0)
     )
     async with engine.begin() as connection:
         await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))

@@ -165,6 +165,8 @@ def translated_errors(url: str) -> Iterator[None]:
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         # Not the DETAIL lines: they quote values.
         raise StoreError(f"PostgreSQL: {_sentence(error)}") from error
+    except (ValueError, OverflowError) as error:
+        raise StoreError(f"database URL {redact(url)!r} is not understood: {_sentence(error)}") from error
     except OSError as error:
         raise StoreError(
             f"PostgreSQL at {redact(url)} cannot be reached: {error.strerror or 'connection refused'}"

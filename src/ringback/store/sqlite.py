@@ -37,16 +37,16 @@ class SqliteDatabase:
     async def open(cls, url: str) -> SqliteDatabase:
         """Open or create the file of `sqlite:///path`. Raises StoreError."""
         path = sqlite_path(url)
-        writer = _Connection(path)
+        db = cls(url, _Connection(path), [_Connection(path) for _ in range(_READERS)])
+        writer, *readers = db._connections
         try:
-            await writer.run(writer.connect, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            await writer.open("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            for reader in readers:
+                await reader.open("PRAGMA query_only = ON;")
         except StoreError:
-            writer.discard()
+            await db.close()
             raise
-        readers = [_Connection(path) for _ in range(_READERS)]
-        for reader in readers:
-            await reader.run(reader.connect, "PRAGMA query_only = ON;")
-        return cls(url, writer, readers)
+        return db
 
     @property
     def url(self) -> str:
@@ -72,8 +72,7 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         for connection in self._connections:
-            await connection.run(connection.disconnect)
-            connection.discard()
+            await connection.close()
 
 
 def sqlite_path(url: str) -> str:
@@ -90,9 +89,7 @@ async def _borrowed(queue: asyncio.Queue[_Connection]) -> AsyncIterator[_Connect
         async with asyncio.timeout(_ACQUIRE_TIMEOUT_S):
             connection = await queue.get()
     except TimeoutError:
-        raise StoreError(
-            f"no database connection became free within {_ACQUIRE_TIMEOUT_S:.0f} s; the disk is too slow"
-        ) from None
+        raise StoreError(f"no database connection became free within {_ACQUIRE_TIMEOUT_S:.0f} s") from None
     try:
         yield connection
     finally:
@@ -106,81 +103,86 @@ class _Connection:
     def __init__(self, path: str) -> None:
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
-        self._sqlite: sqlite3.Connection
+        self._sqlite: sqlite3.Connection | None = None
 
-    def connect(self, pragmas: str) -> None:
-        self._sqlite = sqlite3.connect(
-            self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
-        self._sqlite.row_factory = _as_dict
-        self._sqlite.executescript(f"PRAGMA foreign_keys = ON; {pragmas}")
+    async def open(self, pragmas: str) -> None:
+        self._sqlite = await self._in_thread(_connected, self._path, pragmas)
 
-    def disconnect(self) -> None:
-        self._sqlite.close()
-
-    def discard(self) -> None:
-        """End the thread."""
+    async def close(self) -> None:
+        """After what still runs."""
+        sqlite, self._sqlite = self._sqlite, None
+        if sqlite is not None:
+            await self._in_thread(sqlite.close)
         self._thread.shutdown(wait=False)
-
-    async def run(self, call: Callable[..., _T], *args: Any) -> _T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise StoreError(
-                    f"database {self._path} is locked: another process has been writing to it "
-                    f"for more than {_BUSY_TIMEOUT_S:.0f} s"
-                ) from error
-            if "unable to open" in str(error):
-                raise StoreError(
-                    f"cannot open database {self._path}: the folder must exist and be writable for this user"
-                ) from error
-            raise StoreError(f"database {self._path}: {error}") from error
-        except sqlite3.Error as error:
-            raise StoreError(f"database {self._path}: {error}") from error
 
     @asynccontextmanager
     async def block(self, begin: str) -> AsyncIterator[None]:
         try:
-            await self.run(self._sqlite.execute, begin)
+            await self._run(lambda sqlite: sqlite.execute(begin))
             yield
         except BaseException:
             # Shielded: a cancelled task must still leave the connection without its half of the work.
-            await asyncio.shield(self.run(self._roll_back))
+            await asyncio.shield(self._run(_roll_back))
             raise
-        await asyncio.shield(self.run(self._commit))
-
-    def _commit(self) -> None:
-        try:
-            self._sqlite.execute("COMMIT")
-        except sqlite3.Error:
-            self._roll_back()
-            raise
-
-    def _roll_back(self) -> None:
-        if self._sqlite.in_transaction:
-            self._sqlite.execute("ROLLBACK")
+        await asyncio.shield(self._run(_commit))
 
     async def fetch_one(self, sql: str, **params: object) -> Row | None:
         rows = await self.fetch_all(sql, **params)
         return rows[0] if rows else None
 
     async def fetch_all(self, sql: str, **params: object) -> list[Row]:
-        return await self.run(self._fetch, for_sqlite(sql), params)
+        # To the end, always: a statement with RETURNING that is not exhausted holds up the commit.
+        return await self._run(lambda sqlite: sqlite.execute(for_sqlite(sql), params).fetchall())
 
     async def execute(self, sql: str, **params: object) -> int:
-        return await self.run(self._execute, for_sqlite(sql), params)
+        return await self._run(lambda sqlite: sqlite.execute(for_sqlite(sql), params).rowcount)
 
     async def execute_many(self, sql: str, rows: Sequence[Mapping[str, object]]) -> None:
-        await self.run(self._sqlite.executemany, for_sqlite(sql), rows)
+        await self._run(lambda sqlite: sqlite.executemany(for_sqlite(sql), rows))
 
-    def _fetch(self, sql: str, params: dict[str, Any]) -> list[Row]:
-        # To the end, always: a statement with RETURNING that is not exhausted holds up the commit.
-        return self._sqlite.execute(sql, params).fetchall()
+    async def _run(self, call: Callable[[sqlite3.Connection], _T]) -> _T:
+        if self._sqlite is None:
+            raise StoreError(f"database {self._path} was closed")
+        return await self._in_thread(call, self._sqlite)
 
-    def _execute(self, sql: str, params: dict[str, Any]) -> int:
-        return self._sqlite.execute(sql, params).rowcount
+    async def _in_thread(self, call: Callable[..., _T], *args: object) -> _T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+        except sqlite3.Error as error:
+            raise StoreError(_sentence(self._path, error)) from error
+
+
+def _connected(path: str, pragmas: str) -> sqlite3.Connection:
+    sqlite = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    sqlite.row_factory = _as_dict
+    sqlite.executescript(f"PRAGMA foreign_keys = ON; {pragmas}")
+    return sqlite
+
+
+def _commit(sqlite: sqlite3.Connection) -> None:
+    try:
+        sqlite.execute("COMMIT")
+    except sqlite3.Error:
+        _roll_back(sqlite)
+        raise
+
+
+def _roll_back(sqlite: sqlite3.Connection) -> None:
+    if sqlite.in_transaction:
+        sqlite.execute("ROLLBACK")
 
 
 def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
     return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+def _sentence(path: str, error: sqlite3.Error) -> str:
+    text = str(error)
+    if "locked" in text:
+        return (
+            f"database {path} is locked: another process has been writing to it "
+            f"for more than {_BUSY_TIMEOUT_S:.0f} s"
+        )
+    if "unable to open" in text:
+        return f"cannot open database {path}: the folder must exist and be writable for this user"
+    return f"database {path}: {text}"
