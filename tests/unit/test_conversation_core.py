@@ -1,0 +1,385 @@
+"""The core under hand-made times. What random calls cannot say: what exactly is done, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ringback.agents.chat import ChatMessage, ChatSettings
+from ringback.agents.plan import ChatPlan, Plan, SpeechPart, TalkSettings
+from ringback.conversation.actions import (
+    Action,
+    AddTurn,
+    CancelReply,
+    CancelTimer,
+    CancelTranscription,
+    FlushVoice,
+    HangUp,
+    Log,
+    PauseVoice,
+    ResumeVoice,
+    SetTimer,
+    Speak,
+    StartReply,
+    Transcribe,
+)
+from ringback.conversation.core import APOLOGY, ConversationCore
+from ringback.conversation.dialogue import Reply
+from ringback.conversation.events import (
+    Answered,
+    Digit,
+    Event,
+    LegEnded,
+    ReplyDone,
+    ReplyFailed,
+    ReplyText,
+    SpeechStarted,
+    SpeechStopped,
+    Timer,
+    TimerFired,
+    Transcribed,
+    TranscriptionFailed,
+    UtteranceFailed,
+    UtteranceFinished,
+    UtteranceStarted,
+    VoiceFlushed,
+    VoicePaused,
+)
+from ringback.conversation.transcript import Failure, Turn
+from ringback.media.leg import HangupCause
+
+
+class Echo:
+    """A dialogue that asks the model after "why", hangs up after "bye", and else says what it heard."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    @property
+    def slots(self) -> Mapping[str, Any]:
+        return {}
+
+    def opening(self) -> Reply:
+        return Reply()
+
+    def answer(self, text: str) -> Reply:
+        self.log.append(f"answer {text}")
+        if text == "why":
+            return Reply(messages=(ChatMessage("user", text),))
+        return Reply(f"You said {text}.", ends=text == "bye")
+
+    def heard(self, text: str) -> None:
+        self.log.append(f"heard {text}")
+
+    def mark(self) -> object:
+        return len(self.log)
+
+    def rewind(self, mark: object) -> None:
+        assert isinstance(mark, int)
+        del self.log[mark:]
+
+
+class Talk:
+    """A core with the welcome message on its way."""
+
+    def __init__(self, welcome: str = "Hello, {name}.", **talk: Any) -> None:
+        part = SpeechPart("local")
+        plan = Plan("a", "b", welcome, part, part, ChatPlan("m", ChatSettings("m")), TalkSettings(**talk))
+        self.dialogue = Echo()
+        self.core = ConversationCore(plan, self.dialogue, {"name": "Ada"})
+        self.answered = self(0.0, Answered())
+
+    def __call__(self, now: float, event: Event) -> list[Action]:
+        return self.core.handle(event, now)
+
+    def welcomed(self) -> Talk:
+        """The welcome message was spoken from 0.1 to 1.0."""
+        self(0.0, TimerFired(Timer.WELCOME))
+        self(0.1, UtteranceStarted(1))
+        self(1.0, UtteranceFinished(1))
+        return self
+
+    def says(self, text: str, start: float, end: float) -> list[Action]:
+        """The person speaks; the actions at the end of the wait."""
+        self(start + 0.1, SpeechStarted(start))
+        (request,) = [a.request for a in self(end + 0.2, SpeechStopped(end)) if isinstance(a, Transcribe)]
+        self(end + 0.4, Transcribed(request, text))
+        return self(end + 0.48, TimerFired(Timer.ENDPOINT))
+
+
+def test_the_welcome_message_after_its_delay() -> None:
+    talk = Talk(welcome_message_delay_ms=700)
+    assert talk.answered == [SetTimer(Timer.MAX_DURATION, 90.0), SetTimer(Timer.WELCOME, 0.7)]
+    assert talk(0.7, TimerFired(Timer.WELCOME)) == [Speak(1, "Hello, Ada.")]
+    assert talk(0.8, UtteranceStarted(1)) == []
+    assert talk(1.5, UtteranceFinished(1)) == [
+        AddTurn(Turn("assistant", "Hello, Ada.", 800, 1500)),
+        SetTimer(Timer.SILENCE, 11.5),
+    ]
+    assert talk.dialogue.log == ["heard Hello, Ada."]
+
+
+def test_the_welcome_message_lets_a_hello_end() -> None:
+    talk = Talk()
+    talk(0.0, SpeechStarted(-0.1))
+    assert talk(0.0, TimerFired(Timer.WELCOME)) == [SetTimer(Timer.WELCOME, 1.5)]
+    assert talk(0.6, SpeechStopped(0.4)) == [CancelTimer(Timer.WELCOME), Speak(1, "Hello, Ada.")]
+
+
+def test_the_welcome_message_does_not_wait_for_ever() -> None:
+    talk = Talk()
+    talk(0.0, SpeechStarted(-0.1))
+    talk(0.0, TimerFired(Timer.WELCOME))
+    assert talk(1.5, TimerFired(Timer.WELCOME)) == [Speak(1, "Hello, Ada.")]
+
+
+def test_without_a_welcome_message_the_agent_listens() -> None:
+    talk = Talk(welcome="")
+    assert talk(0.0, TimerFired(Timer.WELCOME)) == [SetTimer(Timer.SILENCE, 10.0)]
+
+
+def test_transcription_starts_before_the_turn_is_over() -> None:
+    talk = Talk().welcomed()
+    assert talk(2.1, SpeechStarted(2.0)) == [CancelTimer(Timer.SILENCE)]
+    assert talk(3.2, SpeechStopped(3.0)) == [Transcribe(2, 2.0), SetTimer(Timer.ENDPOINT, 3.48)]
+    assert talk(3.4, Transcribed(2, "hello")) == []
+    assert talk(3.48, TimerFired(Timer.ENDPOINT)) == [Speak(3, "You said hello.")]
+    assert talk(3.55, UtteranceStarted(3)) == [AddTurn(Turn("user", "hello", 2000, 3000))]
+    assert talk(4.5, UtteranceFinished(3))[0] == AddTurn(
+        Turn("assistant", "You said hello.", 3550, 4500, latency_ms=550)
+    )
+
+
+def test_a_late_transcription_is_answered_when_it_comes() -> None:
+    talk = Talk().welcomed()
+    talk(2.1, SpeechStarted(2.0))
+    talk(3.2, SpeechStopped(3.0))
+    assert talk(3.48, TimerFired(Timer.ENDPOINT)) == []
+    assert talk(4.0, Transcribed(2, "hello")) == [Speak(3, "You said hello.")]
+
+
+def test_the_wait_follows_the_plan() -> None:
+    talk = Talk(endpointing_ms=900, incremental_delay_ms=100).welcomed()
+    talk(2.1, SpeechStarted(2.0))
+    assert talk(3.2, SpeechStopped(3.0))[1] == SetTimer(Timer.ENDPOINT, 3.98)
+
+
+def test_a_person_who_goes_on_is_transcribed_anew() -> None:
+    talk = Talk().welcomed()
+    talk(2.1, SpeechStarted(2.0))
+    talk(3.2, SpeechStopped(3.0))
+    assert talk(3.4, SpeechStarted(3.3)) == [CancelTimer(Timer.ENDPOINT), CancelTranscription(2)]
+    assert talk(3.5, Transcribed(2, "too late")) == []
+    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(3, 2.0), SetTimer(Timer.ENDPOINT, 4.48)]
+
+
+def test_an_unheard_answer_is_withdrawn() -> None:
+    talk = Talk().welcomed()
+    assert talk.says("one", 2.0, 3.0) == [Speak(3, "You said one.")]
+    assert talk(3.5, SpeechStarted(3.4)) == [FlushVoice()]
+    assert talk.dialogue.log == ["heard Hello, Ada."]
+    assert talk(3.5, VoiceFlushed()) == []
+    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(4, 2.0), SetTimer(Timer.ENDPOINT, 4.48)]
+    talk(4.4, Transcribed(4, "one two"))
+    assert talk(4.48, TimerFired(Timer.ENDPOINT)) == [Speak(5, "You said one two.")]
+    assert talk(4.6, UtteranceStarted(5)) == [AddTurn(Turn("user", "one two", 2000, 4000))]
+
+
+def test_a_withdrawn_goodbye_does_not_hang_up() -> None:
+    talk = Talk().welcomed()
+    talk.says("bye", 2.0, 3.0)
+    talk(3.5, SpeechStarted(3.4))
+    assert talk(3.5, VoiceFlushed()) == []
+    assert not talk.core.over
+
+
+def test_a_noise_is_not_a_turn() -> None:
+    talk = Talk().welcomed()
+    assert talk.says("", 9.0, 9.2) == [SetTimer(Timer.SILENCE, 11.68)]
+    assert talk.says("", 11.0, 11.1) == [SetTimer(Timer.SILENCE, 13.58)]
+
+
+def interrupted(**talk: Any) -> Talk:
+    """A person who begins to speak at 0.5 into the welcome message of one sentence."""
+    it = Talk("One two three four five six seven.", **talk)
+    it(0.0, TimerFired(Timer.WELCOME))
+    it(0.1, UtteranceStarted(1))
+    assert it(0.6, SpeechStarted(0.5)) == [PauseVoice(), SetTimer(Timer.INTERIM, 1.1)]
+    assert it(0.6, VoicePaused(1500)) == []
+    return it
+
+
+def test_words_during_the_pause_interrupt() -> None:
+    talk = interrupted()
+    assert talk(1.1, TimerFired(Timer.INTERIM)) == [Transcribe(2, 0.5)]
+    assert talk(1.3, Transcribed(2, "no wait")) == [FlushVoice()]
+    assert talk(1.3, VoiceFlushed(1, 1000, 2500)) == [
+        AddTurn(Turn("assistant", "One two three", 100, 600, interrupted=True))
+    ]
+    assert talk.dialogue.log == ["heard One two three"]
+    talk(1.7, SpeechStopped(1.5))
+    talk(1.9, Transcribed(3, "no wait please"))
+    assert talk(1.98, TimerFired(Timer.ENDPOINT)) == [Speak(4, "You said no wait please.")]
+
+
+def test_too_few_words_resume() -> None:
+    talk = interrupted()
+    talk(0.9, SpeechStopped(0.7))
+    talk(1.1, Transcribed(2, "mhm"))
+    logged, resumed = talk(1.18, TimerFired(Timer.ENDPOINT))
+    assert isinstance(logged, Log)
+    assert logged.entry.data == "did not interrupt: mhm"
+    assert resumed == ResumeVoice()
+    assert talk(3.0, UtteranceFinished(1))[0] == AddTurn(
+        Turn("assistant", "One two three four five six seven.", 100, 3000)
+    )
+
+
+def test_a_long_noise_resumes_while_it_lasts() -> None:
+    talk = interrupted()
+    talk(1.1, TimerFired(Timer.INTERIM))
+    assert talk(1.3, Transcribed(2, "")) == [SetTimer(Timer.INTERIM, 1.9)]
+    talk(1.9, TimerFired(Timer.INTERIM))
+    assert talk(2.1, Transcribed(3, "")) == [ResumeVoice(), SetTimer(Timer.INTERIM, 2.7)]
+    talk(2.7, TimerFired(Timer.INTERIM))
+    assert talk(2.9, Transcribed(4, "now listen")) == [FlushVoice()]
+
+
+def test_one_word_is_enough_where_the_plan_says_so() -> None:
+    talk = interrupted(number_of_words_for_interruption=1)
+    talk(1.1, TimerFired(Timer.INTERIM))
+    assert talk(1.3, Transcribed(2, "no")) == [FlushVoice()]
+
+
+def test_one_word_is_enough_at_the_last_words() -> None:
+    talk = Talk().welcomed()
+    talk.says("one", 2.0, 3.0)
+    talk(3.5, UtteranceStarted(3))
+    talk(4.0, SpeechStarted(3.9))
+    talk(4.0, VoicePaused(400))
+    talk(4.3, SpeechStopped(4.1))
+    talk(4.5, Transcribed(4, "yes"))
+    assert talk(4.58, TimerFired(Timer.ENDPOINT)) == [FlushVoice()]
+    turn, answer = talk(4.58, VoiceFlushed(3, 500, 900))
+    assert turn == AddTurn(Turn("assistant", "You said", 3500, 4000, interrupted=True, latency_ms=500))
+    assert answer == Speak(5, "You said yes.")
+
+
+def asked() -> Talk:
+    talk = Talk().welcomed()
+    assert talk.says("why", 2.0, 3.0) == [StartReply(3, (ChatMessage("user", "why"),))]
+    return talk
+
+
+def test_a_reply_is_spoken_sentence_by_sentence() -> None:
+    talk = asked()
+    assert talk(3.6, ReplyText(3, "Because ")) == []
+    assert talk(3.7, ReplyText(3, "I can. And ")) == [Speak(4, "Because I can.")]
+    talk(3.8, UtteranceStarted(4))
+    assert talk(4.5, UtteranceFinished(4)) == []
+    assert talk(4.6, ReplyText(3, "so on")) == []
+    assert talk(4.7, ReplyDone(3)) == [Speak(5, "And so on")]
+    talk(4.8, UtteranceStarted(5))
+    assert talk(5.5, UtteranceFinished(5))[0] == AddTurn(
+        Turn("assistant", "Because I can. And so on", 3800, 5500, latency_ms=800)
+    )
+
+
+def test_a_cancelled_reply_is_not_spoken() -> None:
+    talk = asked()
+    assert talk(3.6, SpeechStarted(3.5)) == [CancelReply(3), FlushVoice()]
+    assert talk(3.7, ReplyText(3, "Too late. ")) == []
+    assert talk(3.8, ReplyDone(3)) == []
+
+
+def test_a_dead_language_model_apologises_then_hangs_up() -> None:
+    talk = asked()
+    log, settled, *sentences = talk(4.0, ReplyFailed(3, "The model is gone."))
+    assert isinstance(log, Log)
+    assert settled == AddTurn(Turn("user", "why", 2000, 3000))
+    assert " ".join(s.text for s in sentences if isinstance(s, Speak)) == APOLOGY
+    for sentence in sentences:
+        assert isinstance(sentence, Speak)
+        talk(4.1, UtteranceStarted(sentence.utterance))
+        last = talk(5.0, UtteranceFinished(sentence.utterance))
+    assert last[-1] == HangUp(HangupCause.ERROR, Failure("llm", "The model is gone."))
+
+
+def test_an_empty_reply_is_a_failure() -> None:
+    assert isinstance(asked()(4.0, ReplyDone(3))[0], Log)
+
+
+def test_a_dead_transcriber_apologises() -> None:
+    talk = Talk().welcomed()
+    talk(2.1, SpeechStarted(2.0))
+    talk(3.2, SpeechStopped(3.0))
+    actions = talk(3.4, TranscriptionFailed(2, "No ears."))
+    assert [a.text for a in actions if isinstance(a, Speak)][-1] == "Goodbye."
+
+
+def test_a_dead_synthesizer_hangs_up_at_once() -> None:
+    talk = Talk()
+    talk(0.0, TimerFired(Timer.WELCOME))
+    actions = talk(0.5, UtteranceFailed(1, "No voice."))
+    assert actions[1:] == [
+        CancelTimer(Timer.MAX_DURATION),
+        FlushVoice(),
+        HangUp(HangupCause.ERROR, Failure("synthesizer", "No voice.")),
+    ]
+
+
+def test_silence_hangs_up_after_the_goodbye() -> None:
+    talk = Talk(call_hangup_message="Bye, {name}.").welcomed()
+    assert talk(11.0, TimerFired(Timer.SILENCE)) == [Speak(2, "Bye, Ada.")]
+    talk(11.1, UtteranceStarted(2))
+    assert talk(12.0, UtteranceFinished(2))[-1] == HangUp(HangupCause.SILENCE)
+
+
+def test_silence_hangs_up_at_once_without_a_goodbye() -> None:
+    talk = Talk().welcomed()
+    assert talk(11.0, TimerFired(Timer.SILENCE))[-1] == HangUp(HangupCause.SILENCE)
+
+
+def test_the_agent_hangs_up_when_its_goodbye_was_played() -> None:
+    talk = Talk().welcomed()
+    assert talk.says("bye", 2.0, 3.0) == [Speak(3, "You said bye.")]
+    talk(3.5, UtteranceStarted(3))
+    # Nothing interrupts the last words.
+    assert talk(3.8, SpeechStarted(3.7)) == []
+    assert talk(4.5, UtteranceFinished(3)) == [
+        AddTurn(Turn("assistant", "You said bye.", 3500, 4500, latency_ms=500)),
+        CancelTimer(Timer.MAX_DURATION),
+        HangUp(HangupCause.AGENT),
+    ]
+    assert talk(4.6, LegEnded()) == [Transcribe(4, 3.7)]
+    assert talk(4.8, Transcribed(4, "thanks")) == [AddTurn(Turn("user", "thanks", 3700, 4600))]
+    assert talk.core.over
+
+
+def test_the_longest_call_ends_in_the_middle_of_a_word() -> None:
+    talk = Talk(call_terminate_s=0.5)
+    talk(0.0, TimerFired(Timer.WELCOME))
+    talk(0.1, UtteranceStarted(1))
+    assert talk(0.5, TimerFired(Timer.MAX_DURATION)) == [FlushVoice(), HangUp(HangupCause.MAX_DURATION)]
+    assert talk(0.5, VoiceFlushed(1, 400, 800)) == [AddTurn(Turn("assistant", "Hello,", 100, 500, True))]
+    assert talk(0.6, UtteranceFinished(1)) == []
+
+
+def test_a_timer_that_was_moved_does_not_fire_early() -> None:
+    talk = Talk().welcomed()
+    talk.says("", 9.0, 9.2)
+    assert talk(11.0, TimerFired(Timer.SILENCE)) == []
+
+
+def test_keys_are_logged() -> None:
+    (log,) = Talk().welcomed()(2.0, Digit("#"))
+    assert isinstance(log, Log)
+    assert log.entry.data == "keypad: #"
+
+
+def test_nothing_happens_after_the_end() -> None:
+    talk = Talk().welcomed()
+    assert talk(2.0, LegEnded()) == [CancelTimer(Timer.MAX_DURATION), CancelTimer(Timer.SILENCE)]
+    assert talk.core.over
+    for event in (LegEnded(), SpeechStarted(2.0), TimerFired(Timer.SILENCE), Transcribed(2, "x"), Answered()):
+        assert talk(3.0, event) == []
