@@ -9,10 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.support.lossy import LossyRelay
-from tests.support.needs import needs, needs_raw_sockets
-from tests.support.sipp import Sipp, run_sipp
-from tests.support.telephone import expect, loudest_hertz, talk
 
 from ringback.media.leg import (
     Answered,
@@ -32,6 +28,10 @@ from ringback.telephony.sip.carrier import SipCarrier, Trunk
 from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.inbound import IncomingCall
 from ringback.telephony.sip.leg import SipLeg
+from tests.support.lossy import LossyRelay
+from tests.support.needs import needs, needs_raw_sockets
+from tests.support.sipp import Sipp, run_sipp
+from tests.support.telephone import expect, loudest_hertz, talk
 
 pytestmark = needs("sipp")
 

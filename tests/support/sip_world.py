@@ -46,6 +46,11 @@ class VirtualTimers:
         heapq.heappush(self._due, (self.now + delay, next(self._order), timer, callback))
         return timer
 
+    @property
+    def pending(self) -> int:
+        """Timers that still run."""
+        return sum(not timer.cancelled for _, _, timer, _ in self._due)
+
     def advance(self, seconds: float) -> None:
         until = self.now + seconds
         while self._due and self._due[0][0] <= until:

@@ -54,6 +54,11 @@ class UserAgent:
     def calls(self) -> list[CallHandler]:
         return list(self._calls.values())
 
+    @property
+    def transactions(self) -> int:
+        """How many are remembered, those that only wait for stragglers included."""
+        return len(self._layer)
+
     def receive(self, data: bytes, source: Address) -> None:
         """Take one datagram from the network."""
         self._layer.receive(data, source)

@@ -48,6 +48,7 @@ class SipLeg:
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._cause: HangupCause | None = None
         self._ring_timer: Timer | None = None
+        self._early = False
         self._answered = False
         self._held = False
         self._ended = False
@@ -95,7 +96,7 @@ class SipLeg:
                 self._push(Ringing())
             case Early(media):
                 self._connect(media)
-                self._push(EarlyMedia())
+                self._tell_early_media()
             case Connected(media):
                 self._answered = True
                 self._stop_ring_timer()
@@ -123,6 +124,12 @@ class SipLeg:
             if media.remote is not None:
                 self._rtp.connect(media.remote, media.codec, media.dtmf_payload_type)
             self._rtp.pause(sending=media.may_send)
+
+    def _tell_early_media(self) -> None:
+        """Once, however often the provisional response is repeated."""
+        if not self._early:
+            self._early = True
+            self._push(EarlyMedia())
 
     def _follow_hold(self, media: Media) -> None:
         if self._held == media.may_send:

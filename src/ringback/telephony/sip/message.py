@@ -87,9 +87,6 @@ class Headers:
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._fields)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Headers) and self._fields == other._fields
-
 
 @dataclass(slots=True)
 class _Message:

@@ -149,6 +149,9 @@ class TransactionLayer:
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
 
+    def __len__(self) -> int:
+        return len(self._clients) + len(self._servers)
+
     def send_request(
         self,
         request: Request,
