@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from ringback.agents.chat import ChatMessage
+from ringback.conversation.actions import CancelReply, Speak, StartReply
+from ringback.conversation.outbox import Outbox
+from ringback.conversation.sentences import SentenceSplitter
 from ringback.conversation.transcript import Turn, heard
 from ringback.media.leg import HangupCause
 
 
 class AgentTurn:
-    def __init__(self, answers: float | None = None, ends: HangupCause | None = None) -> None:
-        self.answers = answers
+    def __init__(self, out: Outbox, answers: float | None = None) -> None:
+        self._out = out
+        self._answers = answers
         """When the person's speech ended that this turn answers; None where it answers nothing."""
-        self.ends = ends
+        self.ends: HangupCause | None = None
         """Why the agent hangs up after this turn; None if it does not."""
         self.closed = False
         """No further utterance will come."""
         self.started: float | None = None
-        self.cut = False
+        self.reply: int | None = None
+        """The language model's reply that is under way."""
         self.spoke = False
         """It has been given at least one utterance."""
+        self._cut = False
+        self._sentences = SentenceSplitter()
         self._left: dict[int, str] = {}
         self._heard: list[str] = []
 
@@ -30,13 +38,31 @@ class AgentTurn:
         """What the person has heard."""
         return " ".join(self._heard)
 
-    def add(self, utterance: int, text: str) -> None:
-        self._left[utterance] = text
-        self.spoke = True
-
-    def holds(self, utterance: int | None) -> bool:
+    def holds(self, utterance: int) -> bool:
         """Whether the utterance belongs to this turn and is not over."""
         return utterance in self._left
+
+    def say(self, text: str) -> None:
+        """Every sentence is an utterance: the first sounds sooner, and a cut is placed more exactly."""
+        splitter = SentenceSplitter()
+        self._utter([*splitter.push(text), *splitter.finish()])
+
+    def ask(self, messages: tuple[ChatMessage, ...]) -> None:
+        """Have the language model say the rest."""
+        self.reply = self._out.number()
+        self._out.do(StartReply(self.reply, messages))
+
+    def hear_reply(self, text: str) -> None:
+        self._utter(self._sentences.push(text))
+
+    def end_reply(self) -> None:
+        self.reply = None
+        self._utter(self._sentences.finish())
+
+    def cancel_reply(self) -> None:
+        if self.reply is not None:
+            self._out.do(CancelReply(self.reply))
+            self.reply = None
 
     def finish(self, utterance: int) -> None:
         """The utterance was played to its end."""
@@ -48,7 +74,7 @@ class AgentTurn:
             part = heard(self._left[utterance], played_ms, audio_ms)
             if part:
                 self._heard.append(part)
-        self.cut = self.cut or bool(self._left) or not self.closed
+        self._cut = bool(self._left) or not self.closed
         self._left.clear()
         self.closed = True
 
@@ -61,6 +87,13 @@ class AgentTurn:
             self.text,
             round((self.started - origin) * 1000),
             round((ended - origin) * 1000),
-            interrupted=self.cut,
-            latency_ms=None if self.answers is None else round((self.started - self.answers) * 1000),
+            interrupted=self._cut,
+            latency_ms=None if self._answers is None else round((self.started - self._answers) * 1000),
         )
+
+    def _utter(self, sentences: list[str]) -> None:
+        for sentence in sentences:
+            utterance = self._out.number()
+            self._left[utterance] = sentence
+            self._out.do(Speak(utterance, sentence))
+            self.spoke = True

@@ -9,47 +9,24 @@ onset of speech; the words then decide whether it is flushed or resumed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum, auto
 from typing import Any, Final
 
 from ringback.agents.plan import Plan
 from ringback.agents.prompts import fill
-from ringback.conversation import actions, events
+from ringback.conversation import actions, events, timing
 from ringback.conversation.actions import Action
 from ringback.conversation.agent_turn import AgentTurn
 from ringback.conversation.dialogue import Dialogue, Reply
 from ringback.conversation.events import Event, Timer
-from ringback.conversation.listener import Utterance, endpoint_wait
-from ringback.conversation.sentences import SentenceSplitter
+from ringback.conversation.outbox import Outbox
+from ringback.conversation.phase import Phase
 from ringback.conversation.timers import Timers
 from ringback.conversation.transcript import Component, Failure, LogEntry
+from ringback.conversation.utterance import Utterance
 from ringback.conversation.voice import Voice
 from ringback.media.leg import HangupCause
 
-HELLO_S: Final = 1.5
-"""The welcome message lets a hello end, but waits no longer than this for it."""
-INTERIM_S: Final = 0.6
-"""So long after the onset of speech over the agent's voice, and again so long after each look, its words are
-looked at: two short words fit into it."""
-MAX_INTERIMS: Final = 2
-"""After so many looks that found too few words the voice resumes: it must not wait for a noise to end."""
-LAST_WORDS_MS: Final = 1000
-"""Whoever speaks while less than this is left to play is answering: any word counts."""
-NOISE_GRACE_S: Final = 2.0
-"""After a noise without words the person has at least so long before the silence is too long."""
 APOLOGY: Final = "I am sorry, something went wrong on our side. Goodbye."
-
-
-class Phase(Enum):
-    RINGING = auto()
-    GREETING = auto()
-    """Answered; the welcome message waits for its delay or for the person's hello to end."""
-    TALKING = auto()
-    CLOSING = auto()
-    """The last words are being spoken; nothing interrupts them."""
-    HANGING_UP = auto()
-    ENDED = auto()
-    """Nothing reaches the person any more; their last words may still be transcribed."""
 
 
 class ConversationCore:
@@ -61,18 +38,15 @@ class ConversationCore:
         self._welcome = fill(plan.welcome_message, variables).strip()
         self._goodbye = fill(plan.talk.call_hangup_message or "", variables).strip()
         self._dialogue = dialogue
-        self._actions: list[Action] = []
-        self._timers = Timers(self._do)
-        self._voice = Voice(self._do)
-        self._splitter = SentenceSplitter()
+        self._out = Outbox()
+        self._timers = Timers(self._out)
+        self._voice = Voice(self._out)
         self._phase = Phase.RINGING
         self._now = self._answered_at = self._silence_at = 0.0
-        self._numbers = 0
         self._speaking = False
         self._hello = False
         self._person: Utterance | None = None
         self._agent: AgentTurn | None = None
-        self._reply: int | None = None
         self._failure: Failure | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.Answered: self._answered,
@@ -88,7 +62,7 @@ class ConversationCore:
             events.UtteranceFailed: self._utterance_failed,
             events.VoicePaused: self._voice_paused,
             events.VoiceFlushed: self._voice_flushed,
-            events.Digit: lambda event: self._log("system", f"keypad: {event.key}"),
+            events.Digit: lambda event: self._out.log("system", f"keypad: {event.key}"),
             events.TimerFired: self._timer_fired,
             events.AudioFailed: lambda event: self._fail("system", event.message, can_speak=False),
             events.LegEnded: self._leg_ended,
@@ -102,9 +76,8 @@ class ConversationCore:
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take one event at `now` (monotonic seconds, never going back); what to do about it, in order."""
         self._now = now
-        self._actions.clear()
         self._handlers[type(event)](event)
-        return self._actions.copy()
+        return self._out.take()
 
     # Beginning and end
 
@@ -118,7 +91,7 @@ class ConversationCore:
     def _welcome_due(self) -> None:
         if self._speaking and not self._hello:
             self._hello = True
-            self._timers.set(Timer.WELCOME, self._now + HELLO_S)
+            self._timers.set(Timer.WELCOME, self._now + timing.HELLO_S)
         else:
             self._greet()
 
@@ -126,53 +99,45 @@ class ConversationCore:
         self._timers.cancel(Timer.WELCOME)
         self._phase = Phase.TALKING
         if self._speaking:
-            self._person = Utterance(self._now)
-        self._agent = AgentTurn()
-        self._speak(self._welcome)
-        self._perform(self._dialogue.opening())
-
-    def _silence(self) -> None:
-        if self._goodbye:
-            self._say_last(self._goodbye, HangupCause.SILENCE)
-        else:
-            self._hang_up(HangupCause.SILENCE)
+            self._person = Utterance(self._out, self._now)
+        self._agent = AgentTurn(self._out)
+        self._agent.say(self._welcome)
+        self._perform(self._agent, self._dialogue.opening())
 
     def _fail(self, component: Component, message: str, can_speak: bool = True) -> None:
         """End the call for a failure, with an apology where a voice is left to speak it."""
         if self._phase in (Phase.HANGING_UP, Phase.ENDED):
             return
-        self._do(actions.Log(LogEntry("error", component, message)))
+        self._out.do(actions.Log(LogEntry("error", component, message)))
         self._failure = self._failure or Failure(component, message)
-        self._cancel_reply()
         if can_speak and self._phase is Phase.TALKING:
             self._say_last(APOLOGY, HangupCause.ERROR)
         else:
             self._hang_up(HangupCause.ERROR)
 
     def _say_last(self, text: str, cause: HangupCause) -> None:
-        """Speak `text` after what is being said, then hang up."""
+        """Speak `text`, which may be empty, after what is being said, then hang up."""
         self._phase = Phase.CLOSING
         self._timers.cancel(Timer.SILENCE)
         self._timers.cancel(Timer.INTERIM)
         if self._person is not None and self._person.answered:
             self._settle()
         self._voice.resume()
-        agent = self._agent = self._agent or AgentTurn()
+        agent = self._agent = self._agent or AgentTurn(self._out)
         agent.ends = cause
-        self._speak(text)
+        agent.cancel_reply()
+        agent.say(text)
         self._close_turn(agent)
 
     def _hang_up(self, cause: HangupCause) -> None:
         if self._phase not in (Phase.HANGING_UP, Phase.ENDED):
             self._phase = Phase.HANGING_UP
             self._stop_talking()
-            self._do(actions.HangUp(cause, self._failure))
+            self._out.do(actions.HangUp(cause, self._failure))
 
     def _stop_talking(self) -> None:
         self._timers.cancel_all()
-        self._cancel_reply()
-        if self._agent is not None:
-            self._voice.flush()
+        self._cut_off()
 
     def _leg_ended(self, _: events.LegEnded) -> None:
         if self._phase is Phase.ENDED:
@@ -185,7 +150,7 @@ class ConversationCore:
         elif self._speaking or person.request is None:
             # The last words count, also those that were still being said.
             person.ended = person.ended or self._now
-            self._transcribe(person)
+            person.transcribe()
         self._speaking = False
 
     def _timer_fired(self, event: events.TimerFired) -> None:
@@ -199,7 +164,7 @@ class ConversationCore:
             case Timer.INTERIM:
                 self._look_at_words()
             case Timer.SILENCE:
-                self._silence()
+                self._say_last(self._goodbye, HangupCause.SILENCE)
             case Timer.MAX_DURATION:
                 self._hang_up(HangupCause.MAX_DURATION)
 
@@ -214,22 +179,20 @@ class ConversationCore:
         self._timers.cancel(Timer.SILENCE)
         self._timers.cancel(Timer.ENDPOINT)
         if self._person is None:
-            self._person = Utterance(event.at)
+            self._person = Utterance(self._out, event.at)
         else:
             self._go_on(self._person)
         if self._agent is not None and self._phase is Phase.TALKING and not self._voice.flushing:
             self._voice.pause(self._now)
-            self._timers.set(Timer.INTERIM, event.at + INTERIM_S)
+            self._timers.set(Timer.INTERIM, event.at + timing.INTERIM_S)
 
     def _go_on(self, person: Utterance) -> None:
         """The pause was only a pause: transcribe anew, and take back an answer that nobody has heard."""
-        self._cancel_transcription(person)
         if person.answered and self._phase is not Phase.HANGING_UP:
             self._phase = Phase.TALKING
             self._dialogue.rewind(person.mark)
-            self._cancel_reply()
-            self._voice.flush()
-        person.resume()
+            self._cut_off()
+        person.go_on()
 
     def _speech_stopped(self, event: events.SpeechStopped) -> None:
         if not self._speaking:
@@ -241,19 +204,9 @@ class ConversationCore:
         elif person is not None and self._phase is not Phase.ENDED:
             person.ended = event.at
             self._timers.cancel(Timer.INTERIM)
-            self._transcribe(person)
+            person.transcribe()
             if self._phase is not Phase.HANGING_UP:
-                self._timers.set(Timer.ENDPOINT, max(self._now, event.at + endpoint_wait(self._talk)))
-
-    def _transcribe(self, person: Utterance) -> None:
-        self._cancel_transcription(person)
-        person.request = self._number()
-        self._do(actions.Transcribe(person.request, person.began))
-
-    def _cancel_transcription(self, person: Utterance) -> None:
-        if person.request is not None:
-            self._do(actions.CancelTranscription(person.request))
-            person.request = None
+                self._timers.set(Timer.ENDPOINT, max(self._now, event.at + timing.endpoint_wait(self._talk)))
 
     def _transcription_failed(self, event: events.TranscriptionFailed) -> None:
         person = self._person
@@ -263,7 +216,7 @@ class ConversationCore:
             self._person = None
             self._fail("transcriber", event.message)
         else:
-            self._log("transcriber", event.message)
+            self._out.log("transcriber", event.message)
             self._transcribed(events.Transcribed(event.request, ""))
 
     def _transcribed(self, event: events.Transcribed) -> None:
@@ -298,22 +251,22 @@ class ConversationCore:
         elif self._agent is None:
             self._answer(person, person.text)
         elif self._interrupts(person.text):
-            self._interrupt()
+            self._cut_off()
         else:
             if person.text:
-                self._log("system", f"did not interrupt: {person.text}")
+                self._out.log("system", f"did not interrupt: {person.text}")
             self._person = None
             self._voice.resume()
 
     def _answer(self, person: Utterance, text: str) -> None:
         if not text:
             self._person = None
-            self._await_person(max(self._now + NOISE_GRACE_S, self._silence_at))
+            self._await_person(max(self._now + timing.NOISE_GRACE_S, self._silence_at))
             return
         person.mark = self._dialogue.mark()
         person.answered = True
-        self._agent = AgentTurn(answers=person.ended)
-        self._perform(self._dialogue.answer(text))
+        self._agent = AgentTurn(self._out, person.ended)
+        self._perform(self._agent, self._dialogue.answer(text))
 
     def _settle(self) -> None:
         """What the person said stands: it goes into the transcript."""
@@ -321,7 +274,7 @@ class ConversationCore:
             turn = self._person.turn(self._answered_at)
             self._person = None
             if turn is not None:
-                self._do(actions.AddTurn(turn))
+                self._out.do(actions.AddTurn(turn))
 
     def _await_person(self, deadline: float) -> None:
         self._silence_at = deadline
@@ -335,29 +288,24 @@ class ConversationCore:
         needed = max(1, self._talk.number_of_words_for_interruption)
         remaining_ms = self._voice.remaining_ms
         if self._agent is not None and self._agent.closed and remaining_ms is not None:
-            needed = 1 if remaining_ms <= LAST_WORDS_MS else needed
+            needed = 1 if remaining_ms <= timing.LAST_WORDS_MS else needed
         return len(text.split()) >= needed
-
-    def _interrupt(self) -> None:
-        self._timers.cancel(Timer.INTERIM)
-        self._cancel_reply()
-        self._voice.flush()
 
     def _look_at_words(self) -> None:
         person = self._person
         if self._speaking and person is not None and self._agent is not None:
-            self._transcribe(person)
+            person.transcribe()
 
     def _weigh_interim(self, person: Utterance, text: str) -> None:
         if self._agent is None or self._phase is not Phase.TALKING or self._voice.flushing:
             return
         if self._interrupts(text):
-            self._interrupt()
+            self._cut_off()
             return
-        person.interims += 1
-        if person.interims >= MAX_INTERIMS:
+        person.looks += 1
+        if person.looks >= timing.MAX_INTERIMS:
             self._voice.resume()
-        self._timers.set(Timer.INTERIM, self._now + INTERIM_S)
+        self._timers.set(Timer.INTERIM, self._now + timing.INTERIM_S)
 
     def _voice_paused(self, event: events.VoicePaused) -> None:
         if self._voice.paused_at is not None:
@@ -374,57 +322,42 @@ class ConversationCore:
 
     # The agent
 
-    def _perform(self, reply: Reply) -> None:
-        agent = self._agent
-        assert agent is not None
-        self._actions.extend(actions.Log(entry) for entry in reply.log)
+    def _perform(self, agent: AgentTurn, reply: Reply) -> None:
+        for entry in reply.log:
+            self._out.do(actions.Log(entry))
         if reply.ends:
             agent.ends = HangupCause.AGENT
             self._phase = Phase.CLOSING
-        self._speak(reply.text)
+        agent.say(reply.text)
         if reply.messages:
-            self._reply = self._number()
-            self._splitter = SentenceSplitter()
-            self._do(actions.StartReply(self._reply, reply.messages))
+            agent.ask(reply.messages)
         else:
             self._close_turn(agent)
 
-    def _speak(self, text: str) -> None:
-        """Every sentence is an utterance: the first sounds sooner, and a cut is placed more exactly."""
-        splitter = SentenceSplitter()
-        self._utter([*splitter.push(text), *splitter.finish()])
-
-    def _utter(self, sentences: list[str]) -> None:
-        assert self._agent is not None
-        for sentence in sentences:
-            utterance = self._number()
-            self._agent.add(utterance, sentence)
-            self._do(actions.Speak(utterance, sentence))
-
     def _reply_text(self, event: events.ReplyText) -> None:
-        if event.reply == self._reply:
-            self._utter(self._splitter.push(event.text))
+        if self._agent is not None and self._agent.reply == event.reply:
+            self._agent.hear_reply(event.text)
 
     def _reply_done(self, event: events.ReplyDone) -> None:
         agent = self._agent
-        if event.reply != self._reply or agent is None:
+        if agent is None or agent.reply != event.reply:
             return
-        self._reply = None
-        self._utter(self._splitter.finish())
+        agent.end_reply()
         if agent.spoke:
             self._close_turn(agent)
         else:
             self._fail("llm", "The language model gave an empty reply.")
 
     def _reply_failed(self, event: events.ReplyFailed) -> None:
-        if event.reply == self._reply:
-            self._reply = None
+        if self._agent is not None and self._agent.reply == event.reply:
+            self._agent.reply = None
             self._fail("llm", event.message)
 
-    def _cancel_reply(self) -> None:
-        if self._reply is not None:
-            self._do(actions.CancelReply(self._reply))
-            self._reply = None
+    def _cut_off(self) -> None:
+        """Silence the agent in the middle of what it says or is about to say."""
+        if self._agent is not None:
+            self._agent.cancel_reply()
+            self._voice.flush()
 
     def _utterance_started(self, event: events.UtteranceStarted) -> None:
         agent = self._agent
@@ -456,7 +389,7 @@ class ConversationCore:
         self._timers.cancel(Timer.INTERIM)
         turn = agent.turn(self._answered_at, ended)
         if turn is not None:
-            self._do(actions.AddTurn(turn))
+            self._out.do(actions.AddTurn(turn))
         self._dialogue.heard(agent.text)
         if agent.ends is not None and self._phase is Phase.CLOSING:
             self._hang_up(agent.ends)
@@ -465,15 +398,3 @@ class ConversationCore:
                 self._settle()
             self._voice.resume()
             self._await_person(self._now + self._talk.hangup_after_silence_s)
-
-    # Plumbing
-
-    def _do(self, action: Action) -> None:
-        self._actions.append(action)
-
-    def _log(self, component: Component, data: str) -> None:
-        self._do(actions.Log(LogEntry("event", component, data)))
-
-    def _number(self) -> int:
-        self._numbers += 1
-        return self._numbers

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ringback.conversation.actions import Action, CancelTimer, SetTimer
+from ringback.conversation.actions import CancelTimer, SetTimer
 from ringback.conversation.events import Timer
+from ringback.conversation.outbox import Outbox
 
 
 class Timers:
     """Setting one that is set moves it."""
 
-    def __init__(self, do: Callable[[Action], None]) -> None:
-        self._do = do
+    def __init__(self, out: Outbox) -> None:
+        self._out = out
         self._due: dict[Timer, float] = {}
 
     def __contains__(self, timer: Timer) -> bool:
@@ -20,11 +19,11 @@ class Timers:
 
     def set(self, timer: Timer, at: float) -> None:
         self._due[timer] = at
-        self._do(SetTimer(timer, at))
+        self._out.do(SetTimer(timer, at))
 
     def cancel(self, timer: Timer) -> None:
         if self._due.pop(timer, None) is not None:
-            self._do(CancelTimer(timer))
+            self._out.do(CancelTimer(timer))
 
     def cancel_all(self) -> None:
         for timer in list(self._due):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ringback.conversation.actions import Action, FlushVoice, PauseVoice, ResumeVoice
+from ringback.conversation.actions import FlushVoice, PauseVoice, ResumeVoice
+from ringback.conversation.outbox import Outbox
 
 
 class Voice:
-    def __init__(self, do: Callable[[Action], None]) -> None:
-        self._do = do
+    def __init__(self, out: Outbox) -> None:
+        self._out = out
         self.paused_at: float | None = None
         self.remaining_ms: int | None = None
         """Audio left to play since the pause; None while unknown."""
@@ -19,17 +18,17 @@ class Voice:
     def pause(self, now: float) -> None:
         if self.paused_at is None:
             self.paused_at = now
-            self._do(PauseVoice())
+            self._out.do(PauseVoice())
 
     def resume(self) -> None:
         if self.paused_at is not None:
             self.paused_at = self.remaining_ms = None
-            self._do(ResumeVoice())
+            self._out.do(ResumeVoice())
 
     def flush(self) -> None:
         if not self.flushing:
             self.flushing = True
-            self._do(FlushVoice())
+            self._out.do(FlushVoice())
 
     def flushed(self, now: float) -> float:
         """The flush was answered; since when the voice has been silent."""

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from ringback.agents.plan import TalkSettings
+from ringback.conversation.actions import CancelTranscription, Transcribe
+from ringback.conversation.outbox import Outbox
 from ringback.conversation.transcript import Turn
-
-BREATH_MS = 80
-"""Added to the plan's wait: with `incremental_delay` at its default of 400 ms a person who only takes a breath
-would be cut off too often. The answer still comes after about 0.6 s: the wait, synthesis and playout."""
-
-
-def endpoint_wait(talk: TalkSettings) -> float:
-    """Seconds of silence, counted from the last sound, after which the person's turn is over."""
-    return (max(talk.endpointing_ms, talk.incremental_delay_ms) + BREATH_MS) / 1000
 
 
 class Utterance:
     """What the person is saying. It stays open over pauses, which may turn out to be only pauses."""
 
-    def __init__(self, began: float) -> None:
-        self.began = began
+    def __init__(self, out: Outbox, began: float) -> None:
+        self._out = out
+        self._began = began
         self.ended: float | None = None
         """End of its last sound; None while the person speaks."""
         self.request: int | None = None
@@ -28,20 +21,32 @@ class Utterance:
         """Its words; None until they are known, and again when the person goes on."""
         self.due = False
         """The silence has lasted long enough for an answer."""
-        self.interims = 0
-        """Looks at its words while the person was still speaking over the agent."""
+        self.looks = 0
+        """Times its words were looked at while the person was still speaking over the agent."""
+        self.answered = False
         self.mark: object = None
         """The dialogue's state before it was answered."""
-        self.answered = False
 
-    def resume(self) -> None:
+    def transcribe(self) -> None:
+        """Ask for its words up to now."""
+        self._cancel()
+        self.request = self._out.number()
+        self._out.do(Transcribe(self.request, self._began))
+
+    def go_on(self) -> None:
         """The person goes on: what was known of the words is void."""
-        self.ended = self.request = self.text = None
+        self._cancel()
+        self.ended = self.text = None
         self.due = self.answered = False
 
     def turn(self, origin: float) -> Turn | None:
         """Its turn in the transcript, of a call answered at `origin`; None without words."""
         if not self.text:
             return None
-        ended = self.began if self.ended is None else self.ended
-        return Turn("user", self.text, round((self.began - origin) * 1000), round((ended - origin) * 1000))
+        ended = self._began if self.ended is None else self.ended
+        return Turn("user", self.text, round((self._began - origin) * 1000), round((ended - origin) * 1000))
+
+    def _cancel(self) -> None:
+        if self.request is not None:
+            self._out.do(CancelTranscription(self.request))
+            self.request = None

@@ -1,6 +1,6 @@
 """Thousands of random calls through the conversation core, under rules that must hold for every one of them.
 
-`RINGBACK_SEED=17 pytest tests/simulation/test_conversation_core.py` plays one call again;
+`RINGBACK_SEED=17 pytest tests/simulation/test_conversation_random_calls.py` plays one call again;
 `RINGBACK_CALLS=100000` plays more of them.
 """
 
