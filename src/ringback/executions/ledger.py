@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ringback.clock import Clock
@@ -84,10 +84,9 @@ class Ledger:
                 raise LookupError(f"there is no account {new.account_id}")
             execution = _created(new, seq, now)
             attempt = _first_attempt(execution, now)
-            columns = rows.to_columns(_values(execution) | rows.cost_columns(execution.cost))
-            del columns["cost"]
-            await executions.insert(tx, columns | {"body": self._body(execution, attempt, (), ())})
-            await attempt_rows.insert(tx, rows.to_columns(_values(attempt)))
+            body = self._body(execution, attempt, (), ())
+            await executions.insert(tx, rows.columns_of(execution) | {"body": body})
+            await attempt_rows.insert(tx, rows.columns_of(attempt))
             await self._log_event(tx, execution, str(execution.status))
         return execution
 
@@ -177,18 +176,12 @@ class Ledger:
             return
         async with self._within(tx) as tx:
             held = await self._hold(tx, account_id, execution_id)
-            columns = {
+            owner = {
                 "account_id": account_id,
                 "execution_id": execution_id,
                 "attempt": held.attempt.number,
             }
-            await turn_rows.put(
-                tx,
-                [
-                    columns | {"position": t.index} | _without(rows.to_columns(_values(t)), "index")
-                    for t in turns
-                ],
-            )
+            await turn_rows.put(tx, [owner | rows.turn_columns(turn) for turn in turns])
             if has_ended(held.execution.status):
                 await self._write(tx, held, {}, {}, ())
 
@@ -233,12 +226,12 @@ class Ledger:
         if usage or has_ended(execution.status):
             found = await usage_lines.of_execution(tx, account_id, execution_id)
             lines = [rows.to_usage_line(row) for row in found]
-            execution = replace(execution, cost=_cost(lines))
+            changes["cost"] = _cost(lines)
+            execution = replace(execution, cost=changes["cost"])
         if has_ended(execution.status):
             turns = await _turns(tx, attempt)
-        columns = rows.to_columns(changes) | rows.cost_columns(execution.cost)
-        columns["body"] = self._body(execution, attempt, turns, lines)
-        await executions.update(tx, account_id, execution_id, columns)
+        body = self._body(execution, attempt, turns, lines)
+        await executions.update(tx, account_id, execution_id, rows.to_columns(changes) | {"body": body})
         return execution
 
     def _body(
@@ -326,14 +319,6 @@ def _cost(lines: Sequence[UsageLine]) -> CostBreakdown:
     )
 
 
-def _values(record: Execution | Attempt | Turn | LogRow | UsageLine) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
-
-
-def _without(values: Mapping[str, object], name: str) -> dict[str, object]:
-    return {key: value for key, value in values.items() if key != name}
-
-
 async def _turns(reader: Reader, attempt: Attempt) -> list[Turn]:
     found = await turn_rows.of_attempt(reader, attempt.account_id, attempt.execution_id, attempt.number)
     return [rows.to_turn(row) for row in found]
@@ -341,7 +326,7 @@ async def _turns(reader: Reader, attempt: Attempt) -> list[Turn]:
 
 async def _insert_log(tx: Transaction, account_id: str, execution_id: str, log: Sequence[LogRow]) -> None:
     owner = {"account_id": account_id, "execution_id": execution_id}
-    await execution_log.insert(tx, [owner | rows.to_columns(_values(row)) for row in log])
+    await execution_log.insert(tx, [owner | rows.columns_of(row) for row in log])
 
 
 async def _insert_usage(tx: Transaction, attempt: Attempt, lines: Sequence[UsageLine]) -> None:
@@ -350,4 +335,4 @@ async def _insert_usage(tx: Transaction, attempt: Attempt, lines: Sequence[Usage
         "execution_id": attempt.execution_id,
         "attempt": attempt.number,
     }
-    await usage_lines.insert(tx, [owner | rows.to_columns(_values(line)) for line in lines])
+    await usage_lines.insert(tx, [owner | rows.columns_of(line) for line in lines])

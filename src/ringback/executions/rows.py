@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 from ringback.executions.lifecycle import Status
@@ -34,12 +35,27 @@ _FLAGS: Final = frozenset({"hosted_telephony", "answered_by_voice_mail", "cancel
 
 
 def to_columns(values: Mapping[str, Any]) -> dict[str, object]:
-    """Column values of changes by field name. Raises ValueError for what JSON can't hold (NaN, infinity)."""
-    return {name: _to_column(name, value) for name, value in values.items()}
+    """Columns of changes by field name. Raises ValueError for what JSON can't hold (NaN, infinity)."""
+    columns = {name: _to_column(name, value) for name, value in values.items() if name != "cost"}
+    if "cost" in values:
+        columns |= {f"cost_{kind}": getattr(values["cost"], kind) for kind in UsageKind}
+    return columns
 
 
-def cost_columns(cost: CostBreakdown) -> dict[str, int]:
-    return {f"cost_{kind}": getattr(cost, kind) for kind in UsageKind}
+def columns_of(record: Execution | Attempt | LogRow | UsageLine) -> dict[str, object]:
+    """As `to_columns`, every one."""
+    return to_columns({field.name: getattr(record, field.name) for field in fields(record)})
+
+
+def turn_columns(turn: Turn) -> dict[str, object]:
+    return {
+        "position": turn.index,
+        "role": turn.role,
+        "text": clean(turn.text),
+        "start_ms": turn.start_ms,
+        "end_ms": turn.end_ms,
+        "interrupted": turn.interrupted,
+    }
 
 
 def clean(text: str) -> str:
