@@ -7,7 +7,7 @@ from datetime import date, time
 from typing import Any
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_TIME = re.compile(r"\d\d:\d\d")
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 def spoken(value: Any) -> Any:
@@ -15,10 +15,17 @@ def spoken(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if _DATE.fullmatch(value):
-        day = date.fromisoformat(value)
-        return f"{day:%A}, {day:%B} {day.day}"
+        return _day(value)
     if _TIME.fullmatch(value):
         at = time.fromisoformat(value)
         hour = at.hour % 12 or 12
         return f"{hour}{f':{at.minute:02}' if at.minute else ''} {'AM' if at.hour < 12 else 'PM'}"
     return " ".join(value) if value.isdecimal() else value
+
+
+def _day(value: str) -> str:
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        return value
+    return f"{day:%A}, {day:%B} {day.day}"

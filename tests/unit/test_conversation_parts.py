@@ -1,0 +1,165 @@
+"""The small parts: sentences, what was heard, the chat dialogue, the ear, the trimmer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.agents.chat import ChatMessage
+from ringback.conversation.chat import ChatDialogue
+from ringback.conversation.ear import MEMORY_S, PRE_ROLL_S, Ear
+from ringback.conversation.sentences import MAX_CHARACTERS, SentenceSplitter
+from ringback.conversation.transcript import heard
+from ringback.conversation.trimmer import LEAD, TAIL, Trimmer
+from ringback.media.activity import SpeechStarted, SpeechStopped
+from ringback.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Frame, Samples
+
+
+def split(*pieces: str) -> list[str]:
+    splitter = SentenceSplitter()
+    return [s for piece in pieces for s in splitter.push(piece)] + splitter.finish()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("Hello there. How are you?", ["Hello there.", "How are you?"]),
+        ("Wait... what?! Yes", ["Wait...", "what?!", "Yes"]),
+        ("Dr. Chen sees you at 3 p.m. on Monday.", ["Dr. Chen sees you at 3 p.m. on Monday."]),
+        ("It costs 3.50 today.", ["It costs 3.50 today."]),
+        ('He said "no." Then he left.', ['He said "no."', "Then he left."]),
+        ("One\nTwo\n\nThree", ["One", "Two", "Three"]),
+        ("नमस्ते। कैसे हैं?", ["नमस्ते।", "कैसे हैं?"]),
+        (" ... ", []),
+        ("", []),
+    ],
+)
+def test_sentences(text: str, sentences: list[str]) -> None:
+    assert split(text) == sentences
+    assert split(*text) == sentences, "a character at a time"
+
+
+def test_a_sentence_is_given_as_soon_as_it_is_complete() -> None:
+    splitter = SentenceSplitter()
+    assert splitter.push("Hello. ") == ["Hello."]
+    assert splitter.push("And") == []
+
+
+def test_an_endless_sentence_is_cut_at_a_clause_or_a_word() -> None:
+    pieces = split("one two three, " * 40)
+    assert len(pieces) > 2
+    assert all(len(piece) <= MAX_CHARACTERS and piece.endswith("three,") for piece in pieces)
+    assert all(len(piece) <= MAX_CHARACTERS for piece in split("x" * 1000))
+
+
+@given(st.lists(st.text(alphabet="ab .,!?\n", max_size=60), max_size=12))
+def test_no_word_is_lost_in_splitting(pieces: list[str]) -> None:
+    words = [w for w in "".join(pieces).split() if any(c.isalnum() for c in w)]
+    assert [w for s in split(*pieces) for w in s.split() if any(c.isalnum() for c in w)] == words
+
+
+@pytest.mark.parametrize(
+    ("played_ms", "audio_ms", "expected"),
+    [
+        (0, 1000, ""),
+        (50, 1000, ""),
+        (150, 1000, "One"),
+        (500, 1000, "One three"),
+        (1000, 1000, "One three five seven"),
+        (5000, 1000, "One three five seven"),
+        (650, None, "One three"),
+        (10, 0, ""),
+    ],
+)
+def test_what_was_heard(played_ms: int, audio_ms: int | None, expected: str) -> None:
+    assert heard("One three five seven", played_ms, audio_ms) == expected
+
+
+@given(st.text(max_size=80), st.integers(0, 5000), st.integers(0, 5000), st.integers(1, 5000))
+def test_heard_is_a_beginning_that_grows(text: str, one: int, more: int, audio_ms: int) -> None:
+    words = text.split()
+    less, rest = heard(text, one, audio_ms).split(), heard(text, one + more, audio_ms).split()
+    assert rest[: len(less)] == less
+    assert words[: len(rest)] == rest
+    assert heard(text, audio_ms, audio_ms).split() == words
+
+
+def test_the_model_sees_what_was_heard() -> None:
+    dialogue = ChatDialogue("Talk to {name}.", {"name": "Ada"})
+    assert dialogue.opening().messages == ()
+    dialogue.heard("Hello, this")
+    mark = dialogue.mark()
+    dialogue.answer("I")
+    dialogue.rewind(mark)
+    dialogue.heard("")
+    assert dialogue.answer("I want").messages == (
+        ChatMessage("system", "Talk to Ada."),
+        ChatMessage("assistant", "Hello, this"),
+        ChatMessage("user", "I want"),
+    )
+
+
+def test_an_empty_prompt_is_no_message() -> None:
+    assert ChatDialogue("", {}).answer("hi").messages == (ChatMessage("user", "hi"),)
+
+
+class Levels:
+    """A `VoiceStream` that hears speech in every frame above zero, a window a frame."""
+
+    def __init__(self) -> None:
+        self._ready: list[float] = []
+
+    def push(self, frame: Frame) -> None:
+        self._ready.append(float(frame.max() > 0))
+
+    def take(self) -> list[float]:
+        ready, self._ready = self._ready, []
+        return ready
+
+    def close(self) -> None: ...
+
+
+def test_the_ear_tells_how_long_ago_speech_began_and_ended() -> None:
+    told: list[tuple[type, float]] = []
+    ear = Ear(Levels(), 20, lambda change, ago: told.append((type(change), ago)))
+    for level in [0] * 5 + [9] * 20 + [0] * 20:
+        ear.push(np.full(FRAME_SAMPLES, level, dtype=np.int16))
+    assert told == [(SpeechStarted, 0.08), (SpeechStopped, 0.2)]
+
+
+@pytest.mark.parametrize("frames", [1, 10, 1499, 1500, 1501, 3333])
+def test_the_ear_remembers_the_last_seconds(frames: int) -> None:
+    ear = Ear(Levels(), 20, lambda change, ago: None)
+    for number in range(frames):
+        ear.push(np.full(FRAME_SAMPLES, number + 1, dtype=np.int16))
+    for seconds in (0.0, 1.0, 29.0, 1000.0):
+        audio = ear.last(seconds)
+        expected = min(
+            int((seconds + PRE_ROLL_S) * SAMPLE_RATE), frames * FRAME_SAMPLES, MEMORY_S * SAMPLE_RATE
+        )
+        assert len(audio) == expected
+        heard_frames = (
+            np.arange(frames * FRAME_SAMPLES - expected, frames * FRAME_SAMPLES) // FRAME_SAMPLES + 1
+        )
+        assert np.array_equal(audio, heard_frames)
+
+
+def audio(*parts: tuple[int, int]) -> Samples:
+    return np.concatenate([np.full(count, level, dtype=np.int16) for count, level in parts])
+
+
+@given(st.lists(st.integers(1, 9000), max_size=12))
+def test_trimming_does_not_depend_on_the_pieces(cuts: list[int]) -> None:
+    whole = audio((3000, 5), (800, 9000), (4000, 0), (1, -32768), (4000, 3))
+    trimmer = Trimmer()
+    pieces = np.split(whole, sorted(cuts))
+    got = np.concatenate([*(trimmer.push(piece) for piece in pieces), trimmer.finish()])
+    assert np.array_equal(got, whole[3000 - LEAD : 7801 + TAIL])
+
+
+def test_silence_is_trimmed_to_nothing() -> None:
+    trimmer = Trimmer()
+    assert len(trimmer.push(audio((5000, 3)))) == 0
+    assert len(trimmer.finish()) == 0
