@@ -38,6 +38,8 @@ from ringback.conversation.transcript import Turn
 ONSET_S = 0.1
 HANGOVER_S = 0.2
 WORD_S = 0.3
+LONGEST_PAUSE_S = 2.0
+"""Of the voice after the person's last sound: the endpoint wait and the slowest transcription fit into it."""
 REPLY = "I see what you mean. Let us go on with that, shall we? There is more."
 
 GRAPH = GraphPlan(
@@ -140,6 +142,8 @@ class SimulatedCall:
         queue_at = self._queue[0][0] if self._queue else None
         due = min(at for at in (voice_at, timer_at, queue_at) if at is not None)
         self.now = max(self.now, due)
+        stuck = self._paused and self._voice and self.now > self._speaking_until + LONGEST_PAUSE_S
+        assert not stuck, "the voice stays paused although the person is silent"
         if due == queue_at:
             self._happen(heapq.heappop(self._queue)[2])
         elif due == voice_at:
