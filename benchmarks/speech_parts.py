@@ -17,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tests.support.telephone_sentences import SENTENCES, telephone
 
 from ringback.demo.voice import deepen
 from ringback.demo.words import errors
@@ -26,6 +25,7 @@ from ringback.speech.hibari import HibariVoice
 from ringback.speech.vad import WINDOW_SAMPLES, SileroVoiceDetector
 from ringback.speech.weights import whisper_directory
 from ringback.speech.whisper import MAX_CONTEXT, WhisperModel
+from tests.support.telephone_sentences import SENTENCES, telephone
 
 
 def seconds(job: Callable[[], object]) -> float:

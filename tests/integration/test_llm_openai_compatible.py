@@ -7,10 +7,10 @@ import logging
 import re
 
 import pytest
-from tests.support.chat_server import Answer, chat_server, events, refusal
 
 from ringback.agents.chat import ChatError, ChatMessage, ChatSettings, ChatText, ChatUsage
 from ringback.llm.openai_compatible import OpenAICompatible
+from tests.support.chat_server import Answer, chat_server, events, refusal
 
 KEY = "sk-very-secret-key"
 MESSAGES = [ChatMessage("system", "Be brief."), ChatMessage("user", "Grüezi!")]

@@ -8,7 +8,6 @@ import socket
 
 import numpy as np
 import pytest
-from tests.support.lossy_proxy import LossyProxy, Network
 
 from ringback.media.dtmf import TelephoneEvent
 from ringback.media.frame import FRAME_SAMPLES
@@ -17,6 +16,7 @@ from ringback.media.leg import Digit
 from ringback.media.rtp import RtpPacket
 from ringback.media.rtp_stream import NoPortError, PortRange, RtpStream
 from ringback.media.ticker import Ticker
+from tests.support.lossy_proxy import LossyProxy, Network
 
 HOST = "127.0.0.1"
 PORTS = PortRange(21000, 29000)

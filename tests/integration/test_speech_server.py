@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.speech_process import speech_process
 from wyoming.client import AsyncClient
 from wyoming.info import Describe, Info
 
@@ -15,6 +14,7 @@ from ringback.media.speech import SpeechError, Voice
 from ringback.speech.server import serve
 from ringback.speech.settings import SpeechServerSettings
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
+from tests.support.speech_process import speech_process
 
 
 @pytest.fixture(scope="module")

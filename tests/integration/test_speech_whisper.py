@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tests.support.telephone_sentences import SENTENCES, telephone
 
 from ringback.demo.voice import deepen
 from ringback.demo.words import errors
@@ -10,6 +9,7 @@ from ringback.media.frame import SAMPLE_RATE
 from ringback.speech.hibari import HibariVoice
 from ringback.speech.weights import whisper_directory
 from ringback.speech.whisper import WhisperModel
+from tests.support.telephone_sentences import SENTENCES, telephone
 
 
 @pytest.fixture(scope="module")

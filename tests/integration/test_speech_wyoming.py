@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.wyoming_peer import Peer, wyoming_peer
 from wyoming.asr import Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
@@ -14,6 +13,7 @@ from wyoming.error import Error
 from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.speech import SpeechError, Voice
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
+from tests.support.wyoming_peer import Peer, wyoming_peer
 
 AUDIO = (8000 * np.sin(np.arange(SAMPLE_RATE) * 0.3)).astype(np.int16)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import count
 
 from ringback.media.frame import SILENCE, Frame
 from ringback.media.leg import DialRequest, Ended, EndedBy, HangupCause, LegEvent, Outcome
@@ -19,11 +20,11 @@ class SimulatedLeg:
         self.call_id = call_id
         self.hangups: list[HangupCause] = []
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
-        self._over = False
+        self.over = False
 
     def give(self, *events: LegEvent) -> None:
         for event in events:
-            self._over = self._over or isinstance(event, Ended)
+            self.over = self.over or isinstance(event, Ended)
             self._events.put_nowait(event)
 
     async def next_event(self) -> LegEvent:
@@ -36,7 +37,7 @@ class SimulatedLeg:
         pass
 
     async def hangup(self, cause: HangupCause) -> None:
-        if not self._over:
+        if not self.over:
             self.hangups.append(cause)
             self.give(CANCELED if cause is HangupCause.CANCELED else NORMAL)
 
@@ -50,9 +51,10 @@ class SimulatedCarrier:
         self.dialled: list[DialRequest] = []
         self.legs: list[SimulatedLeg] = []
         self._on_dial = on_dial
+        self._numbers = count(1)
 
     def new_call_id(self) -> str:
-        return f"call-{len(self.dialled) + 1}"
+        return f"call-{next(self._numbers)}"
 
     async def dial(self, request: DialRequest) -> SimulatedLeg:
         leg = SimulatedLeg(request.call_id)

@@ -21,7 +21,7 @@ _ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_
 async def prepare(settings: Settings) -> str | None:
     """Create the data folder and the tables; on an empty store the first account, whose key is returned once."""
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"The data folder {settings.data} cannot be made: {error.strerror}") from None
     await upgrade(settings.store_url)

@@ -23,7 +23,8 @@ def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     account: AccountOption = FIRST_ACCOUNT_ID,
     key: Annotated[
-        str | None, typer.Option(help="Take this key instead of a new one: for clients that bring theirs along.")
+        str | None,
+        typer.Option(help="Take this key instead of a new one: for clients that bring theirs along."),
     ] = None,
 ) -> None:
     """Create a key, which is shown only this once."""

@@ -19,7 +19,7 @@ def with_store(work: Callable[[Database, Clock], Awaitable[T]]) -> T:
     settings = load()
 
     async def run() -> T:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         await upgrade(settings.store_url)
         db = await open_database(settings.store_url)
         try:

@@ -12,7 +12,7 @@ from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptState, Execution
 from ringback.store.database import Database, Transaction
-from ringback.store.queries import attempts
+from ringback.store.queries import queue
 
 LEASE_S: Final = 30.0
 """A worker that renews no lease for so long is taken for lost."""
@@ -54,15 +54,15 @@ class Claims:
         """Claim up to `room` attempts that are due."""
         now = self._clock.now_us()
         async with self._db.transaction() as tx:
-            claims = [_claim(row) for row in await attempts.due(tx, now_us=now, limit=room)]
+            claims = [_claim(row) for row in await queue.due(tx, now_us=now, limit=room)]
             if claims:
-                await attempts.claim(tx, [_key(c) for c in claims], owner=self._owner, until_us=self._until())
+                await queue.claim(tx, [_key(c) for c in claims], owner=self._owner, until_us=self._until())
             for claim in claims:
                 await self._queue(tx, claim)
         return claims
 
     async def next_due_us(self) -> int | None:
-        return await attempts.next_due(self._db)
+        return await queue.next_due(self._db)
 
     async def intend(self, claim: Claim, call_id: str) -> Execution:
         """Commit that this attempt is dialled now, once, under this Call-ID; only then may a packet leave.
@@ -88,17 +88,17 @@ class Claims:
     async def release(self, claim: Claim) -> None:
         """Give back a claim that was not dialled."""
         async with self._db.transaction() as tx:
-            await attempts.release(tx, _key(claim))
+            await queue.release(tx, _key(claim))
 
     async def renew(self) -> Held:
         """Prolong all leases of this worker and look what is left of them."""
         async with self._db.transaction() as tx:
-            await attempts.renew(tx, owner=self._owner, until_us=self._until())
+            await queue.renew(tx, owner=self._owner, until_us=self._until())
         return await self.held()
 
     async def held(self) -> Held:
         """What this worker holds at this moment."""
-        rows = await attempts.held(self._db, owner=self._owner)
+        rows = await queue.held(self._db, owner=self._owner)
         return Held(
             frozenset(_claim(row) for row in rows),
             frozenset(_claim(row) for row in rows if row["cancel_requested"]),
@@ -111,9 +111,9 @@ class Claims:
         """
         orphans = []
         async with self._db.transaction() as tx:
-            for row in await attempts.expired(tx, now_us=self._clock.now_us(), limit=_BATCH):
+            for row in await queue.expired(tx, now_us=self._clock.now_us(), limit=_BATCH):
                 if row["state"] == AttemptState.CLAIMED:
-                    await attempts.release(tx, _key(_claim(row)))
+                    await queue.release(tx, _key(_claim(row)))
                 elif row["state"] == AttemptState.DIALLING:
                     await self._close_unknown(tx, _claim(row))
                 else:
@@ -145,7 +145,7 @@ class Claims:
 
     async def _adopt(self, tx: Transaction, row: Mapping[str, Any]) -> Claim:
         claim = _claim(row)
-        await attempts.adopt(tx, _key(claim), owner=self._owner, until_us=self._until())
+        await queue.adopt(tx, _key(claim), owner=self._owner, until_us=self._until())
         execution = await self._ledger.get(claim.account_id, claim.execution_id, tx=tx)
         if execution.status is Status.IN_PROGRESS:
             last_sign = row["lease_until"] - self._lease_us
@@ -172,5 +172,5 @@ def _claim(row: Mapping[str, Any]) -> Claim:
     return Claim(row["account_id"], row["execution_id"], row["number"])
 
 
-def _key(claim: Claim) -> attempts.Key:
+def _key(claim: Claim) -> queue.Key:
     return claim.account_id, claim.execution_id, claim.number

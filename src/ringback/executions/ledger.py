@@ -26,7 +26,7 @@ from ringback.executions.record import (
 )
 from ringback.executions.rendering import has_ended, render
 from ringback.store.database import Database, Reader, Transaction
-from ringback.store.queries import accounts, attempt_rows, execution_log, executions, usage_lines
+from ringback.store.queries import accounts, attempts, execution_log, executions, usage_lines
 from ringback.store.queries import turns as turn_rows
 
 _NO_EXECUTION_CHANGES: ExecutionChanges = {}
@@ -86,7 +86,7 @@ class Ledger:
             attempt = _first_attempt(execution, now)
             body = self._body(execution, attempt, (), ())
             await executions.insert(tx, rows.columns_of(execution) | {"body": body})
-            await attempt_rows.insert(tx, rows.columns_of(attempt))
+            await attempts.insert(tx, rows.columns_of(attempt))
             await self._log_event(tx, execution, str(execution.status))
         return execution
 
@@ -99,7 +99,7 @@ class Ledger:
 
     async def attempt(self, account_id: str, execution_id: str, *, tx: Reader | None = None) -> Attempt:
         """The current attempt. Raises UnknownExecution."""
-        row = await attempt_rows.current(tx or self._db, account_id, execution_id)
+        row = await attempts.current(tx or self._db, account_id, execution_id)
         if row is None:
             raise UnknownExecution(execution_id)
         return rows.to_attempt(row)
@@ -197,7 +197,7 @@ class Ledger:
             await _insert_log(tx, account_id, execution_id, log)
 
     async def _hold(self, tx: Transaction, account_id: str, execution_id: str) -> _Held:
-        attempt = await attempt_rows.lock_current(tx, account_id, execution_id)
+        attempt = await attempts.lock_current(tx, account_id, execution_id)
         execution = await executions.lock(tx, account_id, execution_id)
         if attempt is None or execution is None:
             raise UnknownExecution(execution_id)
@@ -216,7 +216,7 @@ class Ledger:
         account_id, execution_id = attempt.account_id, attempt.execution_id
         if attempt_changes:
             columns = rows.to_columns(attempt_changes)
-            await attempt_rows.update(tx, account_id, execution_id, attempt.number, columns)
+            await attempts.update(tx, account_id, execution_id, attempt.number, columns)
         if usage:
             await _insert_usage(tx, attempt, usage)
         changes["updated_at"] = max(self._clock.now_us(), held.execution.updated_at)

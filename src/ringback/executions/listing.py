@@ -12,7 +12,7 @@ from ringback.executions.record import LogRow
 from ringback.executions.rendering import v1
 from ringback.executions.rows import to_log_row
 from ringback.store.database import Database, Row
-from ringback.store.queries import attempt_rows, execution_log, executions
+from ringback.store.queries import attempts, execution_log, executions
 
 MAX_PAGE_SIZE: Final = 50
 
@@ -144,9 +144,9 @@ class Listing:
         """The recording of a completed call, for whoever has its token or owns the account."""
         row = None
         if token is not None:
-            row = await attempt_rows.recording_of_token(self._db, token)
+            row = await attempts.recording_of_token(self._db, token)
         elif account_id is not None:
-            row = await attempt_rows.recording(self._db, account_id, execution_id)
+            row = await attempts.recording(self._db, account_id, execution_id)
         if row is None or row["execution_id"] != execution_id or row["recording_path"] is None:
             return None
         return (

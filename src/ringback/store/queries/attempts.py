@@ -1,106 +1,72 @@
-"""SQL for the queue: which attempt is due, who holds its lease, whose lease ran out.
-
-The queue serves every account at once, so the statements that look for work name no account; each that writes does.
-"""
+"""SQL for the attempts of one execution, as the ledger keeps them. The queue has its own in `attempts`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from ringback.store.database import Reader, Row, Transaction
 
-Key = tuple[str, str, int]
-"""(account_id, execution_id, number): one attempt."""
+_CURRENT = """
+SELECT account_id, execution_id, number, state, due_at, lease_owner, lease_until, cancel_requested, call_id,
+  dialled_at, ringing_at, answered_at, ended_at, status, hangup_by, hangup_reason, hangup_provider_code, sip_code,
+  recording_path, recording_token, recording_ms, conversation_ms
+FROM attempts WHERE account_id = :account_id AND execution_id = :execution_id ORDER BY number DESC LIMIT 1
+"""
+
+_RECORDING = """
+SELECT attempts.account_id, attempts.execution_id, attempts.recording_path, executions.status
+FROM attempts JOIN executions
+  ON executions.account_id = attempts.account_id AND executions.id = attempts.execution_id
+"""
 
 
-async def due(tx: Transaction, *, now_us: int, limit: int) -> list[Row]:
-    """The attempts whose time has come, longest due first, locked until the transaction ends. Cross-account."""
-    return await tx.fetch_all(
-        """
-        SELECT account_id, execution_id, number FROM attempts
-        WHERE state = 'waiting' AND due_at <= :now
-        ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
-        """,
-        now=now_us,
-        limit=limit,
-    )
+async def insert(tx: Transaction, row: Mapping[str, object]) -> None:
+    """`row` has every column, `account_id` too."""
+    names = ", ".join(row)
+    values = ", ".join(f":{name}" for name in row)
+    await tx.execute(f"INSERT INTO attempts ({names}) VALUES ({values})", **row)
 
 
-async def next_due(db: Reader) -> int | None:
-    """When the next waiting attempt is due. Cross-account."""
-    row = await db.fetch_one("SELECT MIN(due_at) AS due_at FROM attempts WHERE state = 'waiting'")
-    return row["due_at"] if row else None
+async def current(db: Reader, account_id: str, execution_id: str) -> Row | None:
+    return await db.fetch_one(_CURRENT, account_id=account_id, execution_id=execution_id)
 
 
-async def claim(tx: Transaction, keys: Sequence[Key], *, owner: str, until_us: int) -> None:
-    await tx.execute_many(
-        """
-        UPDATE attempts SET state = 'claimed', lease_owner = :owner, lease_until = :until
+async def lock_current(tx: Transaction, account_id: str, execution_id: str) -> Row | None:
+    """As `current`, and nobody else changes it until the transaction ends.
+
+    An attempt is always locked before its execution, as the queue does: no two transactions wait for each other.
+    """
+    return await tx.fetch_one(f"{_CURRENT} FOR UPDATE", account_id=account_id, execution_id=execution_id)
+
+
+async def update(
+    tx: Transaction, account_id: str, execution_id: str, number: int, changes: Mapping[str, object]
+) -> None:
+    assignments = ", ".join(f"{name} = :{name}" for name in changes)
+    await tx.execute(
+        f"""
+        UPDATE attempts SET {assignments}
         WHERE account_id = :account_id AND execution_id = :execution_id AND number = :number
         """,
-        [_named(key) | {"owner": owner, "until": until_us} for key in keys],
+        **changes,
+        account_id=account_id,
+        execution_id=execution_id,
+        number=number,
     )
 
 
-async def adopt(tx: Transaction, key: Key, *, owner: str, until_us: int) -> None:
-    """Take over the lease of an attempt whatever its state."""
-    await tx.execute(
-        """
-        UPDATE attempts SET lease_owner = :owner, lease_until = :until
-        WHERE account_id = :account_id AND execution_id = :execution_id AND number = :number
+async def recording(db: Reader, account_id: str, execution_id: str) -> Row | None:
+    """account_id, execution_id and recording_path of the current attempt, with the execution's status."""
+    return await db.fetch_one(
+        f"""
+        {_RECORDING} WHERE attempts.account_id = :account_id AND attempts.execution_id = :execution_id
+        ORDER BY attempts.number DESC LIMIT 1
         """,
-        **_named(key),
-        owner=owner,
-        until=until_us,
+        account_id=account_id,
+        execution_id=execution_id,
     )
 
 
-async def release(tx: Transaction, key: Key) -> None:
-    """A claim that led to no dial goes back to the queue."""
-    await tx.execute(
-        """
-        UPDATE attempts SET state = 'waiting', lease_owner = NULL, lease_until = NULL
-        WHERE account_id = :account_id AND execution_id = :execution_id AND number = :number AND state = 'claimed'
-        """,
-        **_named(key),
-    )
-
-
-async def renew(tx: Transaction, *, owner: str, until_us: int) -> None:
-    """Prolong every lease of a worker. Cross-account."""
-    await tx.execute(
-        """
-        UPDATE attempts SET lease_until = :until
-        WHERE lease_owner = :owner AND state IN ('claimed', 'dialling', 'live')
-        """,
-        owner=owner,
-        until=until_us,
-    )
-
-
-async def held(db: Reader, *, owner: str) -> list[Row]:
-    """What a worker holds, and which of it shall be cancelled. Cross-account."""
-    return await db.fetch_all(
-        """
-        SELECT account_id, execution_id, number, cancel_requested FROM attempts
-        WHERE lease_owner = :owner AND state IN ('claimed', 'dialling', 'live')
-        """,
-        owner=owner,
-    )
-
-
-async def expired(tx: Transaction, *, now_us: int, limit: int) -> list[Row]:
-    """Attempts whose worker gave no sign of life, locked until the transaction ends. Cross-account."""
-    return await tx.fetch_all(
-        """
-        SELECT account_id, execution_id, number, state, lease_until, answered_at FROM attempts
-        WHERE state IN ('claimed', 'dialling', 'live') AND lease_until < :now
-        ORDER BY lease_until LIMIT :limit FOR UPDATE SKIP LOCKED
-        """,
-        now=now_us,
-        limit=limit,
-    )
-
-
-def _named(key: Key) -> dict[str, object]:
-    return dict(zip(("account_id", "execution_id", "number"), key, strict=True))
+async def recording_of_token(db: Reader, token: str) -> Row | None:
+    """As `recording`. Cross-account: the link of a recording works without a key."""
+    return await db.fetch_one(f"{_RECORDING} WHERE attempts.recording_token = :token", token=token)
