@@ -104,7 +104,7 @@ class Talk:
         self(start + 0.1, SpeechStarted(start))
         (request,) = [a.request for a in self(end + 0.2, SpeechStopped(end)) if isinstance(a, Transcribe)]
         self(end + 0.4, Transcribed(request, text))
-        return self(end + 0.48, TimerFired(Timer.ENDPOINT))
+        return self(end + 0.4, TimerFired(Timer.ENDPOINT))
 
 
 def test_the_welcome_message_after_its_delay() -> None:
@@ -141,7 +141,7 @@ def test_without_a_welcome_message_the_agent_listens() -> None:
 def test_transcription_starts_before_the_turn_is_over() -> None:
     talk = Talk().welcomed()
     assert talk(2.1, SpeechStarted(2.0)) == [CancelTimer(Timer.SILENCE)]
-    assert talk(3.2, SpeechStopped(3.0)) == [Transcribe(2, 2.0), SetTimer(Timer.ENDPOINT, 3.48)]
+    assert talk(3.2, SpeechStopped(3.0)) == [Transcribe(2, 2.0), SetTimer(Timer.ENDPOINT, 3.4)]
     assert talk(3.4, Transcribed(2, "hello")) == []
     assert talk(3.48, TimerFired(Timer.ENDPOINT)) == [Speak(3, "You said hello.")]
     assert talk(3.55, UtteranceStarted(3)) == [AddTurn(Turn("user", "hello", 2000, 3000))]
@@ -161,7 +161,7 @@ def test_a_late_transcription_is_answered_when_it_comes() -> None:
 def test_the_wait_follows_the_plan() -> None:
     talk = Talk(endpointing_ms=900, incremental_delay_ms=100).welcomed()
     talk(2.1, SpeechStarted(2.0))
-    assert talk(3.2, SpeechStopped(3.0))[1] == SetTimer(Timer.ENDPOINT, 3.98)
+    assert talk(3.2, SpeechStopped(3.0))[1] == SetTimer(Timer.ENDPOINT, 3.9)
 
 
 def test_a_person_who_goes_on_is_transcribed_anew() -> None:
@@ -170,7 +170,7 @@ def test_a_person_who_goes_on_is_transcribed_anew() -> None:
     talk(3.2, SpeechStopped(3.0))
     assert talk(3.4, SpeechStarted(3.3)) == [CancelTimer(Timer.ENDPOINT), CancelTranscription(2)]
     assert talk(3.5, Transcribed(2, "too late")) == []
-    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(3, 2.0), SetTimer(Timer.ENDPOINT, 4.48)]
+    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(3, 2.0), SetTimer(Timer.ENDPOINT, 4.4)]
 
 
 def test_an_unheard_answer_is_withdrawn() -> None:
@@ -179,7 +179,7 @@ def test_an_unheard_answer_is_withdrawn() -> None:
     assert talk(3.5, SpeechStarted(3.4)) == [FlushVoice()]
     assert talk.dialogue.log == ["heard Hello, Ada."]
     assert talk(3.5, VoiceFlushed()) == []
-    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(4, 2.0), SetTimer(Timer.ENDPOINT, 4.48)]
+    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(4, 2.0), SetTimer(Timer.ENDPOINT, 4.4)]
     talk(4.4, Transcribed(4, "one two"))
     assert talk(4.48, TimerFired(Timer.ENDPOINT)) == [Speak(5, "You said one two.")]
     assert talk(4.6, UtteranceStarted(5)) == [AddTurn(Turn("user", "one two", 2000, 4000))]
@@ -195,8 +195,8 @@ def test_a_withdrawn_goodbye_does_not_hang_up() -> None:
 
 def test_a_noise_is_not_a_turn() -> None:
     talk = Talk().welcomed()
-    assert talk.says("", 9.0, 9.2) == [SetTimer(Timer.SILENCE, 11.68)]
-    assert talk.says("", 11.0, 11.1) == [SetTimer(Timer.SILENCE, 13.58)]
+    assert talk.says("", 9.0, 9.2) == [SetTimer(Timer.SILENCE, 11.6)]
+    assert talk.says("", 11.0, 11.1) == [SetTimer(Timer.SILENCE, 13.5)]
 
 
 def interrupted(**talk: Any) -> Talk:
@@ -219,7 +219,7 @@ def test_words_during_the_pause_interrupt() -> None:
     assert talk.dialogue.log == ["heard One two three"]
     talk(1.7, SpeechStopped(1.5))
     talk(1.9, Transcribed(3, "no wait please"))
-    assert talk(1.98, TimerFired(Timer.ENDPOINT)) == [Speak(4, "You said no wait please.")]
+    assert talk(1.9, TimerFired(Timer.ENDPOINT)) == [Speak(4, "You said no wait please.")]
 
 
 def test_too_few_words_resume() -> None:

@@ -14,13 +14,13 @@ Slots are the call's `extracted_data`, and `{slot}` may stand in any message.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from ringback.agents import patterns
 from ringback.agents.validation import Localised, Name, Part, Text, Whole, refuse, shaped
 
 Problems = Iterator[tuple[tuple[str | int, ...], str]]
@@ -37,10 +37,8 @@ class PatternMatch(Part):
 
     @model_validator(mode="after")
     def _compiles(self) -> Self:
-        try:
-            re.compile(self.pattern)
-        except (re.error, OverflowError, RecursionError) as error:
-            refuse([(("pattern",), f"is not a regular expression: {error}")])
+        if (why := patterns.problem(self.pattern)) is not None:
+            refuse([(("pattern",), f"is not a regular expression: {why}")])
         return self
 
 

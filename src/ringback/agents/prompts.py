@@ -47,7 +47,7 @@ def variables(
     `user_data["timezone"]`, a name such as "Asia/Kolkata", sets the zone of `current_date` and
     `current_time`; an unknown one counts as UTC. `now_us` is wall time in microseconds.
     """
-    zone = _zone(user_data.get("timezone"))
+    zone = zone_of(user_data)
     now = datetime.fromtimestamp(now_us / 1e6, zone)
     return dict(user_data) | {
         "agent_id": agent_id,
@@ -61,7 +61,9 @@ def variables(
     }
 
 
-def _zone(name: Any) -> tzinfo:
+def zone_of(user_data: Mapping[str, Any]) -> tzinfo:
+    """The zone that `user_data["timezone"]` names; UTC for an unknown one or none."""
+    name = user_data.get("timezone")
     if not isinstance(name, str):
         return UTC
     try:

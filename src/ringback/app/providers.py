@@ -34,6 +34,7 @@ class Providers:
     def __init__(self, settings: Settings) -> None:
         speech = settings.speech
         self._settings = settings
+        self._chats: dict[tuple[str, str | None], ChatModel] = {}
         # Our own speech process takes the telephone's rate as it is; others expect 16 kHz.
         self._transcriber = (
             WyomingTranscriber(speech.transcriber_uri, timeout_s=speech.timeout_s)
@@ -72,14 +73,22 @@ class Providers:
             return None
         if dialogue.provider not in CHAT:
             raise UnknownProvider("language model", dialogue.provider, CHAT)
+        return self._chat(dialogue.provider, dialogue.base_url)
+
+    def _chat(self, provider: str, base_url: str | None) -> ChatModel:
+        """One client for each endpoint, so that its connections are used again."""
+        if (known := self._chats.get((provider, base_url))) is not None:
+            return known
         # Imported here: a worker whose agents need no language model never loads the SDK.
         from ringback.llm.openai_compatible import OpenAICompatible
 
         llm = self._settings.llm
-        return OpenAICompatible(
-            provider=dialogue.provider,
-            base_url=dialogue.base_url or llm.base_url or None,
-            api_key=llm.api_key.get_secret_value(),
+        chat = self._chats[provider, base_url] = OpenAICompatible(
+            provider,
+            base_url or llm.base_url or None,
+            # The installation's key is for its own endpoint, never for one that an agent names.
+            llm.api_key.get_secret_value() if base_url in (None, llm.base_url) else None,
             first_token_timeout_s=llm.first_token_timeout_s,
             total_timeout_s=llm.total_timeout_s,
         )
+        return chat

@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from ringback.aftercall.recording import recording_path
 from ringback.agents import prompts
@@ -22,7 +21,7 @@ from ringback.app.providers import Providers, UnknownProvider
 from ringback.billing.prices import PriceBook
 from ringback.billing.rating import rated
 from ringback.clock import Clock
-from ringback.conversation.conversation import Conversation
+from ringback.conversation.conversation import Conversation, dialogue_of
 from ringback.conversation.dialogue import DialogueError
 from ringback.conversation.result import ConversationResult
 from ringback.dialing.dialler import CallRefused, LiveCall, Talk
@@ -58,6 +57,8 @@ class Studio:
         try:
             agent = await self.agents.get(execution.account_id, execution.agent_id)
             plan = compile_plan(agent.id, agent.definition, voice_id=execution.agent_data.get("voice_id"))
+            # Once before the call, only to see that it can be had: nobody is dialled by an agent that cannot talk.
+            dialogue_of(plan, execution.recipient_data, _today(execution, self.clock.now_us()))
             return AgentTalker(
                 self,
                 plan,
@@ -106,7 +107,7 @@ class AgentTalker:
             chat=self._chat,
             clock=studio.clock,
             observer=journal,
-            today=_today(call),
+            today=_today(execution, call.answered_us),
         )
         writing = asyncio.create_task(journal.write())
         try:
@@ -155,11 +156,6 @@ class AgentTalker:
         )
 
 
-def _today(call: LiveCall) -> Any:
+def _today(execution: Execution, at_us: int) -> date:
     """The person's date where the call names their time zone, otherwise UTC's."""
-    name = call.execution.recipient_data.get("timezone")
-    try:
-        zone = ZoneInfo(name) if isinstance(name, str) else UTC
-    except (KeyError, ValueError, OSError):
-        zone = UTC
-    return datetime.fromtimestamp(call.answered_us / 1e6, zone).date()
+    return datetime.fromtimestamp(at_us / 1e6, prompts.zone_of(execution.recipient_data)).date()

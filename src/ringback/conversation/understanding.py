@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from ringback.agents import patterns
 from ringback.agents.plan import (
     Affirmative,
     Always,
@@ -44,7 +44,7 @@ def understand(condition: Condition, text: str, today: date) -> Found | None:
         case Keywords(any_of):
             value = _keyword(any_of, text)
         case Pattern(regex):
-            value = _pattern(regex, text)
+            value = patterns.find(regex, text)
         case Number(digits=int(count)):
             value = find_digits(text, count)
         case Number(minimum, maximum):
@@ -73,10 +73,3 @@ def _keyword(any_of: tuple[str, ...], text: str) -> str | None:
         if wanted and f" {wanted} " in said:
             return keyword
     return None
-
-
-def _pattern(regex: str, text: str) -> str | None:
-    found = re.search(regex, text, re.IGNORECASE)
-    if found is None:
-        return None
-    return found[1] if found.re.groups and found[1] is not None else found[0]

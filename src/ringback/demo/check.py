@@ -67,7 +67,7 @@ def _lengths(facts: Facts, execution: dict[str, Any]) -> Check:
     """Recording, conversation and telephone leg, as rounded in the record (0.1 s and whole seconds)."""
     recorded = _duration_s(facts.recording)
     talked, leg = execution["conversation_time"], execution["telephony_data"]["duration"]
-    agree = abs(recorded - talked) <= _LENGTHS_MAX_S and abs(round(recorded) - leg) <= 1
+    agree = abs(recorded - talked) <= _LENGTHS_MAX_S and abs(recorded - leg) <= _LENGTHS_MAX_S + 0.5
     return Check("lengths agree", agree, f"recording {recorded:.2f} s, conversation {talked} s, leg {leg} s")
 
 
