@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ringback.aftercall.completion import Completion
-from ringback.billing.prices import PriceBook
-from ringback.clock import SystemClock
-from ringback.dialing.claims import Claim, Claims
-from ringback.dialing.dialler import CallRefused, Dialler, LiveCall, Talk, Talker
-from ringback.dialing.queue import CALLS, CallQueue, NewCall, NotStoppable
-from ringback.executions.lifecycle import TERMINAL, Status
-from ringback.executions.record import Execution, UsageKind, UsageLine
+from ringback.dialing.dialler import CallRefused, LiveCall, Talk, Talker
+from ringback.dialing.queue import CALLS, NotStoppable
+from ringback.executions.lifecycle import Status
+from ringback.executions.record import Execution
 from ringback.media.leg import Answered, EarlyMedia, Ended, EndedBy, HangupCause, Outcome, Ringing
 from ringback.store.database import Database, StoreError
-from ringback.store.wakeup import Wakeup, open_wakeup
-from tests.support.ledgers import Books, open_books
-from tests.support.simulated_carrier import NORMAL, SimulatedCarrier, SimulatedLeg
+from tests.support.exchange import Exchange, open_exchange
+from tests.support.simulated_carrier import NORMAL, SimulatedCarrier
 
 BUSY = Ended(Outcome.BUSY, EndedBy.PEER, "Call recipient was busy", 3010, 486, "The line was busy")
-TIMEOUT_S = 15
-
-
-class Listener:
-    """Talks until the leg ends, as a talker must."""
-
-    async def talk(self, call: LiveCall) -> Talk:
-        while not isinstance(event := await call.leg.next_event(), Ended):
-            pass
-        usage = [UsageLine(UsageKind.TRANSCRIBER, "ears", "", "ms", 1000, 125)]
-        return Talk(event, conversation_ms=1234, extracted={"slot": 1}, usage=usage)
 
 
 class Broken:
@@ -44,84 +25,14 @@ class Broken:
         raise RuntimeError("a bug")
 
 
-async def listener(execution: Execution) -> Talker:
-    return Listener()
-
-
-@dataclass
-class Exchange:
-    """A queue, a dialler and a simulated carrier around one database."""
-
-    books: Books
-    queue: CallQueue
-    wakeup: Wakeup
-    folder: Path
-    carrier: SimulatedCarrier = field(init=False)
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @asynccontextmanager
-    async def open(
-        self,
-        on_dial: Callable[[SimulatedLeg], None],
-        prepare: Callable[[Execution], Awaitable[Talker]] = listener,
-        capacity: int = 10,
-    ) -> AsyncIterator[None]:
-        clock = SystemClock()
-        completion = Completion(self.books.ledger, self.folder, PriceBook())
-
-        async def after_call(claim: Claim) -> None:
-            await completion.complete(claim.account_id, claim.execution_id)
-
-        self.carrier = SimulatedCarrier(on_dial)
-        dialler = Dialler(
-            claims=Claims(self.books.db, self.books.ledger, clock, "worker"),
-            ledger=self.books.ledger,
-            carrier=self.carrier,
-            wakeup=self.wakeup,
-            clock=clock,
-            prepare=prepare,
-            after_call=after_call,
-            capacity=capacity,
-            ring_timeout_s=30,
-        )
-        running = asyncio.create_task(dialler.run(self.stopping))
-        try:
-            yield
-        finally:
-            self.stopping.set()
-            await asyncio.wait_for(running, TIMEOUT_S)
-
-    async def place(self, to: str = "+14155550123") -> str:
-        return await self.queue.place(NewCall(self.books.account_id, self.books.agent_id, to, None))
-
-    async def until(self, execution_id: str, *wanted: Status) -> dict[str, Any]:
-        """The record once it has one of the statuses. It is written by this process: a look is cheap."""
-        async with asyncio.timeout(TIMEOUT_S):
-            while True:
-                execution = await self.books.ledger.get(self.books.account_id, execution_id)
-                if execution.status in wanted:
-                    return await self.books.body(execution)
-                await asyncio.sleep(0.01)
-
-    async def over(self, execution_id: str) -> dict[str, Any]:
-        return await self.until(execution_id, *TERMINAL)
-
-    async def statuses(self, execution_id: str) -> list[str]:
-        rows = await self.books.listing.log(self.books.account_id, execution_id)
-        return [row.data.rpartition("-> ")[2].partition(":")[0] for row in rows if row.component == "system"]
-
-
 @pytest.fixture
 async def exchange(database: Database, tmp_path: Path) -> AsyncIterator[Exchange]:
-    books = await open_books(database)
-    wakeup = await open_wakeup(database, tmp_path)
-    queue = CallQueue(database, books.ledger, wakeup, provider="sip-trunk", from_numbers=["+14155550100"])
-    yield Exchange(books, queue, wakeup, tmp_path)
-    await wakeup.close()
+    async with open_exchange(database, tmp_path) as exchange:
+        yield exchange
 
 
 async def test_an_answered_call_goes_through_all_states_and_is_rated(exchange: Exchange) -> None:
-    async with exchange.open(lambda leg: leg.give(Ringing(), Answered(), NORMAL)):
+    async with exchange.open(SimulatedCarrier(lambda leg: leg.give(Ringing(), Answered(), NORMAL))):
         execution_id = await exchange.place()
         record = await exchange.over(execution_id)
     assert await exchange.statuses(execution_id) == [
@@ -154,7 +65,7 @@ async def test_an_answered_call_goes_through_all_states_and_is_rated(exchange: E
 async def test_a_call_that_nobody_takes_ends_with_its_cause(
     exchange: Exchange, ended: Ended, status: str, hangup_by: str
 ) -> None:
-    async with exchange.open(lambda leg: leg.give(EarlyMedia(), Ringing(), ended)):
+    async with exchange.open(SimulatedCarrier(lambda leg: leg.give(EarlyMedia(), Ringing(), ended))):
         record = await exchange.over(await exchange.place())
     telephony = record["telephony_data"]
     assert (record["status"], record["error_message"]) == (status, ended.detail)
@@ -167,9 +78,9 @@ async def test_nobody_is_dialled_for_an_agent_that_cannot_talk(exchange: Exchang
     async def refuse(execution: Execution) -> Talker:
         raise CallRefused('There is no adapter for the transcriber "deepgram"')
 
-    async with exchange.open(lambda leg: None, prepare=refuse):
+    async with exchange.open(carrier := SimulatedCarrier(lambda leg: None), prepare=refuse):
         record = await exchange.over(await exchange.place())
-    assert (record["status"], exchange.carrier.dialled) == ("error", [])
+    assert (record["status"], carrier.dialled) == ("error", [])
     assert "deepgram" in record["error_message"]
 
 
@@ -177,65 +88,65 @@ async def test_a_conversation_that_breaks_hangs_up_and_says_so(exchange: Exchang
     async def broken(execution: Execution) -> Talker:
         return Broken()
 
-    async with exchange.open(lambda leg: leg.give(Answered()), prepare=broken):
+    async with exchange.open(carrier := SimulatedCarrier(lambda leg: leg.give(Answered())), prepare=broken):
         record = await exchange.over(await exchange.place())
     assert record["status"] == "completed"
     assert record["telephony_data"]["hangup_by"] == "Error"
     assert "a bug" not in record["error_message"]
-    assert exchange.carrier.legs[0].hangups == [HangupCause.ERROR]
+    assert carrier.legs[0].hangups == [HangupCause.ERROR]
 
 
 async def test_a_stopped_call_is_never_dialled(exchange: Exchange) -> None:
     execution_id = await exchange.place()
     await exchange.queue.stop(exchange.books.account_id, execution_id)
-    async with exchange.open(lambda leg: leg.give(BUSY)):
+    async with exchange.open(carrier := SimulatedCarrier(lambda leg: leg.give(BUSY))):
         await exchange.over(await exchange.place("+14155550124"))
-    assert [request.to_number for request in exchange.carrier.dialled] == ["+14155550124"]
+    assert [request.to_number for request in carrier.dialled] == ["+14155550124"]
     assert (await exchange.over(execution_id))["status"] == "stopped"
 
 
 async def test_a_ringing_call_is_cancelled_by_its_stop(exchange: Exchange) -> None:
-    async with exchange.open(lambda leg: leg.give(Ringing())):
+    async with exchange.open(carrier := SimulatedCarrier(lambda leg: leg.give(Ringing()))):
         execution_id = await exchange.place()
         await exchange.until(execution_id, Status.RINGING)
         await exchange.queue.stop(exchange.books.account_id, execution_id)
         record = await exchange.over(execution_id)
     assert record["status"] == "canceled"
-    assert exchange.carrier.legs[0].hangups == [HangupCause.CANCELED]
+    assert carrier.legs[0].hangups == [HangupCause.CANCELED]
 
 
 async def test_a_live_call_cannot_be_stopped(exchange: Exchange) -> None:
-    async with exchange.open(lambda leg: leg.give(Answered())):
+    async with exchange.open(carrier := SimulatedCarrier(lambda leg: leg.give(Answered()))):
         execution_id = await exchange.place()
         await exchange.until(execution_id, Status.IN_PROGRESS)
         with pytest.raises(NotStoppable, match="in-progress"):
             await exchange.queue.stop(exchange.books.account_id, execution_id)
-        exchange.carrier.legs[0].give(NORMAL)
+        carrier.legs[0].give(NORMAL)
         assert (await exchange.over(execution_id))["status"] == "completed"
 
 
 async def test_a_worker_never_holds_more_than_its_capacity(exchange: Exchange) -> None:
-    async with exchange.open(lambda leg: leg.give(Ringing()), capacity=2):
+    async with exchange.open(carrier := SimulatedCarrier(lambda leg: leg.give(Ringing())), capacity=2):
         ids = [await exchange.place() for _ in range(5)]
         most = 0
         for execution_id in ids:
             record = await exchange.until(execution_id, Status.RINGING)
-            most = max(most, sum(not leg.over for leg in exchange.carrier.legs))
+            most = max(most, sum(not leg.over for leg in carrier.legs))
             call_id = record["telephony_data"]["provider_call_id"]
-            next(leg for leg in exchange.carrier.legs if leg.call_id == call_id).give(BUSY)
+            next(leg for leg in carrier.legs if leg.call_id == call_id).give(BUSY)
             await exchange.over(execution_id)
     assert most == 2
-    assert len(exchange.carrier.dialled) == 5
+    assert len(carrier.dialled) == 5
 
 
 async def test_draining_finishes_calls_and_takes_none(exchange: Exchange) -> None:
-    async with exchange.open(lambda leg: leg.give(Answered())):
+    async with exchange.open(carrier := SimulatedCarrier(lambda leg: leg.give(Answered()))):
         live = await exchange.place()
         await exchange.until(live, Status.IN_PROGRESS)
         exchange.stopping.set()
         await exchange.wakeup.notify(CALLS)
         waiting = await exchange.place()
-        exchange.carrier.legs[0].give(NORMAL)
+        carrier.legs[0].give(NORMAL)
         assert (await exchange.over(live))["status"] == "completed"
     assert (await exchange.books.ledger.get(exchange.books.account_id, waiting)).status is Status.QUEUED
 
@@ -252,6 +163,6 @@ async def test_a_record_is_written_although_the_database_is_away(
         return await transition(account_id, execution_id, to, **rest)
 
     monkeypatch.setattr(exchange.books.ledger, "transition", flaky)
-    async with exchange.open(lambda leg: leg.give(BUSY)):
+    async with exchange.open(SimulatedCarrier(lambda leg: leg.give(BUSY))):
         assert (await exchange.over(await exchange.place()))["status"] == "busy"
     assert next(failures, None) is None
