@@ -40,7 +40,7 @@ lint: $(VENV)/.installed-dev  ## Lint, types and import layers
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed-dev  ## Run every benchmark; each ends with one line of JSON
-	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+	@for b in $$(ls benchmarks/*.py); do echo "== $$b"; $(BIN)/python -m benchmarks.$$(basename $$b .py) || exit 1; done
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

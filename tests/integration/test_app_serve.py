@@ -161,6 +161,11 @@ def _refused(data: Path, *command: str, **settings: str) -> str:
     return finished.stderr
 
 
+async def test_a_data_folder_serves_one_platform(tmp_path: Path) -> None:
+    async with serving(tmp_path):
+        assert "Another ringback serve" in await asyncio.to_thread(_refused, tmp_path, "serve")
+
+
 def test_a_bad_setting_is_one_sentence(tmp_path: Path) -> None:
     assert "port" in _refused(tmp_path, "serve", RINGBACK_PORT="eighty")
 

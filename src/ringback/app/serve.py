@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from ringback.accounts.accounts import ensure_first_account
@@ -39,13 +42,14 @@ async def serve(settings: Settings, announce: Callable[[str | None], None]) -> N
     """
     stopping = stop_event()
     key = await prepare(settings)
-    supervisor = Supervisor(_children(settings))
-    await supervisor.start()
-    announce(key)
-    try:
-        await stopping.wait()
-    finally:
-        await supervisor.stop()
+    with _alone(settings.data):
+        supervisor = Supervisor(_children(settings))
+        await supervisor.start()
+        announce(key)
+        try:
+            await stopping.wait()
+        finally:
+            await supervisor.stop()
 
 
 def with_free_port(settings: Settings) -> Settings:
@@ -54,6 +58,17 @@ def with_free_port(settings: Settings) -> Settings:
         return settings
     with socket.create_server((settings.host, 0)) as probe:
         return settings.model_copy(update={"port": probe.getsockname()[1]})
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Hold the data folder: two platforms in one would take each other's sockets. Raises SettingsError."""
+    with (data / "serve.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(f"Another ringback serve uses the data folder {data.absolute()}") from None
+        yield
 
 
 def _children(settings: Settings) -> list[Child]:
