@@ -122,10 +122,23 @@ async def test_a_renewed_lease_is_kept_and_a_foreign_one_is_not_ours(books: Book
     [mine], [other] = await one.take(1), await two.take(1)
     for _ in range(4):
         books.clock.us += round(LEASE_S * SECOND / 2)
-        held = await one.renew()
+        held = await one.renew([mine])
     assert held.claims == {mine}
     assert await one.reap() == []
     assert await one.take(2) == [other], "the worker that renewed nothing lost its claim"
+
+
+async def test_a_claim_that_nobody_works_on_runs_out_although_its_worker_lives(books: Books) -> None:
+    for _ in range(2):
+        await books.create()
+    one = worker(books)
+    mine, forgotten = await one.take(2)
+    for _ in range(3):
+        books.clock.us += round(LEASE_S * SECOND / 2)
+        held = await one.renew([mine])
+    assert held.claims == {mine, forgotten}
+    await one.reap()
+    assert (await one.held()).claims == {mine}
 
 
 async def test_a_lost_dial_ends_as_error_and_is_never_dialled_again(books: Books) -> None:

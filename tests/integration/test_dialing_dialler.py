@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ringback.dialing.dialler import CallRefused, LiveCall, Talk, Talker
+from ringback.dialing.call import CallRefused, LiveCall, Talk, Talker
 from ringback.dialing.queue import CALLS, NotStoppable
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import Execution

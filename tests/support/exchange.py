@@ -12,8 +12,9 @@ from typing import Any
 from ringback.aftercall.completion import Completion
 from ringback.billing.prices import PriceBook
 from ringback.clock import SystemClock
+from ringback.dialing.call import Line, LiveCall, Talk, Talker
 from ringback.dialing.claims import Claim, Claims
-from ringback.dialing.dialler import Dialler, LiveCall, Talk, Talker
+from ringback.dialing.dialler import Dialler
 from ringback.dialing.queue import CallQueue, NewCall
 from ringback.executions.lifecycle import TERMINAL, Status
 from ringback.executions.record import Execution, UsageKind, UsageLine
@@ -63,17 +64,16 @@ class Exchange:
         async def after_call(claim: Claim) -> None:
             await completion.complete(claim.account_id, claim.execution_id)
 
-        dialler = Dialler(
+        line = Line(
             claims=Claims(self.books.db, self.books.ledger, clock, "worker"),
             ledger=self.books.ledger,
             carrier=carrier,
-            wakeup=self.wakeup,
             clock=clock,
             prepare=prepare,
             after_call=after_call,
-            capacity=capacity,
             ring_timeout_s=ring_timeout_s,
         )
+        dialler = Dialler(line, self.wakeup, capacity=capacity)
         running = asyncio.create_task(dialler.run(self.stopping))
         try:
             yield

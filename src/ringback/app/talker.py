@@ -24,7 +24,7 @@ from ringback.clock import Clock
 from ringback.conversation.conversation import Conversation, dialogue_of
 from ringback.conversation.dialogue import DialogueError
 from ringback.conversation.result import ConversationResult
-from ringback.dialing.dialler import CallRefused, LiveCall, Talk
+from ringback.dialing.call import CallRefused, LiveCall, Talk
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution, UsageKind, UsageLine, UsageUnit
 from ringback.media.recorder import Recorder, RecordingError
@@ -73,7 +73,7 @@ class Studio:
 
 
 class AgentTalker:
-    """Implements `dialing.dialler.Talker`."""
+    """Implements `dialing.call.Talker`."""
 
     def __init__(
         self,

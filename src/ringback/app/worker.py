@@ -17,6 +17,7 @@ from ringback.app.providers import Providers
 from ringback.app.settings import Settings, SettingsError
 from ringback.app.talker import Studio
 from ringback.billing.prices import PriceBook, PriceError, cents
+from ringback.dialing.call import Line
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.media.leg import Carrier
@@ -53,17 +54,16 @@ async def run(settings: Settings, index: int) -> None:
         async def after_call(claim: Claim) -> None:
             await completion.complete(claim.account_id, claim.execution_id)
 
-        dialler = Dialler(
+        line = Line(
             claims=Claims(core.db, core.ledger, core.clock, _name(index)),
             ledger=core.ledger,
             carrier=carrier,
-            wakeup=core.wakeup,
             clock=core.clock,
             prepare=studio.prepare,
             after_call=after_call,
-            capacity=settings.calls_per_worker,
             ring_timeout_s=settings.trunk.ring_timeout_s,
         )
+        dialler = Dialler(line, core.wakeup, capacity=settings.calls_per_worker)
         say_ready()
         logger.info("worker %d is ready for %d calls", index, settings.calls_per_worker)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -90,10 +90,15 @@ class Claims:
         async with self._db.transaction() as tx:
             await queue.release(tx, _key(claim))
 
-    async def renew(self) -> Held:
-        """Prolong all leases of this worker and look what is left of them."""
+    async def renew(self, claims: Collection[Claim]) -> Held:
+        """Prolong the leases of the work that is under way, and look what is left of them.
+
+        Only that work's: what a failed call left behind must run out, so that it is closed.
+        """
+        if not claims:
+            return Held(frozenset(), frozenset())
         async with self._db.transaction() as tx:
-            await queue.renew(tx, owner=self._owner, until_us=self._until())
+            await queue.renew(tx, [_key(c) for c in claims], owner=self._owner, until_us=self._until())
         return await self.held()
 
     async def held(self) -> Held:

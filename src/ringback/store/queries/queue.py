@@ -66,15 +66,15 @@ async def release(tx: Transaction, key: Key) -> None:
     )
 
 
-async def renew(tx: Transaction, *, owner: str, until_us: int) -> None:
-    """Prolong every lease of a worker. Cross-account."""
-    await tx.execute(
+async def renew(tx: Transaction, keys: Sequence[Key], *, owner: str, until_us: int) -> None:
+    """Prolong the leases of a worker that are still its own."""
+    await tx.execute_many(
         """
         UPDATE attempts SET lease_until = :until
-        WHERE lease_owner = :owner AND state IN ('claimed', 'dialling', 'live')
+        WHERE account_id = :account_id AND execution_id = :execution_id AND number = :number
+          AND lease_owner = :owner AND state IN ('claimed', 'dialling', 'live')
         """,
-        owner=owner,
-        until=until_us,
+        [_named(key) | {"owner": owner, "until": until_us} for key in keys],
     )
 
 

@@ -1,0 +1,248 @@
+"""One call of a worker, from its claim to the completed record."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from ringback.clock import Clock
+from ringback.dialing.claims import Claim, Claims
+from ringback.dialing.outcomes import STATUS, hangup_fields
+from ringback.executions.ledger import Ledger
+from ringback.executions.lifecycle import Status
+from ringback.executions.record import AttemptChanges, AttemptState, Execution, ExecutionChanges, UsageLine
+from ringback.media.leg import (
+    Answered,
+    Carrier,
+    DialRequest,
+    EarlyMedia,
+    Ended,
+    EndedBy,
+    HangupCause,
+    Leg,
+    Outcome,
+    Ringing,
+)
+from ringback.store.database import StoreError
+
+logger = logging.getLogger(__name__)
+
+_RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Waits between tries to write a record while the database is away."""
+_HANGUP_TIMEOUT_S: Final = 40.0
+"""Longest wait for the end of a leg that we hung up: SIP gives up after 32 s."""
+
+
+class CallRefused(Exception):
+    """The call cannot be placed as configured; the message says why and goes into the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCall:
+    """An answered call, handed to whoever talks."""
+
+    execution: Execution
+    number: int
+    leg: Leg
+    answered_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What came of the talking; the leg has ended."""
+
+    ended: Ended
+    conversation_ms: int
+    extracted: Mapping[str, Any] | None = None
+    context: Mapping[str, Any] | None = None
+    latency: Mapping[str, Any] | None = None
+    error: str | None = None
+    usage: Sequence[UsageLine] = field(default_factory=tuple)
+
+
+class Talker(Protocol):
+    """An agent made ready for one call."""
+
+    async def talk(self, call: LiveCall) -> Talk:
+        """Talk until the leg has ended. The first audio goes out at once."""
+        ...
+
+
+Prepare = Callable[[Execution], Awaitable[Talker]]
+"""Make the agent of an execution ready before anybody is dialled. Raises CallRefused."""
+
+AfterCall = Callable[[Claim], Coroutine[Any, Any, None]]
+"""Complete the record of a call that has been disconnected, from what the store holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the calls of a worker share."""
+
+    claims: Claims
+    ledger: Ledger
+    carrier: Carrier
+    clock: Clock
+    prepare: Prepare
+    after_call: AfterCall
+    ring_timeout_s: float
+
+
+class Call:
+    """One attempt. Its errors, LeaseLost and the like, tell that it is not ours any more."""
+
+    def __init__(self, claim: Claim, line: Line) -> None:
+        self._claim = claim
+        self._line = line
+        self._leg: Leg | None = None
+
+    async def hang_up(self, cause: HangupCause) -> None:
+        """End it or cancel it, if it was dialled; `run` goes on to write the record."""
+        if self._leg is not None:
+            await self._leg.hangup(cause)
+
+    async def run(self) -> None:
+        """Dial, talk and complete the record.
+
+        Raises LeaseLost, IllegalTransition, UnknownExecution where the call was taken over, stopped or deleted.
+        """
+        line, claim = self._line, self._claim
+        execution = await line.ledger.get(claim.account_id, claim.execution_id)
+        try:
+            talker = await line.prepare(execution)
+        except CallRefused as refusal:
+            await self._refuse(str(refusal))
+            return
+        request = DialRequest(
+            call_id=line.carrier.new_call_id(),
+            to_number=execution.to_number or "",
+            from_number=execution.from_number or "",
+            ring_timeout_s=line.ring_timeout_s,
+        )
+        execution = await line.claims.intend(claim, request.call_id)
+        leg = self._leg = await line.carrier.dial(request)
+        try:
+            ended = await self._ring(leg)
+            if ended is None:
+                await self._talk(execution, leg, talker)
+            else:
+                await self._unanswered(execution, ended)
+        finally:
+            # Whatever went wrong above: nobody is left on a line that nobody listens to.
+            await leg.hangup(HangupCause.ERROR)
+
+    async def _refuse(self, why: str) -> None:
+        await self._move(
+            Status.ERROR,
+            changes={"error_message": why},
+            attempt={
+                "ended_at": self._line.clock.now_us(),
+                "hangup_by": "Error",
+                "hangup_reason": "Bolna Error",
+            },
+        )
+
+    async def _ring(self, leg: Leg) -> Ended | None:
+        """Follow the leg to its answer (None) or to its end without one."""
+        rings = False
+        while True:
+            event = await leg.next_event()
+            if isinstance(event, Ended):
+                return event
+            if isinstance(event, Answered):
+                return None
+            if isinstance(event, Ringing | EarlyMedia) and not rings:
+                rings = True
+                await self._move(Status.RINGING, attempt={"ringing_at": self._line.clock.now_us()})
+
+    async def _unanswered(self, execution: Execution, ended: Ended) -> None:
+        ended_us = self._line.clock.now_us()
+        await self._persist(
+            STATUS[ended.outcome],
+            changes={"error_message": ended.detail},
+            attempt={"ended_at": ended_us, **hangup_fields(ended, execution.call_type)},
+        )
+
+    async def _talk(self, execution: Execution, leg: Leg, talker: Talker) -> None:
+        """Talk and write at the same time: the greeting does not wait for a disk."""
+        clock = self._line.clock
+        answered = clock.now_us()
+        talking = asyncio.create_task(talker.talk(LiveCall(execution, self._claim.number, leg, answered)))
+        try:
+            await self._persist(
+                Status.IN_PROGRESS, attempt={"state": AttemptState.LIVE, "answered_at": answered}
+            )
+            talk = await self._ended(talking, leg)
+        finally:
+            talking.cancel()
+        await self._disconnected(execution, talk, clock.now_us())
+        await self._line.after_call(self._claim)
+
+    async def _ended(self, talking: asyncio.Task[Talk], leg: Leg) -> Talk:
+        """What the talker brings back; when it fails itself, the leg is ended and the record says so."""
+        try:
+            return await talking
+        except Exception:
+            logger.exception("the conversation on %s failed", leg.call_id)
+        await leg.hangup(HangupCause.ERROR)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HANGUP_TIMEOUT_S):
+                while not isinstance(event := await leg.next_event(), Ended):
+                    logger.debug("%s: %s after the failure", leg.call_id, event)
+        failed = Ended(Outcome.HUNG_UP, EndedBy.ERROR, "Bolna Error", 3110)
+        return Talk(failed, conversation_ms=0, error="The conversation failed; the worker's log says why")
+
+    async def _disconnected(self, execution: Execution, talk: Talk, ended_us: int) -> None:
+        await self._persist(
+            # Answered: whatever the wire said at the end, the call took place.
+            Status.CALL_DISCONNECTED,
+            changes={
+                "error_message": talk.error or talk.ended.detail,
+                "extracted_data": talk.extracted,
+                "context_data": talk.context,
+                "latency_data": talk.latency,
+            },
+            attempt={
+                "ended_at": ended_us,
+                "conversation_ms": talk.conversation_ms,
+                **hangup_fields(talk.ended, execution.call_type),
+            },
+            usage=talk.usage,
+        )
+
+    async def _persist(
+        self,
+        to: Status,
+        changes: ExecutionChanges | None = None,
+        attempt: AttemptChanges | None = None,
+        usage: Sequence[UsageLine] = (),
+    ) -> None:
+        """Write although the database may be away for a while: a call that took place is never lost."""
+        for wait in _RETRY_S:
+            try:
+                return await self._move(to, changes, attempt, usage)
+            except StoreError as error:
+                logger.error("cannot write the record, tries again in %.1f s: %s", wait, error)
+                await self._line.clock.sleep(wait)
+        return await self._move(to, changes, attempt, usage)
+
+    async def _move(
+        self,
+        to: Status,
+        changes: ExecutionChanges | None = None,
+        attempt: AttemptChanges | None = None,
+        usage: Sequence[UsageLine] = (),
+    ) -> None:
+        await self._line.ledger.transition(
+            self._claim.account_id,
+            self._claim.execution_id,
+            to,
+            changes=changes or {},
+            attempt=attempt or {},
+            usage=usage,
+            number=self._claim.number,
+        )
