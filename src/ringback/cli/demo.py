@@ -30,7 +30,7 @@ def demo(
     """Exits 0 only if the call completed and the list holds it."""
     from ringback.demo.check import checks
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
 
     def show(what: str, text: str) -> None:
@@ -65,10 +65,9 @@ def _go_on(console: Console, facts: Facts, seconds: float) -> None:
     data = shlex.quote(str(facts.folder))
     console.print(f"\nThe recording (person left, agent right): {facts.recording}")
     console.print(f"All this took {seconds:.0f} s. Go on with the same data:\n")
-    console.print(f"  RINGBACK_DATA={data} .venv/bin/ringback serve", soft_wrap=True)
+    console.print(f"  RINGBACK_DATA={data} .venv/bin/ringback serve")
     console.print(
         f"  curl -H 'Authorization: Bearer {facts.key}' http://127.0.0.1:8080/agent/{facts.agent_id}/executions",
-        soft_wrap=True,
     )
     console.print(
         "\nTo call real people, set the trunk of your SIP provider: `ringback settings` lists every setting."

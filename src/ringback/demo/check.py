@@ -72,6 +72,13 @@ def _lengths(facts: Facts, execution: dict[str, Any]) -> Check:
 
 
 def _latency(facts: Facts) -> Check:
+    gaps = turn_gaps_ms(facts)
+    p50 = median(gaps) if gaps else float("inf")
+    seen = f"{p50:.0f} ms over {len(gaps)} turns: {gaps}"
+    return Check("turn latency p50", p50 <= _LATENCY_P50_MAX_MS, seen)
+
+
+def turn_gaps_ms(facts: Facts) -> list[int]:
     """From the end of the person's voice to the agent's first sound, as the person itself recorded them."""
     agent, person = _channels(facts.folder / RECORDING)
     gaps = []
@@ -80,10 +87,7 @@ def _latency(facts: Facts) -> Check:
         answer = _first_loud(agent, end)
         if answer is not None:
             gaps.append((answer - end) * 1000 // SAMPLE_RATE)
-    p50 = median(gaps) if gaps else float("inf")
-    return Check(
-        "turn latency p50", p50 <= _LATENCY_P50_MAX_MS, f"{p50:.0f} ms over {len(gaps)} turns: {gaps}"
-    )
+    return gaps
 
 
 def _heard(facts: Facts, execution: dict[str, Any]) -> Check:
