@@ -2,8 +2,8 @@
 
     python -m benchmarks.turn_latency
 
-From the end of the person's voice to the first sound of the agent, in the recording that the person itself makes. It can only
-be given in milliseconds, so each run is shown with the load of the machine. Ends with one line of JSON.
+From the end of the person's voice to the first sound of the agent, in the recording that the person itself makes.
+It can only be given in milliseconds, so each run is shown with the load of the machine. Ends with one line of JSON.
 """
 
 from __future__ import annotations
