@@ -129,3 +129,22 @@ async def test_a_file_that_is_gone_or_lies_elsewhere(api: Api, tmp_path: Path) -
     assert_refused(await api.client.get(outside.url), 404)
     absolute = await record(api, "/etc/passwd", None)
     assert_refused(await api.client.get(absolute.url), 404)
+
+
+async def test_a_deleted_agent_takes_its_recordings_along_and_nothing_else(api: Api) -> None:
+    gone, kept = await record(api, "mine/gone.wav"), await record(api, "mine/kept.wav")
+    outside = api.recordings.parent / "outside.wav"
+    outside.write_bytes(AUDIO)
+    astray = await record(api, "../outside.wav", None)
+    for recorded in (gone, astray):
+        agent_id = (await _execution(api, recorded))["agent_id"]
+        assert (await api.client.delete(f"/v2/agent/{agent_id}")).status_code == 200
+    assert not (api.recordings / "mine/gone.wav").exists()
+    assert (api.recordings / "mine/kept.wav").exists()
+    assert outside.exists()
+    assert (await _execution(api, kept))["id"] == kept.id
+
+
+async def _execution(api: Api, recorded: Recorded) -> dict[str, str]:
+    found: dict[str, str] = (await api.client.get(f"/executions/{recorded.id}")).json()
+    return found

@@ -178,12 +178,17 @@ async def test_a_call_that_plays_a_tone(
     await ticking
     assert (record["status"], record["telephony_data"]["hangup_by"]) == ("completed", hangup_by)
     assert record["telephony_data"]["hangup_reason"] == "Normal Hangup"
-    _check_recording(exchange, record, echoes=hangs_up)
+    await _check_recording(exchange, record, echoes=hangs_up)
 
 
-def _check_recording(exchange: Exchange, record: dict[str, Any], echoes: bool) -> None:
+async def _check_recording(exchange: Exchange, record: dict[str, Any], echoes: bool) -> None:
     """As long as the call on the wire, the agent right, and left what came back."""
     path = recording_path(exchange.folder, exchange.books.account_id, record["id"], 1)
+    token = record["telephony_data"]["recording_url"].partition("token=")[2]
+    stored = await exchange.books.listing.recording(record["id"], token=token)
+    assert stored is not None
+    assert exchange.folder / stored.path == path
+    assert not Path(stored.path).is_absolute(), "the data folder may be moved"
     with wave.open(str(path)) as file:
         seconds = file.getnframes() / file.getframerate()
         both = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, 2)

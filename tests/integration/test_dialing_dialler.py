@@ -151,6 +151,15 @@ async def test_draining_finishes_calls_and_takes_none(exchange: Exchange) -> Non
     assert (await exchange.books.ledger.get(exchange.books.account_id, waiting)).status is Status.QUEUED
 
 
+async def test_a_call_that_outlasts_the_drain_is_hung_up_and_recorded(exchange: Exchange) -> None:
+    carrier = SimulatedCarrier(lambda leg: leg.give(Answered()))
+    async with exchange.open(carrier, drain_s=0.05):
+        live = await exchange.place()
+        await exchange.until(live, Status.IN_PROGRESS)
+    assert carrier.legs[0].hangups == [HangupCause.CANCELED]
+    assert (await exchange.books.ledger.get(exchange.books.account_id, live)).status is Status.COMPLETED
+
+
 async def test_a_record_is_written_although_the_database_is_away(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ class Exchange:
         prepare: Callable[[Execution], Awaitable[Talker]] = listener,
         capacity: int = 10,
         ring_timeout_s: float = 30,
+        drain_s: float = TIMEOUT_S,
     ) -> AsyncIterator[None]:
         clock = SystemClock()
         completion = Completion(self.books.ledger, self.folder, PriceBook())
@@ -73,7 +74,7 @@ class Exchange:
             after_call=after_call,
             ring_timeout_s=ring_timeout_s,
         )
-        dialler = Dialler(line, self.wakeup, capacity=capacity)
+        dialler = Dialler(line, self.wakeup, capacity=capacity, drain_s=drain_s)
         running = asyncio.create_task(dialler.run(self.stopping))
         try:
             yield

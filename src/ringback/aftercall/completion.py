@@ -30,7 +30,7 @@ class Completion:
         changes: AttemptChanges = {"state": AttemptState.DONE, "lease_owner": None, "lease_until": None}
         recording = await finish(recording_path(self._recordings, account_id, execution_id, attempt.number))
         if recording is not None:
-            changes["recording_path"] = str(recording.path)
+            changes["recording_path"] = str(recording.path.relative_to(self._recordings))
             changes["recording_token"] = secrets.token_urlsafe(24)
             changes["recording_ms"] = recording.duration_ms
             # A lost worker could not say how long was talked; its recording can.

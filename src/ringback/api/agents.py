@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,6 +17,7 @@ from ringback.agents.registry import Agent
 from ringback.api.auth import AccountId
 from ringback.api.body import JsonObject, body_of
 from ringback.api.errors import responses
+from ringback.api.recordings import remove
 from ringback.api.services import ServicesDep
 from ringback.api.times import iso
 
@@ -120,8 +122,10 @@ async def patch_agent(agent_id: UUID, account: AccountId, body: JsonObject, serv
 @router.delete("/agent/{agent_id}", deprecated=True, responses=responses(404))
 @router.delete("/v2/agent/{agent_id}", responses=responses(404))
 async def delete_agent(agent_id: UUID, account: AccountId, services: ServicesDep) -> Done:
-    """Delete an agent and its executions."""
+    """Delete an agent and its executions, with their recordings."""
+    recordings = await services.listing.recording_paths(account, str(agent_id))
     await services.agents.delete(account, str(agent_id))
+    await asyncio.to_thread(remove, services.recordings, recordings)
     return Done(state="deleted")
 
 

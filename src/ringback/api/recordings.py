@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -17,6 +19,8 @@ from ringback.api.auth import Credentials, denied
 from ringback.api.errors import ApiError, responses
 from ringback.api.services import Services, ServicesDep
 from ringback.executions.listing import Recording
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["Recordings"])
 
@@ -64,6 +68,17 @@ async def _opened(
     if token is None:
         raise denied()
     return None
+
+
+def remove(folder: Path, paths: Iterable[str]) -> None:
+    """Delete files of the folder of recordings; one that is gone already is no error."""
+    for path in paths:
+        file = _inside(folder, path)
+        try:
+            if file is not None:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            logger.error("the recording %s of a deleted execution stays: %s", path, error.strerror)
 
 
 def _inside(folder: Path, path: str) -> Path | None:

@@ -14,6 +14,7 @@ from ringback.app.lifespan import stop_event
 from ringback.app.settings import Settings, SettingsError
 from ringback.app.supervisor import Child, Supervisor
 from ringback.clock import SystemClock
+from ringback.dialing.dialler import HANGUP_S
 from ringback.store.database import open_database
 from ringback.store.migrate import upgrade
 
@@ -49,7 +50,7 @@ async def serve(settings: Settings, announce: Callable[[str | None], None]) -> N
         try:
             await stopping.wait()
         finally:
-            await supervisor.stop()
+            await supervisor.stop(settings.drain_s + HANGUP_S + 5)
 
 
 def with_free_port(settings: Settings) -> Settings:

@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     )
     workers: int = Field(1, ge=1, le=64, description="Call worker processes on this machine.")
     calls_per_worker: int = Field(20, ge=1, le=1000, description="Calls that one worker holds at a time.")
+    drain_s: float = Field(
+        120.0, ge=0, description="After a stop, how long calls under way may go on before they are hung up."
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body of the API.")
     strict_date_window: bool = Field(
         False, description="Refuse v2 list requests without from/to or over seven days."

@@ -13,9 +13,6 @@ from dataclasses import dataclass, field
 
 logger = logging.getLogger(__name__)
 
-STOP_GRACE_S = 100.0
-"""How long children may finish their calls after SIGTERM: the longest call is ended by its own limit before."""
-
 SUPERVISED = "RINGBACK_SUPERVISED"
 """Set in a child's environment: it stops when its standard input ends, for then its parent is gone."""
 
@@ -102,7 +99,7 @@ class Supervisor:
             raise failures[0]
         self._watchers = [asyncio.create_task(self._watch(child)) for child in self._children]
 
-    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+    async def stop(self, grace_s: float) -> None:
         """Stop the children in reverse order, so that a worker's calls end before its ears do."""
         for watcher in self._watchers:
             watcher.cancel()

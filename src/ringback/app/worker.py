@@ -63,7 +63,7 @@ async def run(settings: Settings, index: int) -> None:
             after_call=after_call,
             ring_timeout_s=settings.trunk.ring_timeout_s,
         )
-        dialler = Dialler(line, core.wakeup, capacity=settings.calls_per_worker)
+        dialler = Dialler(line, core.wakeup, capacity=settings.calls_per_worker, drain_s=settings.drain_s)
         say_ready()
         logger.info("worker %d is ready for %d calls", index, settings.calls_per_worker)
         try:

@@ -24,6 +24,9 @@ _IDLE_S: Final = 30.0
 _RENEW_S: Final = 5.0
 _REAP_S: Final = 10.0
 
+HANGUP_S: Final = 45.0
+"""How long a call that was hung up may take to its record: SIP gives up after 32 s."""
+
 _MOVED_ON: Final = (LeaseLost, IllegalTransition, UnknownExecution)
 """The call is not ours any more: stopped, deleted, or taken over after our lease ran out."""
 
@@ -31,17 +34,19 @@ _MOVED_ON: Final = (LeaseLost, IllegalTransition, UnknownExecution)
 class Dialler:
     """Runs the calls of one worker."""
 
-    def __init__(self, line: Line, wakeup: Wakeup, *, capacity: int) -> None:
+    def __init__(self, line: Line, wakeup: Wakeup, *, capacity: int, drain_s: float) -> None:
+        """`drain_s`: how long calls may go on after the stop before they are hung up."""
         self._line = line
         self._wakeup = wakeup
         self._capacity = capacity
+        self._drain_s = drain_s
         self._tasks: dict[Claim, asyncio.Task[None]] = {}
         """Work under way: calls, and the after-call work of lost workers' calls."""
         self._calls: dict[Claim, Call] = {}
         self._room = asyncio.Event()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Claim and dial until `stopping`, then finish the calls that are under way."""
+        """Claim and dial until `stopping`, then bring the calls that are under way to their end."""
         keepers = [
             asyncio.create_task(self._every(_RENEW_S, self._keep_leases)),
             asyncio.create_task(self._every(_REAP_S, self._reap)),
@@ -51,12 +56,18 @@ class Dialler:
                 if not await self._claim_some(stopping):
                     await self._wait(stopping)
             logger.info("draining: %d calls to finish", len(self._tasks))
-            while self._tasks:
-                await asyncio.wait(self._tasks.values())
+            await self._finish(self._drain_s)
+            for call in tuple(self._calls.values()):
+                await call.hang_up(HangupCause.CANCELED)
+            await self._finish(HANGUP_S)
         finally:
             for task in (*keepers, *self._tasks.values()):
                 task.cancel()
             await asyncio.gather(*keepers, *self._tasks.values(), return_exceptions=True)
+
+    async def _finish(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=seconds)
 
     async def _claim_some(self, stopping: asyncio.Event) -> bool:
         """Start what is due and fits; whether there was any."""

@@ -141,6 +141,7 @@ class Attempt:
     hangup_provider_code: int | None
     sip_code: int | None
     recording_path: str | None
+    """Within the folder of recordings."""
     recording_token: str | None
     recording_ms: int | None
     conversation_ms: int
