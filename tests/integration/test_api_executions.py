@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import uuid4
 
 import jsonschema
@@ -11,50 +10,7 @@ import pytest
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import LogRow
 from tests.support.api import Api, assert_refused
-
-# Contract 4.4, shortened to what differs by status; the executions' own tests hold the whole of it.
-SCHEMA: dict[str, Any] = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": [
-            "id",
-            "agent_id",
-            "batch_id",
-            "conversation_time",
-            "total_cost",
-            "status",
-            "answered_by_voice_mail",
-            "transcript",
-            "created_at",
-            "updated_at",
-            "cost_breakdown",
-            "telephony_data",
-            "transfer_call_data",
-            "batch_run_details",
-            "extracted_data",
-            "context_details",
-        ],
-        "properties": {
-            "status": {
-                "enum": [
-                    "completed",
-                    "call-disconnected",
-                    "no-answer",
-                    "busy",
-                    "failed",
-                    "in-progress",
-                    "canceled",
-                    "balance-low",
-                    "queued",
-                    "ringing",
-                    "initiated",
-                ]
-            },
-            "created_at": {"type": "string", "pattern": "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ$"},
-        },
-    },
-}
+from tests.support.records import SEED_LIST_SCHEMA
 
 
 async def test_no_executions(api: Api) -> None:
@@ -82,7 +38,7 @@ async def test_the_v1_list_is_an_array_newest_first_in_v1_statuses(api: Api) -> 
     await api.executions(await api.agent(), 1)
     await api.ledger.transition(api.account, ids[0], Status.STOPPED)
     listed = (await api.client.get(f"/agent/{agent_id}/executions")).json()
-    jsonschema.validate(listed, SCHEMA)
+    jsonschema.validate(listed, SEED_LIST_SCHEMA)
     assert [execution["id"] for execution in listed] == ids[::-1]
     assert (listed[-1]["status"], listed[-1]["smart_status"]) == ("canceled", "stopped")
     one = (await api.client.get(f"/agent/{agent_id}/execution/{ids[0]}")).json()
@@ -97,7 +53,7 @@ async def test_the_v1_list_takes_pages_and_filters_and_stays_an_array(api: Api) 
     url = f"/agent/{agent_id}/executions"
     second = (await api.client.get(url, params={"page_number": 2, "page_size": 2})).json()
     assert [execution["id"] for execution in second] == [ids[2], ids[1]]
-    jsonschema.validate(second, SCHEMA)
+    jsonschema.validate(second, SEED_LIST_SCHEMA)
     stopped = (await api.client.get(url, params={"status": "stopped"})).json()
     assert [execution["id"] for execution in stopped] == [ids[1]]
 
