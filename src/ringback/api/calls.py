@@ -128,7 +128,6 @@ def _new_call(account: str, request: CallRequest, scheduled_at: int | None) -> N
         user_data=request.user_data or {},
         agent_data={"voice_id": agent_data.voice_id} if agent_data and agent_data.voice_id else {},
         retry_config=retry.model_dump(include=set(RetryConfig.model_fields)) if retry else None,
-        bypass_call_guardrails=request.bypass_call_guardrails,
     )
 
 

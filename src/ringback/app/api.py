@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -54,8 +56,9 @@ async def run(settings: Settings) -> None:
 class _Server(uvicorn.Server):
     """Signals are the role's business (lifespan.py), not uvicorn's."""
 
-    def install_signal_handlers(self) -> None:
-        pass
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -39,7 +39,6 @@ class NewCall:
     user_data: Mapping[str, Any] = field(default_factory=dict)
     agent_data: Mapping[str, Any] = field(default_factory=dict)
     retry_config: Mapping[str, Any] | None = None
-    bypass_call_guardrails: bool = False
 
 
 class CallQueue:
