@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -68,6 +69,12 @@ accounts = Table(
     Column("name", Text, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    # Retention; null keeps for ever. What ended until then has been removed already.
+    Column("keep_recordings_days", Integer),
+    Column("keep_transcripts_days", Integer),
+    Column("keep_records_days", Integer),
+    Column("recordings_removed_until", BigInteger, nullable=False, server_default="0"),
+    Column("transcripts_removed_until", BigInteger, nullable=False, server_default="0"),
 )
 
 api_keys = Table(
@@ -132,13 +139,109 @@ executions = Table(
     Column("cost_synthesizer", BigInteger, nullable=False),
     Column("cost_transcriber", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    # Last, so that SQLite reads the columns before it without following the overflow pages of a long body.
+    # SQLite reads the columns before it without following the overflow pages of a long body.
     Column("body", Text, nullable=False),
+    # As the body shows them, for filters; read from the index alone.
+    Column("conversation_ms", BigInteger, nullable=False, server_default="0"),
+    Column("total_cost", BigInteger, nullable=False, server_default="0"),
+    Column("hangup_reason", Text),
     _belongs_to("agents", "account_id", "agent_id"),
     _one_of("status", EXECUTION_STATUSES),
     _one_of("call_type", ("inbound", "outbound")),
 )
 Index(None, executions.c.account_id, executions.c.agent_id, executions.c.seq.desc(), unique=True)
+Index(
+    "ix_executions_status",
+    executions.c.account_id,
+    executions.c.agent_id,
+    executions.c.status,
+    executions.c.seq.desc(),
+)
+Index(
+    "ix_executions_to_number",
+    executions.c.account_id,
+    executions.c.agent_id,
+    executions.c.to_number,
+    executions.c.seq.desc(),
+)
+Index(
+    "ix_executions_batch",
+    executions.c.account_id,
+    executions.c.batch_id,
+    executions.c.seq.desc(),
+    sqlite_where=executions.c.batch_id.is_not(None),
+    postgresql_where=executions.c.batch_id.is_not(None),
+)
+# Answers the other filters without touching the rows.
+Index(
+    "ix_executions_filters",
+    executions.c.account_id,
+    executions.c.agent_id,
+    executions.c.seq.desc(),
+    executions.c.status,
+    executions.c.call_type,
+    executions.c.provider,
+    executions.c.answered_by_voice_mail,
+    executions.c.batch_id,
+    executions.c.to_number,
+    executions.c.from_number,
+    executions.c.hangup_reason,
+    executions.c.conversation_ms,
+    executions.c.total_cost,
+)
+
+# How many executions an agent has, by what lists filter by: `count` is the sum of the changes that were folded in.
+execution_counts = Table(
+    "execution_counts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("agent_id", Text, primary_key=True),
+    Column("dimension", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    _belongs_to("agents", "account_id", "agent_id"),
+)
+
+# What is yet to be folded in. Writers only ever insert, so they never wait for each other.
+count_changes = Table(
+    "count_changes",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("agent_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("call_type", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("batch_id", Text),
+    Column("answered_by_voice_mail", Boolean, nullable=False),
+    Column("hour", BigInteger, nullable=False),
+    Column("delta", BigInteger, nullable=False),
+    _belongs_to("agents", "account_id", "agent_id"),
+)
+
+# Runs of settled executions, as compressed copies of what the v1 list shows of them; without a frame the rows
+# themselves are read. Together they cover an agent's history from its beginning without a gap.
+segments = Table(
+    "segments",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("agent_id", Text, primary_key=True),
+    Column("last_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("frame", LargeBinary),
+    _belongs_to("agents", "account_id", "agent_id"),
+)
+
+# Requests of an account in one minute of the clock.
+rate_windows = Table(
+    "rate_windows",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("bucket", Text, primary_key=True),
+    Column("minute", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    _belongs_to("accounts", "account_id"),
+)
 
 
 def _of_execution() -> ForeignKeyConstraint:
@@ -177,6 +280,7 @@ attempts = Table(
 # The claim reads what is due, the reaper whose lease ran out; neither belongs to one account.
 Index(None, attempts.c.state, attempts.c.due_at)
 Index(None, attempts.c.state, attempts.c.lease_until)
+Index(None, attempts.c.account_id, attempts.c.ended_at)
 # Whoever holds the link of a recording needs no key, so no account is known.
 Index(None, attempts.c.recording_token, unique=True)
 
