@@ -228,8 +228,18 @@ segments = Table(
     Column("agent_id", Text, primary_key=True),
     Column("last_seq", BigInteger, primary_key=True, autoincrement=False),
     Column("first_seq", BigInteger, nullable=False),
+    # Rises with every change of a settled row in it: a copy made meanwhile is not stored.
+    Column("revision", BigInteger, nullable=False),
     Column("frame", LargeBinary),
     _belongs_to("agents", "account_id", "agent_id"),
+)
+Index(
+    "ix_segments_open",
+    segments.c.account_id,
+    segments.c.agent_id,
+    segments.c.last_seq,
+    sqlite_where=segments.c.frame.is_(None),
+    postgresql_where=segments.c.frame.is_(None),
 )
 
 # Requests of an account in one minute of the clock.

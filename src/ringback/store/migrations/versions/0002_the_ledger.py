@@ -72,6 +72,7 @@ def _add_tables() -> None:
         sa.Column("agent_id", sa.Text(), nullable=False),
         sa.Column("last_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("first_seq", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("frame", sa.LargeBinary()),
         _of_agent("segments"),
         sa.PrimaryKeyConstraint("account_id", "agent_id", "last_seq", name="pk_segments"),
@@ -156,5 +157,12 @@ def _add_indexes() -> None:
             "conversation_ms",
             "total_cost",
         ],
+    )
+    op.create_index(
+        "ix_segments_open",
+        "segments",
+        [*agent, "last_seq"],
+        sqlite_where=sa.text("frame IS NULL"),
+        postgresql_where=sa.text("frame IS NULL"),
     )
     op.create_index("ix_attempts_account_id_ended_at", "attempts", ["account_id", "ended_at"])
