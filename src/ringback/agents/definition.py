@@ -15,7 +15,19 @@ from pydantic import Field, SerializeAsAny, model_validator
 from pydantic_core import ErrorDetails
 
 from ringback.agents.graph import Graph, Problems, ScriptedGraph
-from ringback.agents.validation import Localised, Name, Part, Real, Text, Url, Whole, check, refuse, shaped
+from ringback.agents.validation import (
+    DescribedAs,
+    Localised,
+    Name,
+    Part,
+    Real,
+    Text,
+    Url,
+    Whole,
+    check,
+    refuse,
+    shaped,
+)
 
 GRAPH_AGENTS = ("graph_agent", "graph")
 
@@ -138,8 +150,19 @@ class Handler(Part):
     format: Name = "wav"
 
 
+_AnyAgent = (
+    NestedAgent[LlmConfig]
+    | NestedAgent[ScriptedGraph]
+    | NestedAgent[GraphConfig]
+    | FlatAgent
+    | ScriptedGraph
+    | GraphConfig
+    | OtherAgent
+)
+
+
 class ToolsConfig(Part):
-    llm_agent: Annotated[SerializeAsAny[Part], shaped(_agent_shape)] | None = None
+    llm_agent: Annotated[SerializeAsAny[Part], shaped(_agent_shape), DescribedAs(_AnyAgent)] | None = None
     synthesizer: Synthesizer | None = None
     transcriber: Transcriber | None = None
     input: Handler | None = None

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SerializeAsAny, model_validator
 
 from ringback.agents import patterns
-from ringback.agents.validation import Localised, Name, Part, Text, Whole, refuse, shaped
+from ringback.agents.validation import DescribedAs, Localised, Name, Part, Text, Whole, refuse, shaped
 
 Problems = Iterator[tuple[tuple[str | int, ...], str]]
 
@@ -76,6 +76,7 @@ def _match_shape(value: Any) -> type[Part]:
     return _MATCHES.get(kind, AnyMatch) if isinstance(kind, str) else AnyMatch
 
 
+_AnyMatch = KeywordsMatch | PatternMatch | NumberMatch | PlainMatch
 Operator = Literal["eq", "neq", "gt", "gte", "lt", "lte", "contains", "in", "not_in", "exists", "not_exists"]
 
 
@@ -95,7 +96,7 @@ class Edge(Part):
     condition: Text | None = None
     condition_type: Literal["llm", "expression", "unconditional", "event", "match"] = "llm"
     expression: Expression | None = None
-    match: Annotated[SerializeAsAny[Part], shaped(_match_shape)] | None = None
+    match: Annotated[SerializeAsAny[Part], shaped(_match_shape), DescribedAs(_AnyMatch)] | None = None
     priority: Whole | None = None
     slot: Name | None = None
     slots: dict[str, Any] | None = None

@@ -13,11 +13,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainValidator,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,25 @@ class InvalidInput(Exception):
         self.problems = problems
 
 
+@dataclass(frozen=True, slots=True)
+class DescribedAs:
+    """In `Annotated`, for a type that only a validator of ours knows: what JSON schemas say of it."""
+
+    type: Any
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(TypeAdapter(self.type).core_schema)
+
+
 class Part(BaseModel):
     """A JSON object that keeps the keys it does not know. Null means the default of a key that has one."""
 
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="allow",
+        strict=True,
+        allow_inf_nan=False,
+        json_schema_serialization_defaults_required=True,  # answers always hold them
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -84,7 +101,7 @@ def _is_sensible(number: int | float) -> bool:
 
 
 Whole = Annotated[int, Field(strict=False), BeforeValidator(_no_bool)]
-Real = Annotated[int | float, PlainValidator(_real, json_schema_input_type=float)]
+Real = Annotated[int | float, PlainValidator(_real), DescribedAs(float)]
 Text = Annotated[str, Field(max_length=100_000)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -96,9 +113,7 @@ def _localised(value: Any) -> Any:
     return value
 
 
-Localised = Annotated[
-    str | dict[str, str], PlainValidator(_localised, json_schema_input_type=str | dict[str, str])
-]
+Localised = Annotated[str | dict[str, str], PlainValidator(_localised), DescribedAs(str | dict[str, str])]
 """A text, or one by language code (`{"en": ..., "hi": ...}`)."""
 
 
@@ -113,9 +128,7 @@ Url = Annotated[str, Field(max_length=2000), AfterValidator(_url)]
 
 def shaped(shape: Callable[[Any], type[Part]]) -> PlainValidator:
     """For a field whose model depends on the value: `shape` names the model for it."""
-    return PlainValidator(
-        lambda value: shape(value).model_validate(value), json_schema_input_type=dict[str, Any]
-    )
+    return PlainValidator(lambda value: shape(value).model_validate(value))
 
 
 def refuse(problems: Iterable[tuple[tuple[str | int, ...], str]]) -> None:
