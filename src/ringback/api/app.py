@@ -9,6 +9,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from ringback.api import agents, calls, errors, executions, health, openapi, recordings
 from ringback.api.body import BodyLimit
+from ringback.api.rate_limits import HEADERS, QuotaHeaders
 from ringback.api.services import Services
 
 _DESCRIPTION = """
@@ -35,12 +36,14 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(resource.router)
     # The last one added is the outermost.
     app.add_middleware(errors.Unexpected)
+    if services.rate_limits is not None:
+        app.add_middleware(QuotaHeaders)
     app.add_middleware(BodyLimit, max_bytes=services.max_body_bytes)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["Retry-After", "Content-Range", "Accept-Ranges"],
+        expose_headers=["Retry-After", "Content-Range", "Accept-Ranges", *HEADERS],
     )
     return app

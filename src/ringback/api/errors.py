@@ -66,7 +66,9 @@ def invalid(problems: list[Problem]) -> ApiError:
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error responses of a route, for the OpenAPI description; 401 is on all but public ones."""
+    """The error responses of a route, for the OpenAPI description; 401 is on all but public ones, and brings 429."""
+    if 401 in statuses:
+        statuses = (*statuses, 429)
     return {status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in statuses}
 
 
@@ -76,6 +78,7 @@ _DESCRIPTIONS = {
     404: "Unknown, or another account's",
     413: "The body is larger than the installation allows",
     416: "The range lies outside the recording",
+    429: "Too many requests of the account in this minute; `Retry-After` says in how many seconds the next begins",
 }
 
 

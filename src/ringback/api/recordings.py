@@ -15,7 +15,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from ringback.api.auth import Credentials, denied
+from ringback.api.auth import Credentials, account_id, denied
 from ringback.api.errors import ApiError, responses
 from ringback.api.services import Services, ServicesDep
 from ringback.executions.listing import Recording
@@ -43,7 +43,7 @@ async def get_recording(
     token: Annotated[str | None, Query(description="From `telephony_data.recording_url`.")] = None,
 ) -> Response:
     """The recording of a call, whole or a range of its bytes, for the token of its link or a Bearer key."""
-    recording = await _opened(services, str(execution_id), token, credentials)
+    recording = await _opened(request, services, str(execution_id), token, credentials)
     path = _inside(services.recordings, recording.path) if recording else None
     status = await asyncio.to_thread(_file_status, path) if path else None
     if path is None or status is None:
@@ -56,14 +56,12 @@ _HEADERS = {"Cache-Control": "private, max-age=3600", "Content-Disposition": "in
 
 
 async def _opened(
-    services: Services, execution_id: str, token: str | None, credentials: Credentials
+    request: Request, services: Services, execution_id: str, token: str | None, credentials: Credentials
 ) -> Recording | None:
     if token is not None and (found := await services.listing.recording(execution_id, token=token)):
         return found
     if credentials is not None:
-        account = await services.keys.account_of(credentials.credentials)
-        if account is None:
-            raise denied()
+        account = await account_id(request, services, credentials)
         return await services.listing.recording(execution_id, account_id=account)
     if token is None:
         raise denied()

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ringback.accounts.keys import Keys
+from ringback.accounts.rate_limits import RateLimits
 from ringback.agents.registry import Agents
 from ringback.clock import Clock
 from ringback.dialing.queue import CallQueue
@@ -27,6 +28,8 @@ class Services:
     max_body_bytes: int = 1_048_576
     strict_date_window: bool = False
     """Refuse v2 lists without `from` and `to`, or over seven days."""
+    rate_limits: RateLimits | None = None
+    """None: unlimited."""
 
 
 def services(request: Request) -> Services:

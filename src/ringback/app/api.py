@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import uvicorn
 
 from ringback.accounts.keys import Keys
+from ringback.accounts.rate_limits import RateLimits, windows
 from ringback.api.app import create_app
 from ringback.api.services import Services
-from ringback.app.core import opened
+from ringback.app.core import Core, opened
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.settings import Settings, SettingsError
 from ringback.executions.listing import Listing
@@ -35,6 +36,7 @@ async def run(settings: Settings) -> None:
             recordings=settings.recordings,
             max_body_bytes=settings.max_body_bytes,
             strict_date_window=settings.strict_date_window,
+            rate_limits=_rate_limits(settings, core),
         )
         config = uvicorn.Config(
             create_app(services),
@@ -51,6 +53,13 @@ async def run(settings: Settings) -> None:
         waiting.cancel()
         server.should_exit = True
         await serving
+
+
+def _rate_limits(settings: Settings, core: Core) -> RateLimits | None:
+    limits = settings.rate_limits
+    if not (limits.named_per_minute or limits.other_per_minute):
+        return None
+    return RateLimits(windows(core.db), core.clock, **limits.model_dump())
 
 
 class _Server(uvicorn.Server):

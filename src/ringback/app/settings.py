@@ -86,6 +86,17 @@ class PriceSettings(BaseModel, extra="forbid"):
     platform_per_minute: str = Field("2", description="Platform minute, by the second.")
 
 
+class RateLimitSettings(BaseModel, extra="forbid"):
+    """Requests that an account may send in each minute of the clock; 0 is unlimited."""
+
+    named_per_minute: int = Field(
+        500,
+        ge=0,
+        description="To each of /v2/agent/{id}, /v2/agent/{id}/executions and /call; 0: unlimited.",
+    )
+    other_per_minute: int = Field(1000, ge=0, description="To all other paths together; 0: unlimited.")
+
+
 class Settings(BaseSettings):
     """The whole configuration of one installation."""
 
@@ -120,6 +131,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     llm: LanguageModelSettings = Field(default_factory=LanguageModelSettings)
     prices: PriceSettings = Field(default_factory=PriceSettings)
+    rate_limits: RateLimitSettings = Field(default_factory=RateLimitSettings)
 
     @classmethod
     def settings_customise_sources(

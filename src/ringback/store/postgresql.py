@@ -91,6 +91,10 @@ class PostgresqlDatabase:
         async with self._borrowed() as connection:
             return await _Statements(connection, self._url).fetch_all(sql, **params)
 
+    async def write_one(self, sql: str, **params: object) -> Row | None:
+        """One statement as a transaction of its own, in one round trip; the first row that it returns."""
+        return await self.fetch_one(sql, **params)
+
     async def close(self) -> None:
         with translated_errors(self._url):
             await self._pool.close()
