@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
 from ringback.agents import definition
@@ -18,6 +18,7 @@ from ringback.api.auth import AccountId
 from ringback.api.body import JsonObject, body_of
 from ringback.api.errors import responses
 from ringback.api.recordings import remove
+from ringback.api.schemas import agent as shapes
 from ringback.api.services import ServicesDep
 from ringback.api.times import iso
 
@@ -26,20 +27,20 @@ router = APIRouter(tags=["Agents"], responses=responses(400, 401))
 
 class Created(BaseModel):
     agent_id: UUID
-    state: str = "created"
-    status: str = "created"
+    state: Literal["created"]
+    status: Literal["created"]
 
 
 class Updated(BaseModel):
     agent_id: UUID
-    state: str = "updated"
-    status: str = "updated"
-    message: str = "success"
+    state: Literal["updated"]
+    status: Literal["updated"]
+    message: Literal["success"]
 
 
 class Done(BaseModel):
-    message: str = "success"
-    state: str
+    message: Literal["success"]
+    state: Literal["updated", "deleted"]
 
 
 class Stopped(BaseModel):
@@ -68,11 +69,11 @@ def rendered(agent: Agent) -> dict[str, Any]:
 async def create_agent(body: JsonObject, account: AccountId, services: ServicesDep) -> Created:
     """Create an agent. Unknown keys are kept; every bad field is named in `details.problems`."""
     agent = await services.agents.create(account, definition.read(body))
-    return Created(agent_id=UUID(agent.id))
+    return Created(agent_id=UUID(agent.id), state="created", status="created")
 
 
-@router.get("/agent/all", deprecated=True)
-@router.get("/v2/agent/all")
+@router.get("/agent/all", deprecated=True, responses={200: {"model": list[shapes.Agent]}})
+@router.get("/v2/agent/all", responses={200: {"model": list[shapes.Agent]}})
 async def list_agents(account: AccountId, services: ServicesDep) -> Response:
     """All agents of the account, newest first, as an array."""
     return StreamingResponse(_array(services.agents.all(account)), media_type="application/json")
@@ -86,11 +87,11 @@ async def _array(agents: AsyncIterator[Agent]) -> AsyncIterator[bytes]:
     yield b"[]" if opening == b"[" else b"]"
 
 
-@router.get("/agent/{agent_id}", deprecated=True, responses=responses(404))
-@router.get("/v2/agent/{agent_id}", responses=responses(404))
-async def get_agent(agent_id: UUID, account: AccountId, services: ServicesDep) -> dict[str, Any]:
+@router.get("/agent/{agent_id}", deprecated=True, responses={200: {"model": shapes.Agent}, **responses(404)})
+@router.get("/v2/agent/{agent_id}", responses={200: {"model": shapes.Agent}, **responses(404)})
+async def get_agent(agent_id: UUID, account: AccountId, services: ServicesDep) -> Response:
     """One agent: the definition that was sent, with its defaults."""
-    return rendered(await services.agents.get(account, str(agent_id)))
+    return JSONResponse(rendered(await services.agents.get(account, str(agent_id))))
 
 
 @router.put(
@@ -102,7 +103,7 @@ async def replace_agent(
 ) -> Updated:
     """Replace the whole definition."""
     await services.agents.replace(account, str(agent_id), definition.read(body))
-    return Updated(agent_id=agent_id)
+    return Updated(agent_id=agent_id, state="updated", status="updated", message="success")
 
 
 @router.patch(
@@ -116,7 +117,7 @@ async def patch_agent(agent_id: UUID, account: AccountId, body: JsonObject, serv
     """Change name, welcome message, webhook, synthesizer, ingest source, telephony provider, guardrails or
     prompts; other keys are ignored."""
     await services.agents.patch(account, str(agent_id), body)
-    return Done(state="updated")
+    return Done(message="success", state="updated")
 
 
 @router.delete("/agent/{agent_id}", deprecated=True, responses=responses(404))
@@ -126,7 +127,7 @@ async def delete_agent(agent_id: UUID, account: AccountId, services: ServicesDep
     recordings = await services.listing.recording_paths(account, str(agent_id))
     await services.agents.delete(account, str(agent_id))
     await asyncio.to_thread(remove, services.recordings, recordings)
-    return Done(state="deleted")
+    return Done(message="success", state="deleted")
 
 
 @router.post("/v2/agent/{agent_id}/stop", responses=responses(404))

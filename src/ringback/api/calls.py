@@ -86,16 +86,16 @@ class CallRequest(Part):
 
 
 class Placed(BaseModel):
-    message: str = "done"
-    status: str = "queued"
-    execution_id: str
-    run_id: str = Field(description="The same as execution_id.")
+    message: Literal["done"]
+    status: Literal["queued"]
+    execution_id: UUID
+    run_id: UUID = Field(description="The same as execution_id.")
 
 
 class CallStopped(BaseModel):
-    message: str = "done"
-    status: str = "stopped"
-    execution_id: str
+    message: Literal["done"]
+    status: Literal["stopped"]
+    execution_id: UUID
 
 
 @router.post(
@@ -114,7 +114,8 @@ async def place_call(account: AccountId, body: JsonObject, services: ServicesDep
         execution_id = await services.calls.place(_new_call(account, request, scheduled_at))
     except NoFromNumber as error:
         raise ApiError(400, str(error)) from None
-    return Placed(execution_id=execution_id, run_id=execution_id)
+    run = UUID(execution_id)
+    return Placed(message="done", status="queued", execution_id=run, run_id=run)
 
 
 def _new_call(account: str, request: CallRequest, scheduled_at: int | None) -> NewCall:
@@ -138,4 +139,4 @@ async def stop_call(execution_id: UUID, account: AccountId, services: ServicesDe
         await services.calls.stop(account, str(execution_id))
     except NotStoppable as error:
         raise ApiError(400, str(error)) from None
-    return CallStopped(execution_id=str(execution_id))
+    return CallStopped(message="done", status="stopped", execution_id=execution_id)

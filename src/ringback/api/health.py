@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
@@ -9,10 +11,10 @@ router = APIRouter(tags=["Health"])
 
 
 class Health(BaseModel):
-    status: str = "ok"
+    status: Literal["ok"]
 
 
 @router.get("/health")
 async def health() -> Health:
     """Always ok while the process answers."""
-    return Health()
+    return Health(status="ok")
