@@ -20,6 +20,7 @@ from ringback.agents.registry import Agents
 from ringback.api.app import create_app
 from ringback.api.services import Services
 from ringback.dialing.queue import CallQueue
+from ringback.executions.history import History
 from ringback.executions.ledger import Ledger
 from ringback.executions.listing import Listing
 from ringback.executions.record import NewExecution
@@ -135,6 +136,7 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         keys=keys,
         agents=Agents(db, clock),
         listing=Listing(db),
+        history=History(db),
         calls=CallQueue(db, ledger, wakeup, provider="sip-trunk", from_numbers=[FROM]),
         clock=clock,
         recordings=recordings,

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ringback.accounts.accounts import Accounts
+from ringback.executions.filters import Filters
+from ringback.executions.frames import Frame, decompress
+from ringback.executions.history import History
 from ringback.executions.ledger import Ledger
 from ringback.executions.listing import Listing
 from ringback.executions.record import Execution, NewExecution
 from ringback.store.database import Database
 from ringback.store.queries import agents
 
+EVERYTHING = Filters()
 PUBLIC_URL = "https://ringback.example"
 
 
@@ -61,9 +65,13 @@ class Books:
 
     async def list(self, agent_id: str | None = None) -> list[dict[str, Any]]:
         """The v1 list."""
-        chunks = [chunk async for chunk in self.listing.stream_v1(self.account_id, agent_id or self.agent_id)]
-        records: list[dict[str, Any]] = json.loads(b"".join(chunks))
+        records: list[dict[str, Any]] = json.loads(await self.array(agent_id or self.agent_id))
         return records
+
+    async def array(self, agent_id: str, filters: Filters = EVERYTHING) -> bytes:
+        """The v1 list, as it is served."""
+        chunks = History(self.db).v1_array(self.account_id, agent_id, filters)
+        return b"".join([decompress(chunk) if isinstance(chunk, Frame) else chunk async for chunk in chunks])
 
     async def agent(self, agent_id: str) -> str:
         """One more agent."""

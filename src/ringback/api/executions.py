@@ -2,68 +2,133 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from typing import Any
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from ringback.api.auth import AccountId
-from ringback.api.errors import responses
-from ringback.api.filters import ListQueryDep, WindowedQuery
+from ringback.api.encoding import EncodingDep, Streamed, encoded
+from ringback.api.errors import ApiError, responses
+from ringback.api.filters import CursorDep, ListQuery, ListQueryDep, WindowedQuery
+from ringback.api.schemas.execution import Execution, ExecutionV1
+from ringback.api.schemas.lists import ExecutionLog, ExecutionPage
 from ringback.api.services import Services, ServicesDep
 from ringback.api.times import iso
+from ringback.executions.frames import Frame
+from ringback.executions.history import json_array
 from ringback.executions.ledger import UnknownExecution
 from ringback.executions.listing import Page, StoredExecution
 from ringback.executions.record import LogRow
 
 router = APIRouter(tags=["Executions"], responses=responses(400, 401, 404))
 
-_JSON = "application/json"
+_JSON: Final = "application/json"
+_PAGE_SIZE: Final = 20
 
 
 @router.get(
     "/agent/{agent_id}/executions",
     response_description="List of all executions by an agent sorted by last run",
+    responses={200: {"model": list[ExecutionV1]}},
 )
 async def list_executions(
-    agent_id: UUID, account: AccountId, query: ListQueryDep, services: ServicesDep
+    agent_id: UUID, account: AccountId, query: ListQueryDep, encoding: EncodingDep, services: ServicesDep
 ) -> Response:
     """List of all executions by an agent sorted by last run: an array, newest first.
 
     The filters and pages of the v2 list may be given; the answer stays an array.
     """
     await services.agents.require(account, str(agent_id))
-    if query.page_number is None and query.page_size is None:
-        chunks = services.listing.stream_v1(account, str(agent_id), query.filters)
-        return StreamingResponse(chunks, media_type=_JSON)
-    page = await services.listing.page(
-        account, str(agent_id), query.page_number or 1, query.page_size or 20, query.filters
-    )
-    return Response(b"[" + b",".join(item.v1() for item in page.items) + b"]", media_type=_JSON)
+    if not query.paged:
+        return Streamed(services.history.v1_array(account, str(agent_id), query.filters), encoding, _JSON)
+    page = await _page(services, account, str(agent_id), query, with_total=False)
+    return encoded(b"[" + b",".join(item.v1() for item in page.items) + b"]", encoding, _JSON)
 
 
-@router.get("/v2/agent/{agent_id}/executions", response_description="A page of executions")
+@router.get(
+    "/v2/agent/{agent_id}/executions",
+    response_description="A page of executions",
+    responses={200: {"model": ExecutionPage}},
+)
 async def page_executions(
-    agent_id: UUID, account: AccountId, query: WindowedQuery, services: ServicesDep
+    agent_id: UUID,
+    account: AccountId,
+    query: WindowedQuery,
+    encoding: EncodingDep,
+    services: ServicesDep,
+    cursor: CursorDep,
+    include_total: Annotated[bool, Query(description="false: `total` is null, and costs nothing.")] = True,
 ) -> Response:
-    """A page of an agent's executions, newest first; go on while `has_more`."""
+    """A page of an agent's executions, newest first; go on while `has_more`.
+
+    `next_cursor`, given as `cursor`, is where the list goes on: it stays there while new executions come in, and
+    is as fast at any depth. `total` is exact unless `total_exact` is false: then there are more than `total`.
+    """
     await services.agents.require(account, str(agent_id))
-    page = await services.listing.page(
-        account, str(agent_id), query.page_number or 1, query.page_size or 20, query.filters
+    page = await _page(services, account, str(agent_id), query, cursor, with_total=include_total)
+    return encoded(_envelope(page, query, cursor), encoding, _JSON)
+
+
+@router.get("/batch/{batch_id}/executions", include_in_schema=False)
+@router.get("/batches/{batch_id}/executions", response_description="The executions of the batch")
+async def list_batch_executions(
+    batch_id: UUID, account: AccountId, query: ListQueryDep, encoding: EncodingDep, services: ServicesDep
+) -> Response:
+    """All executions of a batch as an array, newest first; with `page_number` or `page_size` a page of them, as the
+    v2 list has it."""
+    agent_id = await services.listing.agent_of_batch(account, batch_id.hex)
+    if agent_id is None:
+        raise ApiError(404, f"There is no batch {batch_id.hex}")
+    query = replace(query, filters=replace(query.filters, batch_id=batch_id.hex))
+    if query.paged:
+        page = await _page(services, account, agent_id, query, with_total=True)
+        return encoded(_envelope(page, query, None), encoding, _JSON)
+    batches = services.listing.batches(account, agent_id, query.filters)
+    bodies: AsyncGenerator[bytes | Frame] = (
+        b",".join(item.body for item in batch) async for batch in batches
     )
-    return Response(_envelope(page, query.asked), media_type=_JSON)
+    return Streamed(json_array(bodies), encoding, _JSON)
 
 
-def _envelope(page: Page, asked: dict[str, Any]) -> bytes:
+async def _page(
+    services: Services,
+    account: str,
+    agent_id: str,
+    query: ListQuery,
+    cursor: int | None = None,
+    *,
+    with_total: bool,
+) -> Page:
+    if cursor is not None and query.page_number is not None:
+        raise ApiError(400, "give either cursor or page_number")
+    return await services.listing.page(
+        account,
+        agent_id,
+        query.page_size or _PAGE_SIZE,
+        query.filters,
+        number=query.page_number or 1,
+        before=cursor,
+        with_total=with_total,
+    )
+
+
+def _envelope(page: Page, query: ListQuery, cursor: int | None) -> bytes:
+    number = None if cursor is not None else query.page_number or 1
     around = {
-        "page_number": page.number,
-        "page": page.number,
+        "page_number": number,
+        "page": number,
         "page_size": page.size,
-        "total": page.total,
+        "total": page.total.count if page.total else None,
+        "total_exact": page.total.exact if page.total else None,
         "has_more": page.has_more,
-        "filters": asked,
+        "next_cursor": page.next_cursor,
+        "filters": query.asked,
         "sorts": [{"field": "created_at", "order": "desc"}],
     }
     data = b",".join(item.body for item in page.items)
@@ -71,35 +136,46 @@ def _envelope(page: Page, asked: dict[str, Any]) -> bytes:
 
 
 @router.get(
-    "/agent/{agent_id}/execution/{execution_id}", deprecated=True, response_description="The execution"
+    "/agent/{agent_id}/execution/{execution_id}",
+    deprecated=True,
+    response_description="The execution",
+    responses={200: {"model": ExecutionV1}},
 )
 async def get_agent_execution(
-    agent_id: UUID, execution_id: UUID, account: AccountId, services: ServicesDep
+    agent_id: UUID, execution_id: UUID, account: AccountId, request: Request, services: ServicesDep
 ) -> Response:
     """One execution of an agent, with the statuses of v1."""
     stored = await _stored(services, account, execution_id)
     if stored.agent_id != str(agent_id):
         raise UnknownExecution(str(execution_id))
-    return Response(stored.v1(), media_type=_JSON)
+    return _unless_known(request, stored.v1())
 
 
-@router.get("/executions/{execution_id}", response_description="The execution")
-async def get_execution(execution_id: UUID, account: AccountId, services: ServicesDep) -> Response:
-    """One execution."""
+@router.get(
+    "/executions/{execution_id}",
+    response_description="The execution",
+    responses={200: {"model": Execution}},
+)
+async def get_execution(
+    execution_id: UUID, account: AccountId, request: Request, services: ServicesDep
+) -> Response:
+    """One execution. Its `ETag`, sent back in `If-None-Match`, is answered 304 while nothing has changed."""
     stored = await _stored(services, account, execution_id)
-    return Response(stored.body, media_type=_JSON)
+    return _unless_known(request, stored.body)
 
 
-@router.get("/executions/{execution_id}/log", response_description="The rows of the log")
-async def get_execution_log(execution_id: UUID, account: AccountId, services: ServicesDep) -> dict[str, Any]:
+@router.get(
+    "/executions/{execution_id}/log",
+    response_description="The rows of the log",
+    responses={200: {"model": ExecutionLog}},
+)
+async def get_execution_log(execution_id: UUID, account: AccountId, services: ServicesDep) -> Response:
     """What happened during an execution, in time order: what each component was asked and answered."""
     await _stored(services, account, execution_id)
     rows = await services.listing.log(account, str(execution_id))
-    return {
-        "status": "success",
-        "execution_id": str(execution_id),
-        "data": [_log_row(row) for row in rows],
-    }
+    return JSONResponse(
+        {"status": "success", "execution_id": str(execution_id), "data": [_log_row(row) for row in rows]}
+    )
 
 
 def _log_row(row: LogRow) -> dict[str, Any]:
@@ -117,6 +193,16 @@ def _log_row(row: LogRow) -> dict[str, Any]:
     if row.reasoning_content is not None:
         shown["reasoning_content"] = row.reasoning_content
     return shown
+
+
+def _unless_known(request: Request, body: bytes) -> Response:
+    """304 where the client's copy is this one (RFC 9110 section 13.1.2)."""
+    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    known = request.headers.get("if-none-match", "")
+    if known.strip() == "*" or tag in {part.strip().removeprefix("W/") for part in known.split(",")}:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=_JSON, headers=headers)
 
 
 async def _stored(services: Services, account: str, execution_id: UUID) -> StoredExecution:

@@ -7,15 +7,39 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
+from starlette.datastructures import QueryParams
 
 from ringback.api.errors import ApiError
 from ringback.api.services import ServicesDep
 from ringback.api.times import parse_iso
+from ringback.executions.cursor import decode
+from ringback.executions.filters import Filters
 from ringback.executions.lifecycle import Status
-from ringback.executions.listing import Filters
+from ringback.executions.record import CENT
 
 _WEEK_US = 7 * 86_400 * 1_000_000
+_MOST_MEMBERS = 8
+_FILTERS = frozenset(
+    {
+        "status",
+        "call_type",
+        "provider",
+        "answered_by_voice_mail",
+        "batch_id",
+        "from",
+        "to",
+        "to_number",
+        "from_number",
+        "hangup_reason",
+        "min_duration",
+        "max_duration",
+        "min_cost",
+        "max_cost",
+        "recipient_data",
+        "extracted_data",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,49 +50,77 @@ class ListQuery:
     page_number: int | None
     page_size: int | None
 
+    @property
+    def paged(self) -> bool:
+        return self.page_number is not None or self.page_size is not None
+
+
+Count = Annotated[int | None, Query(ge=1, le=1_000_000_000)]
+Amount = Annotated[float | None, Query(ge=0, le=1_000_000_000, allow_inf_nan=False)]
+PhoneNumber = Annotated[str | None, Query(max_length=40, description="E.164, e.g. +14155550123.")]
+
 
 def list_query(
-    page_number: Annotated[int | None, Query(ge=1, le=1_000_000_000, description="From 1.")] = None,
-    page_size: Annotated[
-        int | None, Query(ge=1, description="Default 20; more than 50 counts as 50.")
-    ] = None,
+    request: Request,
+    page_number: Annotated[Count, Query(description="From 1.")] = None,
+    page_size: Annotated[Count, Query(description="Default 20; more than 50 counts as 50.")] = None,
     status: Annotated[str | None, Query(description="A status, or several with commas.")] = None,
     call_type: Annotated[Literal["inbound", "outbound"] | None, Query()] = None,
     provider: Annotated[str | None, Query(max_length=100, description="E.g. sip-trunk.")] = None,
     answered_by_voice_mail: Annotated[bool | None, Query()] = None,
-    batch_id: Annotated[UUID | None, Query(description="With or without dashes.")] = None,
+    batch: Annotated[UUID | None, Query(alias="batch_id", description="With or without dashes.")] = None,
     from_: Annotated[str | None, Query(alias="from", description="ISO 8601; created then or later.")] = None,
     to: Annotated[str | None, Query(description="ISO 8601; created then or earlier.")] = None,
+    to_number: PhoneNumber = None,
+    from_number: PhoneNumber = None,
+    hangup_reason: Annotated[str | None, Query(max_length=200, description="As the record shows it.")] = None,
+    min_duration: Annotated[Amount, Query(description="Least `conversation_duration`, seconds.")] = None,
+    max_duration: Annotated[Amount, Query(description="Greatest `conversation_duration`, seconds.")] = None,
+    min_cost: Annotated[Amount, Query(description="Least `total_cost`, cents.")] = None,
+    max_cost: Annotated[Amount, Query(description="Greatest `total_cost`, cents.")] = None,
 ) -> ListQuery:
     """Raises ApiError(400) that names the bad parameter."""
     created_from, created_to = _moment("from", from_), _moment("to", to)
     if created_to is not None and to and not re.search(r"[.,]\d", to):
         created_to += 999_999  # a whole second was meant: records show no fractions
-    if created_from is not None and created_to is not None and created_to < created_from:
-        raise ApiError(400, "to must not be before from")
-    asked = {
-        "status": status,
-        "call_type": call_type,
-        "provider": provider,
-        "answered_by_voice_mail": answered_by_voice_mail,
-        "batch_id": batch_id.hex if batch_id else None,
-        "from": from_,
-        "to": to,
-    }
+    _check_range("from", created_from, "to", created_to)
+    _check_range("min_duration", min_duration, "max_duration", max_duration)
+    _check_range("min_cost", min_cost, "max_cost", max_cost)
     filters = Filters(
         statuses=_statuses(status),
         call_type=call_type,
         provider=provider or None,
         answered_by_voice_mail=answered_by_voice_mail,
-        batch_id=batch_id.hex if batch_id else None,
+        batch_id=batch.hex if batch else None,
+        to_number=_number(to_number),
+        from_number=_number(from_number),
+        hangup_reason=hangup_reason or None,
+        min_duration_ms=_scaled(min_duration, 1000),
+        max_duration_ms=_scaled(max_duration, 1000),
+        min_cost=_scaled(min_cost, CENT),
+        max_cost=_scaled(max_cost, CENT),
         created_from=created_from,
         created_to=created_to,
+        recipient_data=_members(request.query_params, "recipient_data"),
+        extracted_data=_members(request.query_params, "extracted_data"),
     )
-    given = {key: value for key, value in asked.items() if value is not None}
-    return ListQuery(filters, given, page_number, page_size)
+    return ListQuery(filters, _asked(request.query_params), page_number, page_size)
 
 
 ListQueryDep = Annotated[ListQuery, Depends(list_query)]
+
+
+def cursor_query(
+    cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of a page.")] = None,
+) -> int | None:
+    """The sequence number that the list goes on after. Raises ApiError(400)."""
+    try:
+        return decode(cursor) if cursor else None
+    except ValueError:
+        raise ApiError(400, "cursor must be the next_cursor of a page") from None
+
+
+CursorDep = Annotated[int | None, Depends(cursor_query)]
 
 
 def windowed(query: ListQueryDep, services: ServicesDep) -> ListQuery:
@@ -83,6 +135,39 @@ def windowed(query: ListQueryDep, services: ServicesDep) -> ListQuery:
 
 
 WindowedQuery = Annotated[ListQuery, Depends(windowed)]
+
+
+def _asked(params: QueryParams) -> dict[str, Any]:
+    """What filters, as it was sent."""
+    return {name: value for name, value in params.items() if value and name.partition("[")[0] in _FILTERS}
+
+
+def _members(params: QueryParams, name: str) -> dict[str, str]:
+    """`name[key]=value` for each key. Raises ApiError(400) for too many."""
+    found = {
+        key.removeprefix(f"{name}[").removesuffix("]"): value
+        for key, value in params.items()
+        if key.startswith(f"{name}[") and key.endswith("]")
+    }
+    if len(found) > _MOST_MEMBERS:
+        raise ApiError(400, f"{name} may be filtered by at most {_MOST_MEMBERS} keys")
+    return found
+
+
+def _number(text: str | None) -> str | None:
+    """A plus sign that was not encoded arrives as a space."""
+    return f"+{text.strip()}" if text and text.startswith(" ") else text or None
+
+
+def _scaled(value: float | None, unit: int) -> int | None:
+    return None if value is None else round(value * unit)
+
+
+def _check_range(low_name: str, low: float | None, high_name: str, high: float | None) -> None:
+    if low is not None and high is not None and high < low:
+        raise ApiError(
+            400, f"{high_name} must not be {'before' if low_name == 'from' else 'less than'} {low_name}"
+        )
 
 
 def _moment(name: str, text: str | None) -> int | None:

@@ -13,6 +13,7 @@ from ringback.accounts.rate_limits import RateLimits
 from ringback.agents.registry import Agents
 from ringback.clock import Clock
 from ringback.dialing.queue import CallQueue
+from ringback.executions.history import History
 from ringback.executions.listing import Listing
 
 
@@ -21,6 +22,7 @@ class Services:
     keys: Keys
     agents: Agents
     listing: Listing
+    history: History
     calls: CallQueue
     clock: Clock
     recordings: Path

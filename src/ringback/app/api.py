@@ -16,6 +16,7 @@ from ringback.api.services import Services
 from ringback.app.core import Core, opened
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.settings import Settings, SettingsError
+from ringback.executions.history import History
 from ringback.executions.listing import Listing
 
 _DRAIN_S = 10
@@ -31,6 +32,7 @@ async def run(settings: Settings) -> None:
             keys=Keys(core.db, core.clock),
             agents=core.agents,
             listing=Listing(core.db),
+            history=History(core.db),
             calls=core.queue,
             clock=core.clock,
             recordings=settings.recordings,

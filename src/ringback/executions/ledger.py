@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ringback.clock import Clock
-from ringback.executions import lifecycle, rows
+from ringback.executions import counts, lifecycle, rows
 from ringback.executions.lifecycle import TERMINAL, IllegalTransition, Status
 from ringback.executions.record import (
     Attempt,
@@ -24,9 +24,9 @@ from ringback.executions.record import (
     UsageKind,
     UsageLine,
 )
-from ringback.executions.rendering import has_ended, render
+from ringback.executions.rendering import has_ended, render, shown_cost
 from ringback.store.database import Database, Reader, Transaction
-from ringback.store.queries import accounts, attempts, execution_log, executions, usage_lines
+from ringback.store.queries import accounts, attempts, execution_log, executions, segments, usage_lines
 from ringback.store.queries import turns as turn_rows
 
 _NO_EXECUTION_CHANGES: ExecutionChanges = {}
@@ -84,9 +84,10 @@ class Ledger:
                 raise LookupError(f"there is no account {new.account_id}")
             execution = _created(new, seq, now)
             attempt = _first_attempt(execution, now)
-            body = self._body(execution, attempt, (), ())
-            await executions.insert(tx, rows.columns_of(execution) | {"body": body})
+            shown = self._shown(execution, attempt, (), ())
+            await executions.insert(tx, rows.columns_of(execution) | shown)
             await attempts.insert(tx, rows.columns_of(attempt))
+            await counts.changed(tx, None, execution)
             await self._log_event(tx, execution, str(execution.status))
         return execution
 
@@ -211,7 +212,7 @@ class Ledger:
         attempt_changes: dict[str, Any],
         usage: Sequence[UsageLine],
     ) -> Execution:
-        """Write the changes and the body that follows from them."""
+        """Write the changes, and the body and the counts that follow from them."""
         attempt = replace(held.attempt, **attempt_changes)
         account_id, execution_id = attempt.account_id, attempt.execution_id
         if attempt_changes:
@@ -230,14 +231,24 @@ class Ledger:
             execution = replace(execution, cost=changes["cost"])
         if has_ended(execution.status):
             turns = await _turns(tx, attempt)
-        body = self._body(execution, attempt, turns, lines)
-        await executions.update(tx, account_id, execution_id, rows.to_columns(changes) | {"body": body})
+        shown = self._shown(execution, attempt, turns, lines)
+        await executions.update(tx, account_id, execution_id, rows.to_columns(changes) | shown)
+        await counts.changed(tx, held.execution, execution)
+        if held.execution.status in TERMINAL:
+            # Only of settled executions a segment may hold a copy.
+            await segments.reopen(tx, account_id, execution.agent_id, [execution.seq])
         return execution
 
-    def _body(
+    def _shown(
         self, execution: Execution, attempt: Attempt, turns: Sequence[Turn], usage: Sequence[UsageLine]
-    ) -> str:
-        return render(execution, attempt, turns, usage, self._public_url).decode()
+    ) -> dict[str, object]:
+        """The columns that say what the record shows: its body, and copies of what lists filter by."""
+        return {
+            "body": render(execution, attempt, turns, usage, self._public_url).decode(),
+            "conversation_ms": attempt.conversation_ms,
+            "total_cost": shown_cost(execution).total,
+            "hangup_reason": attempt.hangup_reason,
+        }
 
     async def _log_event(self, tx: Transaction, execution: Execution, data: str) -> None:
         row = LogRow(self._clock.now_us(), "event", "system", execution.provider, data)

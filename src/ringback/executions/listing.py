@@ -1,55 +1,29 @@
-"""Reading executions: the v1 list, pages of the v2 list, one by its id, its log (contract section 3)."""
+"""Reading executions: pages of lists, all of one, one by its id, its log, its recording (contract section 3)."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
+from ringback.executions import cursor
+from ringback.executions.counts import Total, total
+from ringback.executions.filters import Filters
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import LogRow
 from ringback.executions.rendering import v1
 from ringback.executions.rows import to_log_row
-from ringback.store.database import Database, Row
-from ringback.store.queries import attempts, execution_log, executions
+from ringback.store.database import Database, Reader, Row
+from ringback.store.queries import attempts, counts, execution_lists, execution_log, executions
 
 MAX_PAGE_SIZE: Final = 50
 
+_EVERYTHING: Final = Filters()
 _FIRST_BATCH: Final = 20
 """Small, so that the first byte leaves at once."""
 _BATCH: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What an execution must be to be listed; None does not filter (contract 3.2)."""
-
-    statuses: frozenset[Status] | None = None
-    call_type: str | None = None
-    provider: str | None = None
-    answered_by_voice_mail: bool | None = None
-    batch_id: str | None = None
-    """With or without dashes."""
-    created_from: int | None = None
-    """Microseconds, inclusive."""
-    created_to: int | None = None
-    """Microseconds, inclusive. Records show whole seconds: give the last microsecond of the second meant."""
-
-    def columns(self) -> dict[str, Any]:
-        """What `store.queries.executions` filters by."""
-        return {
-            "statuses": None if self.statuses is None else sorted(self.statuses),
-            "call_type": self.call_type,
-            "provider": self.provider,
-            "answered_by_voice_mail": self.answered_by_voice_mail,
-            "batch_id": None if self.batch_id is None else _hex(self.batch_id),
-            "created_from": self.created_from,
-            "created_to": self.created_to,
-        }
-
-
-_EVERYTHING: Final = Filters()
+_NEAR: Final = 1_000
+"""An offset that is skipped faster than the counters are asked for a place closer by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +31,7 @@ class StoredExecution:
     """An execution as it is served."""
 
     agent_id: str
+    seq: int
     status: Status
     body: bytes
     """The canonical JSON object with the true status."""
@@ -68,15 +43,17 @@ class StoredExecution:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    number: int
     size: int
     """As applied: clamped to MAX_PAGE_SIZE."""
-    total: int
     items: Sequence[StoredExecution]
+    has_more: bool
+    total: Total | None
+    """None: it was not asked for."""
 
     @property
-    def has_more(self) -> bool:
-        return self.number * self.size < self.total
+    def next_cursor(self) -> str | None:
+        """Where the list goes on; None at its end."""
+        return cursor.encode(self.items[-1].seq) if self.has_more else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,46 +68,64 @@ class Listing:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def stream_v1(
-        self, account_id: str, agent_id: str, filters: Filters = _EVERYTHING
-    ) -> AsyncIterator[bytes]:
-        """The agent's executions, newest first, as chunks of one JSON array.
-
-        Between two chunks it holds no connection, so a slow reader keeps nothing busy. An execution that is
-        created meanwhile is not in it; of one that changes meanwhile it has the state of the moment it was read.
-        """
-        columns = filters.columns()
-        limit, opening = _FIRST_BATCH, b"["
-        while True:
-            found = await executions.newest(self._db, account_id, agent_id, columns, limit)
-            if found:
-                yield opening + b",".join(_stored(row).v1() for row in found)
-                opening = b","
-                columns["before"] = found[-1]["seq"]
-            if len(found) < limit:
-                break
-            limit = _BATCH
-        yield b"]" if opening == b"," else b"[]"
-
     async def page(
-        self, account_id: str, agent_id: str, number: int, size: int, filters: Filters = _EVERYTHING
+        self,
+        account_id: str,
+        agent_id: str,
+        size: int,
+        filters: Filters = _EVERYTHING,
+        *,
+        number: int = 1,
+        before: int | None = None,
+        with_total: bool = True,
     ) -> Page:
-        """Page `number` (from 1) of the agent's executions, newest first. Raises ValueError below 1."""
+        """A page of the agent's executions, newest first: page `number` (from 1), or what comes `before` a seq.
+
+        Raises ValueError for a number or size below 1.
+        """
         if number < 1 or size < 1:
             raise ValueError(f"page {number} of size {size}: both count from 1")
-        columns = filters.columns()
         size = min(size, MAX_PAGE_SIZE)
-        offset = (number - 1) * size
         async with self._db.read() as reader:
-            total = await executions.count(reader, account_id, agent_id, columns)
-            found: list[Row] = []
-            if offset < total:
-                found = await executions.page(reader, account_id, agent_id, columns, size, offset)
-        return Page(number, size, total, [_stored(row) for row in found])
+            found = await total(reader, account_id, agent_id, filters) if with_total else None
+            columns, offset = filters.columns(), (number - 1) * size
+            if before is not None:
+                columns |= {"before": before}
+            elif offset > _NEAR and not columns:
+                columns, offset = await _closer(reader, account_id, agent_id, offset)
+            rows = await execution_lists.newest(reader, account_id, agent_id, columns, size + 1, offset)
+        return Page(size, [stored(row) for row in rows[:size]], len(rows) > size, found)
+
+    async def batches(
+        self, account_id: str, agent_id: str, filters: Filters = _EVERYTHING, *, before: int | None = None
+    ) -> AsyncIterator[list[StoredExecution]]:
+        """All executions that the filters let through, newest first, in batches; those before a seq only.
+
+        Between two batches it holds no connection, so a slow reader keeps nothing busy. An execution that is
+        created meanwhile is not in it; of one that changes meanwhile it has the state of the moment it was read.
+        """
+        columns, limit = filters.columns(), _FIRST_BATCH
+        if before is not None:
+            columns["before"] = before
+        while True:
+            rows = await execution_lists.newest(self._db, account_id, agent_id, columns, limit)
+            if rows:
+                yield [stored(row) for row in rows]
+                columns["before"] = rows[-1]["seq"]
+            if len(rows) < limit:
+                return
+            limit = _BATCH
+
+    async def total(self, account_id: str, agent_id: str, filters: Filters = _EVERYTHING) -> Total:
+        return await total(self._db, account_id, agent_id, filters)
+
+    async def agent_of_batch(self, account_id: str, batch_id: str) -> str | None:
+        """Whose executions the batch has (32 hex digits); None: it has none."""
+        return await execution_lists.agent_of_batch(self._db, account_id, batch_id)
 
     async def by_id(self, account_id: str, execution_id: str) -> StoredExecution | None:
         row = await executions.body(self._db, account_id, execution_id)
-        return None if row is None else _stored(row)
+        return None if row is None else stored(row)
 
     async def log(self, account_id: str, execution_id: str) -> list[LogRow]:
         """The log in time order; empty for an unknown execution."""
@@ -159,13 +154,14 @@ class Listing:
         )
 
 
-def _stored(row: Row) -> StoredExecution:
-    return StoredExecution(row["agent_id"], Status(row["status"]), row["body"].encode())
+def stored(row: Row) -> StoredExecution:
+    """Of a row with agent_id, seq, status and body."""
+    return StoredExecution(row["agent_id"], row["seq"], Status(row["status"]), row["body"].encode())
 
 
-def _hex(batch_id: str) -> str:
-    """32 hex digits; what is no UUID stays as it is and matches nothing."""
-    try:
-        return UUID(batch_id).hex
-    except ValueError:
-        return batch_id
+async def _closer(reader: Reader, account_id: str, agent_id: str, offset: int) -> tuple[dict[str, Any], int]:
+    """The same place in the whole list, told by the end of an hour and an offset from there."""
+    found = await counts.hour_of_rank(reader, account_id, agent_id, offset)
+    if found is None:
+        return {"before": 0}, 0
+    return {"before": (found["hour"] + 1) * counts.HOUR_US}, offset - found["newer"]

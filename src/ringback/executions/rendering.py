@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ringback.executions.lifecycle import TERMINAL, V1_STATUS, Status
-from ringback.executions.record import CENT, Attempt, Execution, Turn, UsageKind, UsageLine
+from ringback.executions.record import CENT, Attempt, CostBreakdown, Execution, Turn, UsageKind, UsageLine
 
 # What the hosted service also sends; nothing here ever sets it.
 _CONSTANTS: Final[dict[str, Any]] = {
@@ -26,6 +26,12 @@ def has_ended(status: Status) -> bool:
     return status is Status.CALL_DISCONNECTED or status in TERMINAL
 
 
+def shown_cost(execution: Execution) -> CostBreakdown:
+    """The bill as far as it is settled: after a first attempt it stays in sight while the next one runs."""
+    settled = execution.status in TERMINAL or execution.retry_count > 0
+    return execution.cost if settled else CostBreakdown()
+
+
 def render(
     execution: Execution,
     attempt: Attempt,
@@ -41,9 +47,7 @@ def render(
     ended = has_ended(execution.status)
     user, agent = _parties(execution)
     conversation_time = _number((attempt.conversation_ms + 50) // 100, 10)
-    # After a first attempt the bill stays in sight while the next one runs.
-    settled = execution.status in TERMINAL or execution.retry_count > 0
-    cost = execution.cost
+    cost = shown_cost(execution)
     created_at, updated_at = _timestamp(execution.created_at), _timestamp(execution.updated_at)
     context: dict[str, Any] = {"recipient_data": execution.recipient_data, "recipient_phone_number": user}
     if execution.context_data is not None:
@@ -53,13 +57,13 @@ def render(
         "agent_id": execution.agent_id,
         "batch_id": execution.batch_id,
         "conversation_time": conversation_time,
-        "total_cost": _cents(cost.total if settled else 0),
+        "total_cost": _cents(cost.total),
         "status": execution.status,
         "answered_by_voice_mail": execution.answered_by_voice_mail,
         "transcript": "\n".join(f"{turn.role}: {turn.text}" for turn in turns) if ended else "",
         "created_at": created_at,
         "updated_at": updated_at,
-        "cost_breakdown": {str(kind): _cents(getattr(cost, kind) if settled else 0) for kind in UsageKind},
+        "cost_breakdown": {str(kind): _cents(getattr(cost, kind)) for kind in UsageKind},
         "telephony_data": _telephony(execution, attempt, public_url),
         "transfer_call_data": None,
         "batch_run_details": _batch_run(execution),

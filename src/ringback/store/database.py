@@ -42,8 +42,9 @@ class Transaction(Reader, Protocol):
 class Database(Reader, Protocol):
     """An open database. Called on it directly, `fetch_one` and `fetch_all` are reads of their own.
 
-    Statements are the same text for both databases. Parameters are `:name`. `FOR UPDATE [SKIP LOCKED]` is
-    dropped for SQLite, whose one writer holds the whole database already.
+    Statements are the same text for both databases. Parameters are `:name`. `FOR UPDATE [SKIP LOCKED]` and
+    `FOR NO KEY UPDATE` are dropped for SQLite, whose one writer holds the whole database already, and `strpos`
+    is called `instr` there.
     """
 
     @property

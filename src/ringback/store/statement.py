@@ -6,7 +6,8 @@ import re
 from functools import lru_cache
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
-_ROW_LOCK = re.compile(r"\bFOR UPDATE( SKIP LOCKED)?\b")
+_ROW_LOCK = re.compile(r"\bFOR (NO KEY )?UPDATE( SKIP LOCKED)?\b")
+_POSITION = re.compile(r"\bstrpos\(")
 
 
 @lru_cache(maxsize=1024)
@@ -26,4 +27,4 @@ def for_postgresql(sql: str) -> tuple[str, tuple[str, ...]]:
 @lru_cache(maxsize=1024)
 def for_sqlite(sql: str) -> str:
     """The statement without row locks: SQLite knows `:name`, and its one writer holds everything."""
-    return _ROW_LOCK.sub("", sql)
+    return _POSITION.sub("instr(", _ROW_LOCK.sub("", sql))

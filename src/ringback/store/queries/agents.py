@@ -51,6 +51,11 @@ async def exists(db: Reader, account_id: str, agent_id: str) -> bool:
     )
 
 
+async def every(db: Reader) -> list[Row]:
+    """account_id and id of all agents. Cross-account: for upkeep."""
+    return await db.fetch_all("SELECT account_id, id FROM agents")
+
+
 async def lock(tx: Transaction, account_id: str, agent_id: str) -> Row | None:
     """As `get`, and nobody else changes it until the transaction ends."""
     return await tx.fetch_one(f"{_GET} FOR UPDATE", account_id=account_id, id=agent_id)

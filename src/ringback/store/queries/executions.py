@@ -1,9 +1,8 @@
-"""SQL for executions: one row, and the lists of an agent's rows."""
+"""SQL for executions, one row at a time; their lists are in `execution_lists`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ringback.store.database import Reader, Row, Transaction
 
@@ -16,16 +15,6 @@ _COLUMNS = (
     "cost_transcriber, updated_at"
 )
 _GET = f"SELECT {_COLUMNS} FROM executions WHERE account_id = :account_id AND id = :id"
-
-_CONDITIONS = {
-    "call_type": "call_type = :call_type",
-    "provider": "provider = :provider",
-    "answered_by_voice_mail": "answered_by_voice_mail = :answered_by_voice_mail",
-    "batch_id": "batch_id = :batch_id",
-    "created_from": "seq >= :created_from",
-    "created_to": "seq <= :created_to",
-    "before": "seq < :before",
-}
 
 
 async def insert(tx: Transaction, row: Mapping[str, object]) -> None:
@@ -56,9 +45,9 @@ async def update(tx: Transaction, account_id: str, execution_id: str, changes: M
 
 
 async def body(db: Reader, account_id: str, execution_id: str) -> Row | None:
-    """agent_id, status, body."""
+    """agent_id, seq, status, body."""
     return await db.fetch_one(
-        "SELECT agent_id, status, body FROM executions WHERE account_id = :account_id AND id = :id",
+        "SELECT agent_id, seq, status, body FROM executions WHERE account_id = :account_id AND id = :id",
         account_id=account_id,
         id=execution_id,
     )
@@ -68,55 +57,14 @@ async def ids_with_status(
     db: Reader, account_id: str, agent_id: str, statuses: Sequence[str]
 ) -> Sequence[str]:
     """The executions of an agent that have one of the statuses, oldest first."""
-    where, params = _where(account_id, agent_id, {"statuses": statuses})
-    rows = await db.fetch_all(f"SELECT id FROM executions WHERE {where} ORDER BY seq", **params)
-    return [row["id"] for row in rows]
-
-
-async def newest(
-    db: Reader, account_id: str, agent_id: str, filters: Mapping[str, Any], limit: int
-) -> list[Row]:
-    """seq, agent_id, status and body, newest first; `before` in the filters goes on after a seq."""
-    where, params = _where(account_id, agent_id, filters)
-    return await db.fetch_all(
-        f"SELECT seq, agent_id, status, body FROM executions WHERE {where} ORDER BY seq DESC LIMIT :limit",
-        **params,
-        limit=limit,
-    )
-
-
-async def page(
-    db: Reader, account_id: str, agent_id: str, filters: Mapping[str, Any], limit: int, offset: int
-) -> list[Row]:
-    """agent_id, status and body, newest first. The keys come first: what is skipped isn't read."""
-    where, params = _where(account_id, agent_id, filters)
-    return await db.fetch_all(
+    named = {f"status_{number}": status for number, status in enumerate(statuses)}
+    rows = await db.fetch_all(
         f"""
-        SELECT agent_id, status, body FROM executions
-        WHERE account_id = :account_id AND agent_id = :agent_id AND seq IN (
-          SELECT seq FROM executions WHERE {where} ORDER BY seq DESC LIMIT :limit OFFSET :offset
-        ) ORDER BY seq DESC
+        SELECT id FROM executions WHERE account_id = :account_id AND agent_id = :agent_id
+        AND status IN ({", ".join(f":{name}" for name in named)}) ORDER BY seq
         """,
-        **params,
-        limit=limit,
-        offset=offset,
+        account_id=account_id,
+        agent_id=agent_id,
+        **named,
     )
-
-
-async def count(db: Reader, account_id: str, agent_id: str, filters: Mapping[str, Any]) -> int:
-    where, params = _where(account_id, agent_id, filters)
-    row = await db.fetch_one(f"SELECT COUNT(*) AS total FROM executions WHERE {where}", **params)
-    return row["total"] if row else 0
-
-
-def _where(account_id: str, agent_id: str, filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The condition and its parameters; a filter that is None is none."""
-    given = {name: value for name, value in filters.items() if value is not None}
-    statuses = given.pop("statuses", None)
-    terms = ["account_id = :account_id", "agent_id = :agent_id", *(_CONDITIONS[name] for name in given)]
-    params = {"account_id": account_id, "agent_id": agent_id, **given}
-    if statuses is not None:
-        named = {f"status_{number}": status for number, status in enumerate(statuses)}
-        terms.append(f"status IN ({', '.join(f':{name}' for name in named)})")
-        params |= named
-    return " AND ".join(terms), params
+    return [row["id"] for row in rows]
