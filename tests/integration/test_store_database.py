@@ -220,3 +220,16 @@ async def test_wrong_password_and_missing_database(postgresql_server: Postgresql
     assert "geheim" not in str(raised.value)
     with pytest.raises(StoreError, match='refused us: database "nowhere" does not exist'):
         await open_database(postgresql_server.url("nowhere"))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_statement_is_one_round_trip(database: Database, database_url: str) -> None:
+    """Nothing else is sent when its connection goes back to the pool."""
+    other = await open_database(database_url)
+    await other.fetch_all(NAMES)
+    last = await database.fetch_all(
+        "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend'"
+    )
+    await other.close()
+    assert [row["query"] for row in last] == [NAMES]
