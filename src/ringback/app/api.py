@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import uvicorn
 
@@ -16,8 +16,10 @@ from ringback.api.services import Services
 from ringback.app.core import Core, opened
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.settings import Settings, SettingsError
+from ringback.app.upkeep import upkeep
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
+from ringback.executions.retention import Retention
 
 _DRAIN_S = 10
 """How long requests under way may take after the stop."""
@@ -27,7 +29,7 @@ async def run(settings: Settings) -> None:
     """Serve until told to stop. Raises SettingsError where the address cannot be used."""
     stopping = stop_event()
     listener = _listen(settings)
-    async with opened(settings) as core:
+    async with opened(settings) as core, _upkeep(settings, core):
         services = Services(
             keys=Keys(core.db, core.clock),
             agents=core.agents,
@@ -55,6 +57,11 @@ async def run(settings: Settings) -> None:
         waiting.cancel()
         server.should_exit = True
         await serving
+
+
+def _upkeep(settings: Settings, core: Core) -> AbstractAsyncContextManager[None]:
+    retention = Retention(core.db, core.ledger, core.clock, settings.recordings)
+    return upkeep(core.db, core.clock, retention)
 
 
 def _rate_limits(settings: Settings, core: Core) -> RateLimits | None:

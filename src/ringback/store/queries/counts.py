@@ -24,15 +24,20 @@ _VALUES: Final = {
 }
 DIMENSIONS: Final = frozenset(_VALUES) - {"hour"}
 
-_COLUMNS: Final = (
-    "account_id, agent_id, id, status, call_type, provider, batch_id, answered_by_voice_mail, hour, delta"
-)
-
 
 async def add(tx: Transaction, changes: Sequence[Mapping[str, object]]) -> None:
     """Each has every column of `count_changes`."""
-    values = ", ".join(f":{name}" for name in _COLUMNS.split(", "))
-    await tx.execute_many(f"INSERT INTO count_changes ({_COLUMNS}) VALUES ({values})", changes)
+    await tx.execute_many(
+        """
+        INSERT INTO count_changes (
+          account_id, agent_id, id, status, call_type, provider, batch_id, answered_by_voice_mail, hour, delta
+        ) VALUES (
+          :account_id, :agent_id, :id, :status, :call_type, :provider, :batch_id, :answered_by_voice_mail, :hour,
+          :delta
+        )
+        """,
+        changes,
+    )
 
 
 async def total(db: Reader, account_id: str, agent_id: str, dimension: str, value: str) -> int:
@@ -83,11 +88,11 @@ async def take_changes(tx: Transaction, limit: int) -> list[Row]:
     """Remove some changes and return them, in the order of their agents; what another process takes is left to
     it. Cross-account: for upkeep."""
     return await tx.fetch_all(
-        f"""
+        """
         DELETE FROM count_changes WHERE (account_id, agent_id, id) IN (
           SELECT account_id, agent_id, id FROM count_changes
           ORDER BY account_id, agent_id, id LIMIT :limit FOR UPDATE SKIP LOCKED
-        ) RETURNING {_COLUMNS}
+        ) RETURNING account_id, agent_id, status, call_type, provider, batch_id, answered_by_voice_mail, hour, delta
         """,
         limit=limit,
     )
