@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ ROUTES = [
     ("GET", "/agent/{id}/execution/{id}"),
     ("GET", "/executions/{id}"),
     ("GET", "/executions/{id}/log"),
+    ("GET", "/batches/{id}/executions"),
     ("GET", "/recordings/call/{id}"),
     ("POST", "/call"),
     ("POST", "/call/{id}/stop"),
@@ -33,7 +35,7 @@ ROUTES = [
 async def test_the_list_of_routes_is_complete(api: Api) -> None:
     described = (await api.nobody.get("/openapi.json")).json()["paths"]
     known = {
-        (method.upper(), path.replace("{agent_id}", "{id}").replace("{execution_id}", "{id}"))
+        (method.upper(), re.sub(r"\{\w+\}", "{id}", path))
         for path, operations in described.items()
         for method in operations
     }

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from ringback.api import agents, calls, errors, executions, health, openapi, recordings
+from ringback.api import agents, calls, docs, errors, executions, health, openapi, recordings
 from ringback.api.body import BodyLimit
 from ringback.api.rate_limits import HEADERS, QuotaHeaders
 from ringback.api.services import Services
@@ -32,7 +32,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     errors.install(app)
     openapi.install(app)
-    for resource in (health, executions, agents, calls, recordings):
+    for resource in (executions, agents, calls, recordings, health, docs):
         app.include_router(resource.router)
     # The last one added is the outermost.
     app.add_middleware(errors.Unexpected)

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from ringback.api.auth import AccountId
 from ringback.api.encoding import EncodingDep, Streamed, encoded
 from ringback.api.errors import ApiError, responses
-from ringback.api.filters import CursorDep, ListQuery, ListQueryDep, WindowedQuery
+from ringback.api.filters import BY_MEMBER, CursorDep, ListQuery, ListQueryDep, WindowedQuery
 from ringback.api.schemas.execution import Execution, ExecutionV1
 from ringback.api.schemas.lists import ExecutionLog, ExecutionPage
 from ringback.api.services import Services, ServicesDep
@@ -30,12 +30,14 @@ router = APIRouter(tags=["Executions"], responses=responses(400, 401, 404))
 
 _JSON: Final = "application/json"
 _PAGE_SIZE: Final = 20
+_NOT_MODIFIED: Final[dict[str, Any]] = {"description": "Still as `If-None-Match` says"}
 
 
 @router.get(
     "/agent/{agent_id}/executions",
     response_description="List of all executions by an agent sorted by last run",
     responses={200: {"model": list[ExecutionV1]}},
+    openapi_extra=BY_MEMBER,
 )
 async def list_executions(
     agent_id: UUID, account: AccountId, query: ListQueryDep, encoding: EncodingDep, services: ServicesDep
@@ -55,6 +57,7 @@ async def list_executions(
     "/v2/agent/{agent_id}/executions",
     response_description="A page of executions",
     responses={200: {"model": ExecutionPage}},
+    openapi_extra=BY_MEMBER,
 )
 async def page_executions(
     agent_id: UUID,
@@ -76,7 +79,12 @@ async def page_executions(
 
 
 @router.get("/batch/{batch_id}/executions", include_in_schema=False)
-@router.get("/batches/{batch_id}/executions", response_description="The executions of the batch")
+@router.get(
+    "/batches/{batch_id}/executions",
+    response_description="The executions of the batch",
+    responses={200: {"model": list[Execution] | ExecutionPage}},
+    openapi_extra=BY_MEMBER,
+)
 async def list_batch_executions(
     batch_id: UUID, account: AccountId, query: ListQueryDep, encoding: EncodingDep, services: ServicesDep
 ) -> Response:
@@ -139,7 +147,7 @@ def _envelope(page: Page, query: ListQuery, cursor: int | None) -> bytes:
     "/agent/{agent_id}/execution/{execution_id}",
     deprecated=True,
     response_description="The execution",
-    responses={200: {"model": ExecutionV1}},
+    responses={200: {"model": ExecutionV1}, 304: _NOT_MODIFIED},
 )
 async def get_agent_execution(
     agent_id: UUID, execution_id: UUID, account: AccountId, request: Request, services: ServicesDep
@@ -154,7 +162,7 @@ async def get_agent_execution(
 @router.get(
     "/executions/{execution_id}",
     response_description="The execution",
-    responses={200: {"model": Execution}},
+    responses={200: {"model": Execution}, 304: _NOT_MODIFIED},
 )
 async def get_execution(
     execution_id: UUID, account: AccountId, request: Request, services: ServicesDep

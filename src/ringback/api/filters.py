@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
+from pydantic import Field
 from starlette.datastructures import QueryParams
 
 from ringback.api.errors import ApiError
@@ -55,6 +56,22 @@ class ListQuery:
         return self.page_number is not None or self.page_size is not None
 
 
+def _by_member(name: str, of: str) -> dict[str, Any]:
+    members = {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": _MOST_MEMBERS}
+    about = f"`{name}[key]=value`: {of} has this value there."
+    shape = {"style": "deepObject", "explode": True, "schema": members}
+    return {"name": name, "in": "query", "description": about, **shape}
+
+
+BY_MEMBER: Final = {
+    "parameters": [
+        _by_member("recipient_data", "`context_details.recipient_data`"),
+        _by_member("extracted_data", "`extracted_data`"),
+    ]
+}
+"""`openapi_extra` of lists: what `list_query` reads itself."""
+
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int | None, Query(ge=1, le=1_000_000_000)]
 Amount = Annotated[float | None, Query(ge=0, le=1_000_000_000, allow_inf_nan=False)]
 PhoneNumber = Annotated[str | None, Query(max_length=40, description="E.164, e.g. +14155550123.")]
@@ -69,8 +86,10 @@ def list_query(
     provider: Annotated[str | None, Query(max_length=100, description="E.g. sip-trunk.")] = None,
     answered_by_voice_mail: Annotated[bool | None, Query()] = None,
     batch: Annotated[UUID | None, Query(alias="batch_id", description="With or without dashes.")] = None,
-    from_: Annotated[str | None, Query(alias="from", description="ISO 8601; created then or later.")] = None,
-    to: Annotated[str | None, Query(description="ISO 8601; created then or earlier.")] = None,
+    from_: Annotated[
+        Moment | None, Query(alias="from", description="ISO 8601; created then or later.")
+    ] = None,
+    to: Annotated[Moment | None, Query(description="ISO 8601; created then or earlier.")] = None,
     to_number: PhoneNumber = None,
     from_number: PhoneNumber = None,
     hangup_reason: Annotated[str | None, Query(max_length=200, description="As the record shows it.")] = None,

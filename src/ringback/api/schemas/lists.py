@@ -9,6 +9,8 @@ from pydantic import Field
 from ringback.api.schemas.execution import Execution
 from ringback.api.schemas.fields import Count, Data, Id, Shape, Timestamp
 
+PageNumber = Annotated[int, Field(ge=1)]
+
 
 class Sort(Shape):
     field: Literal["created_at"]
@@ -18,13 +20,19 @@ class Sort(Shape):
 class ExecutionPage(Shape):
     """A page of executions, newest first."""
 
-    page_number: Annotated[int, Field(ge=1)]
-    page: Annotated[int, Field(ge=1)]
-    """The same as `page_number`."""
+    page_number: PageNumber | None
+    """Null where the list was asked by `cursor`."""
+    page: PageNumber | None
+    """The same."""
     page_size: Annotated[int, Field(ge=1, le=50)]
     """As applied."""
-    total: Count
+    total: Count | None
+    """Null where `include_total` is false."""
+    total_exact: bool | None
+    """False: there are more than `total`."""
     has_more: bool
+    next_cursor: str | None
+    """Where the list goes on, as `cursor`; null on the last page."""
     filters: Data
     """The filters as they were sent."""
     sorts: list[Sort]

@@ -1,0 +1,235 @@
+"""An example of each shape. Records are rendered from a fixed call, so that they are what the API would send."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from ringback.agents import definition
+from ringback.agents.registry import Agent
+from ringback.api.agents import rendered
+from ringback.executions.lifecycle import Status
+from ringback.executions.record import (
+    Attempt,
+    AttemptState,
+    CostBreakdown,
+    Execution,
+    Turn,
+    UsageKind,
+    UsageLine,
+)
+from ringback.executions.rendering import render, v1
+
+_AGENT_ID: Final = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+_EXECUTION_ID: Final = "4c06b4d1-4096-4561-919a-4f94539c8d4a"
+_SECOND: Final = 1_000_000
+_CREATED: Final = 1_705_972_477 * _SECOND
+_ANSWERED: Final = _CREATED + 9 * _SECOND
+
+_EXECUTION = Execution(
+    account_id="",
+    id=_EXECUTION_ID,
+    agent_id=_AGENT_ID,
+    seq=_CREATED,
+    batch_id="baab7cdc833145bf8dd260ff1f0a3f21",
+    status=Status.COMPLETED,
+    call_type="outbound",
+    provider="sip-trunk",
+    to_number="+14155550123",
+    from_number="+14155550100",
+    hosted_telephony=False,
+    recipient_data={"name": "Daniel", "day": "Thursday"},
+    agent_data={},
+    context_data={"node": "goodbye"},
+    extracted_data={"confirmed": True, "new_day": None},
+    summary=None,
+    error_message=None,
+    answered_by_voice_mail=False,
+    termination_reason=None,
+    scheduled_at=None,
+    rescheduled_at=None,
+    initiated_at=_CREATED + _SECOND,
+    retry_config={
+        "enabled": True,
+        "max_retries": 2,
+        "retry_on_statuses": ["no-answer", "busy"],
+        "retry_on_voicemail": False,
+        "retry_intervals_minutes": [30, 60],
+    },
+    retry_count=1,
+    retry_history=[{"attempt": 1, "status": "busy", "at": "2024-01-23T00:44:12Z"}],
+    latency_data={
+        "stream_id": "b1f7@ringback",
+        "region": None,
+        "turns": [{"turn": 1, "end_of_speech_to_first_audio": 540}],
+    },
+    cost=CostBreakdown(llm=42_000, network=12_000, platform=20_000, synthesizer=68_000, transcriber=7_000),
+    updated_at=_CREATED + 55 * _SECOND,
+)
+_ATTEMPT = Attempt(
+    account_id="",
+    execution_id=_EXECUTION_ID,
+    number=2,
+    state=AttemptState.DONE,
+    due_at=_CREATED,
+    lease_owner=None,
+    lease_until=None,
+    cancel_requested=False,
+    call_id="b1f7@ringback",
+    dialled_at=_CREATED + _SECOND,
+    ringing_at=_CREATED + 2 * _SECOND,
+    answered_at=_ANSWERED,
+    ended_at=_ANSWERED + 42 * _SECOND,
+    status=Status.COMPLETED,
+    hangup_by="Callee",
+    hangup_reason="Normal Hangup",
+    hangup_provider_code=4000,
+    sip_code=None,
+    recording_path="example.wav",
+    recording_token="kZ0v3Yw1dJmQ",
+    recording_ms=41_600,
+    conversation_ms=41_600,
+)
+_TURNS = (
+    Turn(0, "assistant", "Hello Daniel, is the appointment on Thursday still fine?", 0, 3100),
+    Turn(1, "user", "Yes, it is.", 3900, 4700),
+    Turn(2, "assistant", "Thank you, goodbye.", 5240, 6500),
+)
+_USAGE = (
+    UsageLine(UsageKind.LLM, "openai", "gpt-4.1-mini", "input_tokens", 812, 30_000),
+    UsageLine(UsageKind.LLM, "openai", "gpt-4.1-mini", "output_tokens", 46, 12_000),
+    UsageLine(UsageKind.SYNTHESIZER, "local", "hibari", "characters", 76, 68_000),
+    UsageLine(UsageKind.TRANSCRIBER, "local", "whisper-base", "ms", 41_600, 7_000),
+)
+_BODY = render(_EXECUTION, _ATTEMPT, _TURNS, _USAGE, "https://ringback.example")
+
+EXECUTION: Final[dict[str, Any]] = json.loads(_BODY)
+
+AGENT_REQUEST: Final[dict[str, Any]] = {
+    "agent_config": {
+        "agent_name": "Reminder",
+        "tasks": [
+            {
+                "task_type": "conversation",
+                "tools_config": {
+                    "llm_agent": {
+                        "agent_type": "graph_agent",
+                        "llm_config": {
+                            "provider": "scripted",
+                            "current_node_id": "ask",
+                            "nodes": [
+                                {
+                                    "id": "ask",
+                                    "node_type": "static",
+                                    "static_message": "Hello {name}, is the appointment on {day} still fine?",
+                                    "edges": [
+                                        {
+                                            "to_node_id": "goodbye",
+                                            "condition_type": "match",
+                                            "match": {"type": "yes"},
+                                            "slots": {"confirmed": True},
+                                        },
+                                        {"to_node_id": "goodbye", "condition_type": "unconditional"},
+                                    ],
+                                },
+                                {
+                                    "id": "goodbye",
+                                    "node_type": "static",
+                                    "static_message": "Thank you, goodbye.",
+                                },
+                            ],
+                        },
+                    },
+                    "transcriber": {"provider": "local", "language": "en"},
+                    "synthesizer": {"provider": "local", "provider_config": {}},
+                },
+            }
+        ],
+    },
+    "agent_prompts": {},
+}
+
+_LOG_LINE = {"created_at": "2024-01-23T01:14:51Z", "timestamp": "2024-01-23T01:14:51Z"}
+
+EXAMPLES: Final[dict[str, Any]] = {
+    "Execution": EXECUTION,
+    "ExecutionV1": json.loads(v1(_BODY, _EXECUTION.status)),
+    "ExecutionPage": {
+        "page_number": 1,
+        "page": 1,
+        "page_size": 20,
+        "total": 1,
+        "total_exact": True,
+        "has_more": False,
+        "next_cursor": None,
+        "filters": {"status": "completed"},
+        "sorts": [{"field": "created_at", "order": "desc"}],
+        "data": [EXECUTION],
+    },
+    "ExecutionLog": {
+        "status": "success",
+        "execution_id": _EXECUTION_ID,
+        "data": [
+            _LOG_LINE
+            | {
+                "type": "response",
+                "component": "transcriber",
+                "provider": "local",
+                "data": "Yes, it is.",
+            },
+            _LOG_LINE
+            | {
+                "type": "request",
+                "component": "synthesizer",
+                "provider": "local",
+                "data": "Thank you, goodbye.",
+            },
+        ],
+    },
+    "Agent": rendered(Agent("", _AGENT_ID, definition.read(AGENT_REQUEST), "processed", _CREATED, _CREATED)),
+    "AgentRequest": AGENT_REQUEST,
+    "AgentPatch": {
+        "agent_config": {"agent_name": "Reminder of appointments", "webhook_url": "https://crm.example/calls"}
+    },
+    "Created": {"agent_id": _AGENT_ID, "state": "created", "status": "created"},
+    "Updated": {"agent_id": _AGENT_ID, "state": "updated", "status": "updated", "message": "success"},
+    "Done": {"message": "success", "state": "deleted"},
+    "Stopped": {"stopped_executions": [_EXECUTION_ID]},
+    "CallRequest": {
+        "agent_id": _AGENT_ID,
+        "recipient_phone_number": "+14155550123",
+        "user_data": {"name": "Daniel", "day": "Thursday"},
+        "retry_config": {"enabled": True, "max_retries": 2, "retry_on_statuses": ["no-answer", "busy"]},
+    },
+    "Placed": {
+        "message": "done",
+        "status": "queued",
+        "execution_id": _EXECUTION_ID,
+        "run_id": _EXECUTION_ID,
+    },
+    "CallStopped": {"message": "done", "status": "stopped", "execution_id": _EXECUTION_ID},
+    "Health": {"status": "ok"},
+}
+"""By the name of the schema."""
+
+PARAMETERS: Final[dict[str, str]] = {
+    name: EXECUTION[name] for name in ("agent_id", "execution_id", "batch_id")
+}
+"""By the name in the path."""
+
+REFUSALS: Final[dict[str, str]] = {
+    "400": "recipient_phone_number is required",
+    "401": "Access denied",
+    "404": f"There is no agent {_AGENT_ID}",
+    "408": "The body did not arrive within 30 seconds",
+    "413": "The body is too large: send at most 1048576 bytes",
+    "416": "The range bytes=900000- lies outside the recording of 705644 bytes",
+    "429": "Too many requests: an account may send 500 a minute to /call; the next minute begins in 20 s",
+    "503": "The database is not available; try again in a moment",
+}
+"""Messages by status."""
+
+
+def refusal(status: str) -> dict[str, Any]:
+    """The body of an error. Raises KeyError for a status without an example."""
+    return {"error": int(status), "message": REFUSALS[status], "detail": REFUSALS[status]}
