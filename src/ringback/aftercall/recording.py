@@ -7,6 +7,8 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
+from ringback.executions import recording_files
+
 
 @dataclass(frozen=True, slots=True)
 class FinishedRecording:
@@ -16,7 +18,7 @@ class FinishedRecording:
 
 def recording_path(folder: Path, account_id: str, execution_id: str, number: int) -> Path:
     """Where the recording of an attempt lies."""
-    return folder / account_id / f"{execution_id}-{number}.wav"
+    return folder / recording_files.place(account_id, execution_id, number)
 
 
 async def finish(path: Path) -> FinishedRecording | None:

@@ -17,10 +17,10 @@ from ringback.agents.registry import Agent
 from ringback.api.auth import AccountId
 from ringback.api.body import JsonObject, body_of
 from ringback.api.errors import responses
-from ringback.api.recordings import remove
 from ringback.api.schemas import agent as shapes
 from ringback.api.services import ServicesDep
 from ringback.api.times import iso
+from ringback.executions.recording_files import remove
 
 router = APIRouter(tags=["Agents"], responses=responses(400, 401))
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import re
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -19,8 +17,7 @@ from ringback.api.auth import Credentials, account_id, denied
 from ringback.api.errors import ApiError, responses
 from ringback.api.services import Services, ServicesDep
 from ringback.executions.listing import Recording
-
-logger = logging.getLogger(__name__)
+from ringback.executions.recording_files import inside
 
 router = APIRouter(tags=["Recordings"])
 
@@ -44,7 +41,7 @@ async def get_recording(
 ) -> Response:
     """The recording of a call, whole or a range of its bytes, for the token of its link or a Bearer key."""
     recording = await _opened(request, services, str(execution_id), token, credentials)
-    path = _inside(services.recordings, recording.path) if recording else None
+    path = inside(services.recordings, recording.path) if recording else None
     status = await asyncio.to_thread(_file_status, path) if path else None
     if path is None or status is None:
         raise ApiError(404, f"There is no recording of execution {execution_id}")
@@ -66,24 +63,6 @@ async def _opened(
     if token is None:
         raise denied()
     return None
-
-
-def remove(folder: Path, paths: Iterable[str]) -> None:
-    """Delete files of the folder of recordings; one that is gone already is no error."""
-    for path in paths:
-        file = _inside(folder, path)
-        try:
-            if file is not None:
-                file.unlink(missing_ok=True)
-        except OSError as error:
-            logger.error("the recording %s of a deleted execution stays: %s", path, error.strerror)
-
-
-def _inside(folder: Path, path: str) -> Path | None:
-    """The file, if it lies in the folder of recordings."""
-    root = folder.resolve()
-    file = (root / path).resolve()
-    return file if file.is_relative_to(root) else None
 
 
 def _file_status(path: Path) -> os.stat_result | None:
