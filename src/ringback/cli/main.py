@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ringback.app.settings import SettingsError
-from ringback.cli import accounts, demo, keys, roles, settings
+from ringback.cli import accounts, demo, keys, retention, roles, settings
 from ringback.store.database import StoreError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.add_typer(retention.app, name="retention")
 roles.register(app)
 demo.register(app)
 settings.register(app)
