@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import jsonschema
 import pytest
 
+from ringback.executions import counts, cursor, listing
 from ringback.executions.counts import Total
 from ringback.executions.filters import Filters
 from ringback.executions.history import History
 from ringback.executions.lifecycle import STOPPABLE, Status
-from ringback.executions.listing import Page
-from ringback.executions.record import Execution
+from ringback.executions.listing import Page, StoredExecution
+from ringback.executions.record import Execution, UsageKind, UsageLine
 from ringback.store.database import Database
 from ringback.store.queries import executions as queries
 from tests.support.ledgers import Books, open_books
@@ -114,6 +117,106 @@ async def test_filters(books: Books) -> None:
     assert await found(created_from=busy.seq + 1, statuses=frozenset({Status.QUEUED})) == []
     waiting = await queries.ids_with_status(books.db, books.account_id, books.agent_id, sorted(STOPPABLE))
     assert waiting == [queued.id]
+
+
+async def test_more_filters(books: Books) -> None:
+    plain = await books.create(
+        to_number="+14155550001", recipient_data={"city": "Pune", "age": 42, "vip": True}
+    )
+    nested = await books.create(
+        to_number="+14155550002",
+        from_number="+14155550009",
+        recipient_data={"home": {"city": "Pune"}, "age": "42"},
+    )
+    tricky = await books.create(recipient_data={"note": '"city":"Pune"', "100%_\\": 'a"b', "nul": "\0"})
+    live = (Status.INITIATED, Status.IN_PROGRESS)
+    await _end(books, plain, *live)
+    await _end(
+        books,
+        plain,
+        Status.CALL_DISCONNECTED,
+        attempt={"hangup_reason": "Normal Hangup", "conversation_ms": 42_500},
+    )
+    await _end(books, plain, Status.COMPLETED, changes={"extracted_data": {"interested": True, "slot": None}})
+
+    async def found(**filters: Any) -> list[str]:
+        return [json.loads(item.body)["id"] async for item in _all(books, Filters(**filters))][::-1]
+
+    assert await found(to_number="+14155550001") == [plain.id]
+    assert await found(from_number="+14155550009") == [nested.id]
+    assert await found(hangup_reason="Normal Hangup") == [plain.id]
+    assert await found(min_duration_ms=42_500) == await found(min_duration_ms=1) == [plain.id]
+    assert await found(min_duration_ms=42_501) == []
+    assert await found(max_duration_ms=42_499) == [nested.id, tricky.id]
+    assert await found(max_cost=0) == [plain.id, nested.id, tricky.id]
+    assert await found(min_cost=1) == []
+    assert await found(recipient_data={"city": "Pune"}) == [plain.id, nested.id]
+    assert await found(recipient_data={"city": "pune"}) == []
+    assert await found(recipient_data={"city": "Pun"}) == []
+    assert await found(recipient_data={"age": "42"}) == [plain.id, nested.id]
+    assert await found(recipient_data={"age": "4"}) == []
+    assert await found(recipient_data={"vip": "true"}) == [plain.id]
+    assert await found(recipient_data={"city": "Pune", "age": "42", "vip": "true"}) == [plain.id]
+    assert (
+        await found(recipient_data={"100%_\\": 'a"b'})
+        == await found(recipient_data={"nul": "\0"})
+        == [tricky.id]
+    )
+    assert await found(extracted_data={"interested": "true"}) == [plain.id]
+    assert await found(extracted_data={"slot": "null"}) == [plain.id]
+    assert await found(extracted_data={"interested": "false"}) == []
+    assert await found(extracted_data={"interested": "true"}, call_type="inbound") == []
+
+
+async def _all(books: Books, filters: Filters) -> AsyncIterator[StoredExecution]:
+    async for batch in books.listing.batches(books.account_id, books.agent_id, filters):
+        for item in batch:
+            yield item
+
+
+async def test_the_cost_that_is_filtered_by_is_the_one_that_is_shown(books: Books) -> None:
+    call = await books.create()
+    await _end(books, call, Status.INITIATED, Status.IN_PROGRESS, Status.CALL_DISCONNECTED)
+    line = UsageLine(UsageKind.NETWORK, "sip-trunk", "", "ms", 60_000, 12_345)
+    await books.ledger.transition(books.account_id, call.id, Status.COMPLETED, usage=[line])
+    assert (await books.body(call))["total_cost"] == 1.2345
+    for filters, count in ((Filters(min_cost=12_345, max_cost=12_345), 1), (Filters(min_cost=12_346), 0)):
+        assert (await books.listing.total(books.account_id, books.agent_id, filters)).count == count
+
+
+@pytest.mark.parametrize("filters", [Filters(), Filters(statuses=frozenset({Status.STOPPED}))])
+async def test_cursors_go_through_everything_once_while_calls_come_in(books: Books, filters: Filters) -> None:
+    calls = [await books.create() for _ in range(12)]
+    for call in calls[::2]:
+        await _end(books, call, Status.STOPPED)
+    wanted = [call.id for call in (calls[::2] if filters.statuses else calls)][::-1]
+    seen: list[str] = []
+    before = None
+    while True:
+        page = await books.listing.page(books.account_id, books.agent_id, 3, filters, before=before)
+        seen += _ids(page)
+        await books.create()
+        if page.next_cursor is None:
+            break
+        before = cursor.decode(page.next_cursor)
+    assert seen == wanted
+    assert not page.has_more
+
+
+async def test_deep_pages_by_number(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counters lead to the same pages as skipping does, folded or not, with hours of none and of many."""
+    monkeypatch.setattr(listing, "_NEAR", 0)
+    chance, ids = random.Random(1), []
+    for _ in range(60):
+        ids.append((await books.create()).id)
+        books.clock.us += chance.choice([1_000_000, 1_800_000_000, 20_000_000_000])
+        if len(ids) == 40:
+            await counts.fold(books.db)
+    pages = [
+        _ids(await books.listing.page(books.account_id, books.agent_id, 7, number=number))
+        for number in range(1, 11)
+    ]
+    assert [call for page in pages for call in page] == ids[::-1]
 
 
 async def test_pages(books: Books) -> None:

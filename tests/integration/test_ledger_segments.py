@@ -147,10 +147,11 @@ async def test_a_stream_beside_writers_and_upkeep(books: Books) -> None:
     """Four writers create, stop and change, two upkeeps cut and seal, and every array that is read meanwhile is
     whole: nothing missing, nothing twice, in order."""
     old = await _stopped(books, 60)
+    await LedgerUpkeep(books.db)()
     done = asyncio.Event()
 
     async def write(seed: int) -> None:
-        chance, calls = random.Random(seed), list(old)
+        chance, calls = random.Random(seed), old[30:]
         while not done.is_set():
             new = await books.create()
             await books.ledger.transition(books.account_id, new.id, Status.STOPPED)

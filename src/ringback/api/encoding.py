@@ -123,5 +123,5 @@ def _weights(accepted: str) -> dict[str, float]:
 def _weight(parameters: list[str]) -> float:
     if not parameters:
         return 1.0
-    given = re.fullmatch(r"q\s*=\s*([01](?:\.\d{0,3})?)", parameters[0])
+    given = re.fullmatch(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", parameters[0])
     return float(given[1]) if given else 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Final
 
 _VERSION: Final = b"\x01"
@@ -19,7 +18,7 @@ def decode(cursor: str) -> int:
     """The sequence number. Raises ValueError for what `encode` did not make."""
     try:
         raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
-    except binascii.Error:
+    except ValueError:  # also binascii.Error
         raw = b""
     seq = int.from_bytes(raw[1:], "big")
     if len(raw) != _LENGTH or raw[:1] != _VERSION or seq >= 2**63:
