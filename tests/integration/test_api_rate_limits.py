@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from uuid import uuid4
 
@@ -50,7 +51,7 @@ async def test_every_route_with_a_key_is_limited(api: Api) -> None:
     operations = [(method, path) for path, methods in described.items() for method in methods]
     for method, path in operations:
         api.clock.us += MINUTE
-        url = path.format(agent_id=uuid4(), execution_id=uuid4())
+        url = re.sub(r"\{\w+\}", str(uuid4()), path)
         statuses = [(await client.request(method, url)).status_code for _ in range(2)]
         if path == "/health":
             assert statuses == [200, 200]
