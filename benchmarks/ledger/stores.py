@@ -1,0 +1,311 @@
+"""The two stores as the benchmark needs them: filled fast, copied by their own shell, explained, and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+
+from benchmarks.ledger.data import ATTEMPT_COLUMNS, EXECUTION_COLUMNS, Chunk
+from benchmarks.ledger.programs import free_port, postgresql_binaries, program
+from ringback.store.statement import for_postgresql, for_sqlite
+
+PASSWORD: Final = "of-the-benchmark"
+_SETTINGS: Final = {
+    "shared_buffers": "512MB",
+    "effective_cache_size": "4GB",
+    "maintenance_work_mem": "256MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "30min",
+    "listen_addresses": "127.0.0.1",
+}
+"""Besides these the server's own defaults; fsync is on."""
+
+
+class Store(ABC):
+    """Databases by name. The server, if there is one, runs between `start` and `stop`."""
+
+    name: str
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    @abstractmethod
+    def stop(self) -> None: ...
+
+    @abstractmethod
+    def url(self, database: str) -> str:
+        """As the product takes it."""
+
+    @abstractmethod
+    def orm_url(self, database: str) -> str:
+        """As SQLAlchemy takes it."""
+
+    @abstractmethod
+    def databases(self) -> list[str]: ...
+
+    @abstractmethod
+    def create(self, database: str) -> None:
+        """An empty one, without tables."""
+
+    @abstractmethod
+    def drop(self, database: str) -> None: ...
+
+    @abstractmethod
+    def rename(self, database: str, to: str) -> None: ...
+
+    @abstractmethod
+    def load(self, database: str, chunks: Iterable[Chunk]) -> None: ...
+
+    @abstractmethod
+    def execute(self, database: str, *statements: str) -> None:
+        """Each for itself, without a timeout."""
+
+    @abstractmethod
+    def fetch(
+        self, database: str, sql: str, params: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """`:name` parameters, as the product writes its statements."""
+
+    @abstractmethod
+    def tidy(self, database: str) -> None:
+        """Statistics and what else a store does by itself in time."""
+
+    @abstractmethod
+    def copy(self, database: str, sql: str, target: Path) -> None:
+        """The rows of a statement into a file, by the store's own shell."""
+
+    @abstractmethod
+    def plan(self, database: str, sql: str, params: Mapping[str, Any]) -> list[str]: ...
+
+    @abstractmethod
+    def files(self, database: str) -> list[Path]: ...
+
+
+class Sqlite(Store):
+    name = "sqlite"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "sqlite"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._shell = program("sqlite3")
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def url(self, database: str) -> str:
+        return f"sqlite:///{self._path(database)}"
+
+    def orm_url(self, database: str) -> str:
+        return self.url(database)
+
+    def databases(self) -> list[str]:
+        return [path.stem for path in self._folder.glob("*.db")]
+
+    def create(self, database: str) -> None:
+        sqlite3.connect(self._path(database)).close()
+
+    def drop(self, database: str) -> None:
+        for path in self.files(database):
+            path.unlink()
+
+    def rename(self, database: str, to: str) -> None:
+        self._path(database).rename(self._path(to))
+
+    def load(self, database: str, chunks: Iterable[Chunk]) -> None:
+        connection = sqlite3.connect(self._path(database))
+        connection.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000;"
+        )
+        for chunk in chunks:
+            with connection:
+                connection.executemany(_insert("executions", EXECUTION_COLUMNS), chunk.executions)
+                connection.executemany(_insert("attempts", ATTEMPT_COLUMNS), chunk.attempts)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+
+    def execute(self, database: str, *statements: str) -> None:
+        connection = sqlite3.connect(self._path(database), isolation_level=None)
+        for statement in statements:
+            connection.execute(statement)
+        connection.close()
+
+    def fetch(
+        self, database: str, sql: str, params: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(self._path(database))
+        rows = connection.execute(for_sqlite(sql), params or {}).fetchall()
+        connection.close()
+        return rows
+
+    def tidy(self, database: str) -> None:
+        self.execute(database, "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def copy(self, database: str, sql: str, target: Path) -> None:
+        with target.open("wb") as file:
+            subprocess.run(
+                [self._shell, "-readonly", "-batch", str(self._path(database)), sql], stdout=file, check=True
+            )
+
+    def plan(self, database: str, sql: str, params: Mapping[str, Any]) -> list[str]:
+        rows = self.fetch(database, f"EXPLAIN QUERY PLAN {sql}", params)
+        depth = {0: 0}
+        lines = []
+        for node, parent, _, detail in rows:
+            depth[node] = depth.get(parent, 0) + 1
+            lines.append("  " * (depth[node] - 1) + detail)
+        return lines
+
+    def files(self, database: str) -> list[Path]:
+        return sorted(self._folder.glob(f"{database}.db*"))
+
+    def _path(self, database: str) -> Path:
+        return self._folder / f"{database}.db"
+
+
+class Postgresql(Store):
+    name = "postgresql"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "postgresql"
+        self._binaries = postgresql_binaries()
+        self._shell = program("psql")
+        self._port = 0
+
+    def start(self) -> None:
+        self._make()
+        self.stop()  # a run that was killed may have left it
+        self._port = free_port()
+        options = "".join(f" -c {name}={value}" for name, value in _SETTINGS.items())
+        options = f"-p {self._port} -c unix_socket_directories={self._folder}{options}"
+        self._control("-l", str(self._folder / "log"), "-t", "120", "-o", options, "start")
+
+    def stop(self) -> None:
+        if (self._folder / "data" / "postmaster.pid").exists():
+            self._control("-m", "fast", "-t", "120", "stop", check=False)
+
+    def url(self, database: str) -> str:
+        return f"postgresql://ringback:{PASSWORD}@127.0.0.1:{self._port}/{database}"
+
+    def orm_url(self, database: str) -> str:
+        return self.url(database).replace("postgresql://", "postgresql+asyncpg://", 1)
+
+    def databases(self) -> list[str]:
+        return [name for (name,) in self.fetch("postgres", "SELECT datname FROM pg_database")]
+
+    def create(self, database: str) -> None:
+        self.execute("postgres", f"CREATE DATABASE {database}")
+
+    def drop(self, database: str) -> None:
+        self.execute("postgres", f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+    def rename(self, database: str, to: str) -> None:
+        self.execute("postgres", f"ALTER DATABASE {database} RENAME TO {to}")
+
+    def load(self, database: str, chunks: Iterable[Chunk]) -> None:
+        async def work(connection: _Connection) -> None:
+            for chunk in chunks:
+                for table, columns, rows in (
+                    ("executions", EXECUTION_COLUMNS, chunk.executions),
+                    ("attempts", ATTEMPT_COLUMNS, chunk.attempts),
+                ):
+                    await connection.copy_records_to_table(table, records=rows, columns=columns)
+
+        asyncio.run(self._with(database, work))
+
+    def execute(self, database: str, *statements: str) -> None:
+        async def work(connection: _Connection) -> None:
+            for statement in statements:
+                await connection.execute(statement)
+
+        asyncio.run(self._with(database, work))
+
+    def fetch(
+        self, database: str, sql: str, params: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        text, names = for_postgresql(sql)
+
+        async def work(connection: _Connection) -> list[tuple[Any, ...]]:
+            await connection.execute("SET jit = off")  # as the product does
+            return [
+                tuple(row) for row in await connection.fetch(text, *((params or {})[name] for name in names))
+            ]
+
+        return asyncio.run(self._with(database, work))
+
+    def tidy(self, database: str) -> None:
+        self.execute(database, "VACUUM (ANALYZE)", "CHECKPOINT")
+
+    def copy(self, database: str, sql: str, target: Path) -> None:
+        subprocess.run(
+            [self._shell, "-X", "-q", self.url(database), "-c", rf"\copy ({sql}) to '{target}'"], check=True
+        )
+
+    def plan(self, database: str, sql: str, params: Mapping[str, Any]) -> list[str]:
+        return [line for (line,) in self.fetch(database, f"EXPLAIN (ANALYZE, COSTS OFF) {sql}", params)]
+
+    def files(self, database: str) -> list[Path]:
+        oid = self.fetch("postgres", "SELECT oid FROM pg_database WHERE datname = :name", {"name": database})[
+            0
+        ][0]
+        return sorted((self._folder / "data" / "base" / str(oid)).iterdir())
+
+    async def _with(self, database: str, work: Any) -> Any:
+        connection = await asyncpg.connect(self.url(database), timeout=10)
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    def _make(self) -> None:
+        if (self._folder / "data" / "PG_VERSION").exists():
+            return
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
+        password = self._folder / "password"
+        password.write_text(PASSWORD)
+        if os.geteuid() == 0:
+            for path in (self._folder, password):
+                shutil.chown(path, "postgres", "postgres")
+        initdb = [str(self._binaries / "initdb"), "-D", str(self._folder / "data"), f"--pwfile={password}"]
+        _run([*initdb, "-U", "ringback", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"])
+
+    def _control(self, *arguments: str, check: bool = True) -> None:
+        _run(
+            [str(self._binaries / "pg_ctl"), "-D", str(self._folder / "data"), "-w", *arguments], check=check
+        )
+
+
+_Connection = Any  # asyncpg's is generic only in its stubs
+
+
+def _run(command: list[str], *, check: bool = True) -> None:
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root; its package brings a user.
+        command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
+    subprocess.run(command, check=check, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def _insert(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+def seconds(work: Any) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+STORES: Final = {store.name: store for store in (Sqlite, Postgresql)}
