@@ -18,6 +18,7 @@ from tests.support.api import Api, assert_refused
 ROUTES = [
     ("GET", "/agent/{id}/executions"),
     ("GET", "/v2/agent/{id}/executions"),
+    ("GET", "/v2/agent/{id}/executions/export"),
     ("GET", "/agent/{id}/execution/{id}"),
     ("GET", "/executions/{id}"),
     ("GET", "/executions/{id}/log"),

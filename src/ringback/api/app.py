@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from ringback.api import agents, calls, docs, errors, executions, health, openapi, recordings
+from ringback.api import agents, calls, docs, errors, executions, exports, health, openapi, recordings
 from ringback.api.body import BodyLimit
 from ringback.api.rate_limits import HEADERS, QuotaHeaders
 from ringback.api.services import Services
@@ -32,7 +32,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     errors.install(app)
     openapi.install(app)
-    for resource in (executions, agents, calls, recordings, health, docs):
+    for resource in (executions, exports, agents, calls, recordings, health, docs):
         app.include_router(resource.router)
     # The last one added is the outermost.
     app.add_middleware(errors.Unexpected)
@@ -44,6 +44,6 @@ def create_app(services: Services) -> FastAPI:
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["Retry-After", "Content-Range", "Accept-Ranges", *HEADERS],
+        expose_headers=["Retry-After", "Content-Range", "Accept-Ranges", "Content-Disposition", *HEADERS],
     )
     return app

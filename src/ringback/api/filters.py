@@ -12,7 +12,7 @@ from pydantic import Field
 from starlette.datastructures import QueryParams
 
 from ringback.api.errors import ApiError
-from ringback.api.services import ServicesDep
+from ringback.api.services import Services, ServicesDep
 from ringback.api.times import parse_iso
 from ringback.executions.cursor import decode
 from ringback.executions.filters import Filters
@@ -43,11 +43,15 @@ _FILTERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ListQuery:
+@dataclass(frozen=True)
+class FilterQuery:
     filters: Filters
     asked: dict[str, Any]
     """The filters as they were sent, for the envelope."""
+
+
+@dataclass(frozen=True)
+class ListQuery(FilterQuery):
     page_number: int | None
     page_size: int | None
 
@@ -69,7 +73,7 @@ BY_MEMBER: Final = {
         _by_member("extracted_data", "`extracted_data`"),
     ]
 }
-"""`openapi_extra` of lists: what `list_query` reads itself."""
+"""`openapi_extra` of lists: what `filter_query` reads itself."""
 
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int | None, Query(ge=1, le=1_000_000_000)]
@@ -77,10 +81,8 @@ Amount = Annotated[float | None, Query(ge=0, le=1_000_000_000, allow_inf_nan=Fal
 PhoneNumber = Annotated[str | None, Query(max_length=40, description="E.164, e.g. +14155550123.")]
 
 
-def list_query(
+def filter_query(
     request: Request,
-    page_number: Annotated[Count, Query(description="From 1.")] = None,
-    page_size: Annotated[Count, Query(description="Default 20; more than 50 counts as 50.")] = None,
     status: Annotated[str | None, Query(description="A status, or several with commas.")] = None,
     call_type: Annotated[Literal["inbound", "outbound"] | None, Query()] = None,
     provider: Annotated[str | None, Query(max_length=100, description="E.g. sip-trunk.")] = None,
@@ -97,7 +99,7 @@ def list_query(
     max_duration: Annotated[Amount, Query(description="Greatest `conversation_duration`, seconds.")] = None,
     min_cost: Annotated[Amount, Query(description="Least `total_cost`, cents.")] = None,
     max_cost: Annotated[Amount, Query(description="Greatest `total_cost`, cents.")] = None,
-) -> ListQuery:
+) -> FilterQuery:
     """Raises ApiError(400) that names the bad parameter."""
     created_from, created_to = _moment("from", from_), _moment("to", to)
     if created_to is not None and to and not re.search(r"[.,]\d", to):
@@ -123,7 +125,18 @@ def list_query(
         recipient_data=_members(request.query_params, "recipient_data"),
         extracted_data=_members(request.query_params, "extracted_data"),
     )
-    return ListQuery(filters, _asked(request.query_params), page_number, page_size)
+    return FilterQuery(filters, _asked(request.query_params))
+
+
+FilterQueryDep = Annotated[FilterQuery, Depends(filter_query)]
+
+
+def list_query(
+    query: FilterQueryDep,
+    page_number: Annotated[Count, Query(description="From 1.")] = None,
+    page_size: Annotated[Count, Query(description="Default 20; more than 50 counts as 50.")] = None,
+) -> ListQuery:
+    return ListQuery(query.filters, query.asked, page_number, page_size)
 
 
 ListQueryDep = Annotated[ListQuery, Depends(list_query)]
@@ -144,16 +157,29 @@ CursorDep = Annotated[int | None, Depends(cursor_query)]
 
 def windowed(query: ListQueryDep, services: ServicesDep) -> ListQuery:
     """The same; under the setting `strict_date_window` only with `from` and `to` at most a week apart."""
-    if services.strict_date_window:
-        start, end = query.filters.created_from, query.filters.created_to
-        if start is None or end is None:
-            raise ApiError(400, "from and to are required")
-        if end - start > _WEEK_US + 999_999:
-            raise ApiError(400, "from and to must be at most 7 days apart")
+    _check_window(query.filters, services)
     return query
 
 
 WindowedQuery = Annotated[ListQuery, Depends(windowed)]
+
+
+def windowed_filters(query: FilterQueryDep, services: ServicesDep) -> Filters:
+    """The filters alone, as `windowed`."""
+    _check_window(query.filters, services)
+    return query.filters
+
+
+WindowedFilters = Annotated[Filters, Depends(windowed_filters)]
+
+
+def _check_window(filters: Filters, services: Services) -> None:
+    if services.strict_date_window:
+        start, end = filters.created_from, filters.created_to
+        if start is None or end is None:
+            raise ApiError(400, "from and to are required")
+        if end - start > _WEEK_US + 999_999:
+            raise ApiError(400, "from and to must be at most 7 days apart")
 
 
 def _asked(params: QueryParams) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -98,7 +98,7 @@ class Listing:
 
     async def batches(
         self, account_id: str, agent_id: str, filters: Filters = _EVERYTHING, *, before: int | None = None
-    ) -> AsyncIterator[list[StoredExecution]]:
+    ) -> AsyncGenerator[list[StoredExecution]]:
         """All executions that the filters let through, newest first, in batches; those before a seq only.
 
         Between two batches it holds no connection, so a slow reader keeps nothing busy. An execution that is
