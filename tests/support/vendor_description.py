@@ -1,0 +1,220 @@
+"""The vendor's description of the operations on agents, executions and calls (facts only, see
+scripts/reduce_description.py), and the one list of where ours goes another way."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.description import Json
+
+_FACTS = Path(__file__).parents[1] / "data" / "vendor_description.json"
+_REF = "#/components/schemas/"
+
+_WITH_BODY = "POST .*/agent|POST /call|PUT .*|PATCH .*"
+
+Change = Callable[[Json], None]
+"""Edits a description in place."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    why: str
+    """Section of the contract, and what it says."""
+    change: Change
+
+
+def _answered(path: str, change: Callable[[Any], Any]) -> Change:
+    """Of schemas in answers: `AgentV2.tasks` is a property, `AgentV2.tasks[]` its items; `|` lists several."""
+
+    def edit(description: Json) -> None:
+        for one in path.split("|"):
+            name, *steps = one.replace("[]", ".[]").split(".")
+            holder, key = description["components"]["schemas"], f"{name}Answer"
+            for step in steps:
+                holder = holder[key]
+                holder, key = (holder, "items") if step == "[]" else (holder["properties"], step)
+            holder[key] = change(holder[key])
+
+    return edit
+
+
+def _asked(path: str, change: Callable[[Any], Any]) -> Change:
+    """Of schemas in requests, written the same way."""
+    answered = _answered(path, change)
+
+    def edit(description: Json) -> None:
+        schemas = description["components"]["schemas"]
+        aside = {f"{name}Answer": schema for name, schema in schemas.items()}
+        answered({"components": {"schemas": aside}})
+        schemas |= {name: aside[f"{name}Answer"] for name in schemas}
+
+    return edit
+
+
+def _or_null(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _or(*values: str) -> Callable[[Json], Json]:
+    return lambda schema: {**schema, "enum": [*schema["enum"], *values]}
+
+
+def _any_string(_: Json) -> Json:
+    return {"type": "string"}
+
+
+def _array(item: Json) -> Json:
+    return {"type": "array", "items": item}
+
+
+def _object(_: Json) -> Json:
+    return {"type": "object"}
+
+
+def _demand(*names: str) -> Callable[[Json], Json]:
+    return lambda schema: {**schema, "required": list(names)}
+
+
+def _status(status: str, operations: str) -> Change:
+    """One more status of the operations that match `METHOD /path`."""
+
+    def edit(description: Json) -> None:
+        for path, methods in description["paths"].items():
+            for method, operation in methods.items():
+                if re.fullmatch(operations, f"{method.upper()} {path}"):
+                    operation["responses"][status] = deepcopy(operation["responses"]["400"])
+
+    return edit
+
+
+def _no_body(status: str, operations: str) -> Change:
+    added = _status(status, operations)
+
+    def edit(description: Json) -> None:
+        added(description)
+        for methods in description["paths"].values():
+            for operation in methods.values():
+                operation["responses"].get(status, {}).pop("content", None)
+
+    return edit
+
+
+def _created(description: Json) -> None:
+    del description["paths"]["/v2/agent"]["post"]["responses"]["200"]
+
+
+def _page_or_array(description: Json) -> None:
+    answer = description["paths"]["/batches/{batch_id}/executions"]["get"]["responses"]["200"]
+    media = answer["content"]["application/json"]
+    media["schema"] = {"anyOf": [media["schema"], {"$ref": f"{_REF}AgentExecutionV2ListAnswer"}]}
+
+
+def _uuid_of_batch(description: Json) -> None:
+    [parameter] = [
+        parameter
+        for parameter in description["paths"]["/v2/agent/{agent_id}/executions"]["get"]["parameters"]
+        if parameter["name"] == "batch_id"
+    ]
+    parameter["schema"] = {"type": "string", "format": "uuid"}
+
+
+DEVIATIONS: Sequence[Deviation] = (
+    # Statuses of HTTP.
+    Deviation("1: POST /v2/agent answers 201 alone", _created),
+    Deviation(
+        "issue 3, 3: an execution that has not changed is 304",
+        _no_body("304", r"GET .*/executions?/\{execution_id\}"),
+    ),
+    Deviation("1: a database that is away is 503, with Retry-After", _status("503", ".*")),
+    Deviation("1: a body too large is 413", _status("413", _WITH_BODY)),
+    Deviation("1: a body that does not arrive is 408", _status("408", _WITH_BODY)),
+    # Executions.
+    Deviation(
+        "3.2 and 4.5: a row of a batch that was not scheduled yet is prepared",
+        _answered("AgentExecution.status|BatchRunData.status", _or("prepared")),
+    ),
+    Deviation(
+        "issue 3, 2: a list asked by cursor has no page numbers, and no total where none is asked for",
+        _answered("AgentExecutionV2List.page_number|AgentExecutionV2List.total", _or_null),
+    ),
+    Deviation("9: executions of a batch come as a page where one is asked for", _page_or_array),
+    Deviation(
+        "3.4: the log has events and errors too", _answered("AgentExecutionLog.type", _or("event", "error"))
+    ),
+    Deviation("3.4: what no provider did has none", _answered("AgentExecutionLog.provider", _or_null)),
+    # Agents. Section 7 has them as they were sent, with every default filled in, and with any provider.
+    Deviation(
+        "7: providers outside an enum are not refused, unknown keys are kept, and both come back as they were sent",
+        _answered("ToolsConfig|ToolsConfigV2", _object),
+    ),
+    Deviation(
+        "7: tasks of webhooks and notifications",
+        _answered("TasksConfig.task_type|TasksConfigV2.task_type", _or("webhook", "notification")),
+    ),
+    Deviation(
+        "7: pipelines are arrays of arrays",
+        _answered("Toolchain.pipelines[]", lambda _: _array({"type": "string"})),
+    ),
+    Deviation("7: so they are in requests", _asked("Toolchain.pipelines[]", _array)),
+    Deviation(
+        "7: seconds may have fractions",
+        _answered(
+            "ConversationConfig.hangup_after_silence|ConversationConfig.backchanneling_message_gap"
+            "|ConversationConfig.backchanneling_start_delay|ConversationConfig.call_terminate",
+            lambda schema: {"type": "number"},
+        ),
+    ),
+    Deviation(
+        "7: numbers that may call in are telephone numbers",
+        _answered("ConversationConfig.whitelist_phone_numbers[]", _any_string),
+    ),
+    Deviation(
+        "7: a source's URL comes back as it was sent", _answered("IngestSourceConfig.source_url", _any_string)
+    ),
+    Deviation(
+        "7: what an agent does not have is null",
+        _answered(
+            "AgentV2.ingest_source_config|IngestSourceConfig.source_url|AgentPrompt.task_1.system_prompt"
+            "|TasksConfig.tools_config|TasksConfig.toolchain|TasksConfig.task_config"
+            "|TasksConfigV2.tools_config|TasksConfigV2.toolchain|TasksConfigV2.task_config"
+            "|ConversationConfig.call_cancellation_prompt|ConversationConfig.ambient_noise_track"
+            "|ConversationConfig.whitelist_phone_numbers",
+            _or_null,
+        ),
+    ),
+    Deviation("7: a source names its type", _asked("IngestSourceConfig", _demand("source_type"))),
+    Deviation(
+        "7: a calling window has both its hours",
+        _asked("AgentConfigV2.calling_guardrails", _demand("call_start_hour", "call_end_hour")),
+    ),
+    # Parameters.
+    Deviation("1: a batch_id is a UUID, with or without dashes", _uuid_of_batch),
+)
+
+
+def vendor(deviations: Sequence[Deviation] = DEVIATIONS) -> Json:
+    """The vendor's description, changed by the deviations. Schemas of answers are apart from those of requests:
+    `XAnswer`."""
+    description: Json = json.loads(_FACTS.read_text())
+    schemas = description["components"]["schemas"]
+    schemas |= {f"{name}Answer": _renamed(schema) for name, schema in schemas.items()}
+    for methods in description["paths"].values():
+        for operation in methods.values():
+            operation["responses"] = _renamed(operation["responses"])
+    for deviation in deviations:
+        deviation.change(description)
+    return description
+
+
+def _renamed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_renamed(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: f"{item}Answer" if key == "$ref" else _renamed(item) for key, item in value.items()}
