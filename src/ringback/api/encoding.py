@@ -15,7 +15,7 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
-from ringback.executions.frames import Frame, compress, decompress
+from ringback.executions.frames import Frame, compress, unfold
 
 _GZIP: Final = 31
 """zlib's window bits for the gzip format."""
@@ -39,7 +39,7 @@ def negotiate(accepted: str | None) -> Encoding:
     return best if weights[best] > 0 and weights[best] >= weights.get("identity", 0.0) else Encoding.IDENTITY
 
 
-def asked_encoding(request: Request) -> Encoding:
+async def asked_encoding(request: Request) -> Encoding:
     return negotiate(request.headers.get("accept-encoding"))
 
 
@@ -80,7 +80,8 @@ def encoded(body: bytes, encoding: Encoding, media_type: str) -> Response:
 async def _plain(chunks: AsyncGenerator[bytes | Frame]) -> AsyncGenerator[bytes]:
     async with aclosing(chunks):
         async for chunk in chunks:
-            yield await asyncio.to_thread(decompress, chunk) if isinstance(chunk, Frame) else chunk
+            for piece in unfold(chunk) if isinstance(chunk, Frame) else (chunk,):
+                yield piece
 
 
 async def _zstd(chunks: AsyncGenerator[bytes | Frame]) -> AsyncGenerator[bytes]:
@@ -91,14 +92,10 @@ async def _zstd(chunks: AsyncGenerator[bytes | Frame]) -> AsyncGenerator[bytes]:
 
 async def _gzip(chunks: AsyncGenerator[bytes | Frame]) -> AsyncGenerator[bytes]:
     compressor = zlib.compressobj(_FAST, zlib.DEFLATED, _GZIP)
-
-    def packed(chunk: bytes | Frame) -> bytes:
-        return compressor.compress(decompress(chunk) if isinstance(chunk, Frame) else chunk)
-
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            # The compressor may keep a small chunk to itself.
-            if ready := await asyncio.to_thread(packed, chunk):
+    async with aclosing(_plain(chunks)) as pieces:
+        async for piece in pieces:
+            # The compressor may keep a small piece to itself.
+            if ready := await asyncio.to_thread(compressor.compress, piece):
                 yield ready
     yield compressor.flush()
 

@@ -131,7 +131,7 @@ def filter_query(
 FilterQueryDep = Annotated[FilterQuery, Depends(filter_query)]
 
 
-def list_query(
+async def list_query(
     query: FilterQueryDep,
     page_number: Annotated[Count, Query(description="From 1.")] = None,
     page_size: Annotated[Count, Query(description="Default 20; more than 50 counts as 50.")] = None,
@@ -142,7 +142,7 @@ def list_query(
 ListQueryDep = Annotated[ListQuery, Depends(list_query)]
 
 
-def cursor_query(
+async def cursor_query(
     cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of a page.")] = None,
 ) -> int | None:
     """The sequence number that the list goes on after. Raises ApiError(400)."""
@@ -155,7 +155,7 @@ def cursor_query(
 CursorDep = Annotated[int | None, Depends(cursor_query)]
 
 
-def windowed(query: ListQueryDep, services: ServicesDep) -> ListQuery:
+async def windowed(query: ListQueryDep, services: ServicesDep) -> ListQuery:
     """The same; under the setting `strict_date_window` only with `from` and `to` at most a week apart."""
     _check_window(query.filters, services)
     return query

@@ -34,7 +34,8 @@ class Services:
     """None: unlimited."""
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
+    # Dependencies are coroutines even where they wait for nothing: FastAPI sends others through its threads.
     given: Services = request.app.state.services
     return given
 

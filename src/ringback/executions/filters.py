@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +39,8 @@ class Filters:
 
     def columns(self) -> dict[str, Any]:
         """What `store.queries.execution_lists` filters by; without those that don't filter."""
-        given = {name: value for name, value in asdict(self).items() if value is not None and value != {}}
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {name: value for name, value in columns.items() if value is not None and value != {}}
         if self.statuses is not None:
             given["statuses"] = sorted(self.statuses)
         if self.batch_id is not None:

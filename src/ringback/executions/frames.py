@@ -5,13 +5,13 @@ Frames that follow each other decompress to their contents joined.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import zstandard
 
 _LEVEL: Final = 3
-_LARGEST: Final = 256 * 1024 * 1024
-"""Bytes that a frame may unfold to: a damaged one asks for no more memory."""
+_PIECE: Final = 256 * 1024
 
 
 class Frame(bytes):
@@ -24,7 +24,18 @@ def compress(raw: bytes) -> Frame:
 
 def decompress(frame: bytes) -> bytes:
     """The contents of one frame made by `compress`. Raises ValueError for anything else."""
+    return b"".join(unfold(frame))
+
+
+def unfold(frame: bytes) -> Iterator[bytes]:
+    """As `decompress`, piece by piece: whoever sends them on needs memory for one of them only."""
+    size = 0
     try:
-        return zstandard.ZstdDecompressor().decompress(frame, max_output_size=_LARGEST)
+        for piece in zstandard.ZstdDecompressor().read_to_iter(frame, write_size=_PIECE):
+            size += len(piece)
+            yield piece
+        expected = zstandard.frame_content_size(frame)
     except zstandard.ZstdError as error:
         raise ValueError(f"a damaged frame: {error}") from error
+    if size != expected:
+        raise ValueError(f"a damaged frame: {size} bytes instead of {expected}")
