@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ringback.app.settings import SettingsError
-from ringback.cli import accounts, demo, keys, retention, roles, settings
+from ringback.cli import accounts, demo, export, keys, retention, roles, settings
 from ringback.store.database import StoreError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(retention.app, name="retention")
 roles.register(app)
 demo.register(app)
+export.register(app)
 settings.register(app)
 
 

@@ -75,7 +75,8 @@ async def stream(
     """The file in chunks. However it ends, also by `aclose`, `batches` is closed with it."""
     loop = asyncio.get_running_loop()
     async with aclosing(batches):
-        yield encoder.opening()
+        if chunk := encoder.opening():
+            yield chunk
         async for batch in batches:
             for bodies in _slices(batch):
                 if chunk := await loop.run_in_executor(_THREAD, encoder.encode, bodies):
@@ -86,7 +87,7 @@ async def stream(
 
 def _slices(batch: Sequence[StoredExecution]) -> Iterator[list[bytes]]:
     """So little at a time that the event loop, which shares the interpreter's lock with the thread, waits for
-    2 ms at most; and that no chunk is large."""
+    a millisecond or two; and that no chunk is large."""
     bodies: list[bytes] = []
     size = 0
     for execution in batch:
