@@ -105,6 +105,28 @@ async def test_cancelled_at_any_await_the_next_transaction_works(database: Datab
         assert (f"{turns:02}-a" in names) == (f"{turns:02}-b" in names)
 
 
+async def test_who_writes_without_a_pause_does_not_keep_others_waiting(database: Database) -> None:
+    """Each of those who ask has its turn before somebody has a second one."""
+    waited = asyncio.Event()
+
+    async def hot() -> int:
+        turns = 0
+        while not waited.is_set():
+            async with database.transaction() as tx:
+                await tx.execute("UPDATE accounts SET last_seq = last_seq + 1")
+            turns += 1
+        return turns
+
+    async def late() -> None:
+        await _insert(database, "late")
+        waited.set()
+
+    async with asyncio.timeout(30):
+        turns, _ = await asyncio.gather(hot(), late())
+    assert turns <= 20
+    assert await _names(database) == ["late"]
+
+
 async def test_reads_of_one_block_see_one_moment(database: Database) -> None:
     await _insert(database, "a")
     async with database.read() as reader:

@@ -27,11 +27,8 @@ class SqliteDatabase:
     def __init__(self, url: str, writer: _Connection, readers: Sequence[_Connection]) -> None:
         self._url = url
         self._connections = [writer, *readers]
-        self._writer: asyncio.Queue[_Connection] = asyncio.Queue()
-        self._writer.put_nowait(writer)
-        self._readers: asyncio.Queue[_Connection] = asyncio.LifoQueue()
-        for reader in readers:
-            self._readers.put_nowait(reader)
+        self._writer = _Pool([writer])
+        self._readers = _Pool(readers)
 
     @classmethod
     async def open(cls, url: str) -> SqliteDatabase:
@@ -54,20 +51,20 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        async with _borrowed(self._writer) as connection, connection.block("BEGIN IMMEDIATE"):
+        async with self._writer.borrowed() as connection, connection.block("BEGIN IMMEDIATE"):
             yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reader]:
-        async with _borrowed(self._readers) as connection, connection.block("BEGIN"):
+        async with self._readers.borrowed() as connection, connection.block("BEGIN"):
             yield connection
 
     async def fetch_one(self, sql: str, **params: object) -> Row | None:
-        async with _borrowed(self._readers) as connection:
+        async with self._readers.borrowed() as connection:
             return await connection.fetch_one(sql, **params)
 
     async def fetch_all(self, sql: str, **params: object) -> list[Row]:
-        async with _borrowed(self._readers) as connection:
+        async with self._readers.borrowed() as connection:
             return await connection.fetch_all(sql, **params)
 
     async def close(self) -> None:
@@ -83,18 +80,30 @@ def sqlite_path(url: str) -> str:
     return path
 
 
-@asynccontextmanager
-async def _borrowed(queue: asyncio.Queue[_Connection]) -> AsyncIterator[_Connection]:
-    try:
-        async with asyncio.timeout(_ACQUIRE_TIMEOUT_S):
-            connection = await queue.get()
-    except TimeoutError:
-        raise StoreError(f"no database connection became free within {_ACQUIRE_TIMEOUT_S:.0f} s") from None
-    try:
-        yield connection
-    finally:
-        # Its thread may still be busy for a caller that was cancelled; the next statement queues up behind.
-        queue.put_nowait(connection)
+class _Pool:
+    """Lends connections in the order of asking. From a plain queue, whoever gives one back and asks again at once
+    would have it before those that wait."""
+
+    def __init__(self, connections: Sequence[_Connection]) -> None:
+        self._free = list(connections)
+        self._turn = asyncio.Semaphore(len(connections))
+
+    @asynccontextmanager
+    async def borrowed(self) -> AsyncIterator[_Connection]:
+        try:
+            async with asyncio.timeout(_ACQUIRE_TIMEOUT_S):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise StoreError(
+                f"no database connection became free within {_ACQUIRE_TIMEOUT_S:.0f} s"
+            ) from None
+        connection = self._free.pop()
+        try:
+            yield connection
+        finally:
+            # Its thread may still be busy for a caller that was cancelled; the next statement queues up behind.
+            self._free.append(connection)
+            self._turn.release()
 
 
 class _Connection:
