@@ -105,7 +105,7 @@ class RateLimits:
             return Quota(bucket, limit, 0, _seconds_left(spent, now), exceeded=True)
         window = await self._windows.add(account_id, bucket, minute)
         if window.requests >= limit:
-            self._spent = {key: at for key, at in self._spent.items() if at >= minute}
+            self._spent = {key: at for key, at in self._spent.items() if _current(at, minute)}
             self._spent[account_id, bucket] = window.minute
         return Quota(
             bucket,
