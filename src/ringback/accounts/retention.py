@@ -29,16 +29,15 @@ class Policy:
 
     def check(self) -> None:
         """Raises BadPolicy."""
-        for name in ("recordings", "transcripts", "records"):
-            days = getattr(self, name)
-            if days is None:
-                continue
+        given = {name: days for name, days in asdict(self).items() if days is not None}
+        for name, days in given.items():
             if not 1 <= days <= LONGEST:
                 raise BadPolicy(f"{name}: {days} is not from 1 to {LONGEST} days; 'forever' sets no limit")
-            if self.records is not None and days > self.records:
+        for name, days in given.items():
+            if days > given.get("records", LONGEST):
                 raise BadPolicy(
                     f"{name} cannot be kept for {days} days: they go with their records, after {self.records}; "
-                    f"set {name} to {self.records} or less or 'forever', or keep the records longer"
+                    f"set {name} to {self.records} or less or to 'forever', or keep the records longer"
                 )
 
 

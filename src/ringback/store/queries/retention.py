@@ -201,11 +201,11 @@ async def attempts_of(
 
 
 async def lock_executions(tx: Transaction, account_id: str, execution_ids: Sequence[str]) -> list[Row]:
-    """id, agent_id, seq, status and provider, locked in the order of the ids until the transaction ends."""
+    """account_id, id, agent_id, seq, status and provider, locked in the order of the ids until the transaction ends."""
     ids = _named(execution_ids)
     return await tx.fetch_all(
         f"""
-        SELECT id, agent_id, seq, status, provider FROM executions
+        SELECT account_id, id, agent_id, seq, status, provider FROM executions
         WHERE account_id = :account_id AND id IN ({", ".join(f":{name}" for name in ids)})
         ORDER BY id FOR UPDATE
         """,
