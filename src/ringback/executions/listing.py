@@ -89,6 +89,9 @@ class Listing:
         async with self._db.read() as reader:
             found = await total(reader, account_id, agent_id, filters) if with_total else None
             columns, offset = filters.columns(), (number - 1) * size
+            if found is not None and found.exact and found.count <= offset:
+                # Counting has found out that there is nothing to find.
+                return Page(size, [], False, found)
             if before is not None:
                 columns |= {"before": before}
             elif offset > _NEAR and not columns:

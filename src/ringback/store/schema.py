@@ -168,6 +168,7 @@ Index(
     "ix_executions_batch",
     executions.c.account_id,
     executions.c.batch_id,
+    executions.c.agent_id,
     executions.c.seq.desc(),
     sqlite_where=executions.c.batch_id.is_not(None),
     postgresql_where=executions.c.batch_id.is_not(None),

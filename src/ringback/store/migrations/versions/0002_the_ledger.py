@@ -136,7 +136,7 @@ def _add_indexes() -> None:
     op.create_index(
         "ix_executions_batch",
         "executions",
-        ["account_id", "batch_id", newest],
+        ["account_id", "batch_id", "agent_id", newest],
         sqlite_where=sa.text("batch_id IS NOT NULL"),
         postgresql_where=sa.text("batch_id IS NOT NULL"),
     )
