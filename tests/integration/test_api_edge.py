@@ -99,6 +99,9 @@ async def test_paths_and_methods_that_are_not_there(api: Api) -> None:
     answer = await api.client.get("/call")
     assert_refused(answer, 405, "/call does not take GET")
     assert answer.headers["allow"] == "POST"
+    answer = await api.client.post("/v2/agent/42")
+    assert_refused(answer, 405, "/v2/agent/42 does not take POST")
+    assert answer.headers["allow"] == "GET, PUT, PATCH, DELETE"
 
 
 async def test_cors(api: Api) -> None:

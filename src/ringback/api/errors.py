@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringback.agents.registry import UnknownAgent
@@ -120,7 +121,18 @@ def install(app: FastAPI) -> None:
             405: f"{request.url.path} does not take {request.method}",
         }
         message = texts.get(error.status_code, str(error.detail))
-        return ApiError(error.status_code, message, headers=error.headers).response()
+        headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+        return ApiError(error.status_code, message, headers=headers).response()
+
+
+def _allowed(request: Request) -> str:
+    """The methods of this path. Several routes may share it, and the router names those of the first alone."""
+    routes = request.app.routes
+    return ", ".join(
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    )
 
 
 class Unexpected:
