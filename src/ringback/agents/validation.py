@@ -196,6 +196,7 @@ _TEXTS: Mapping[str, str] = {
     "uuid_parsing": "must be a UUID",
     "bool_parsing": "must be true or false",
     "literal_error": "must be one of {expected}",
+    "enum": "must be one of {expected}",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
