@@ -114,6 +114,17 @@ def _page_or_array(description: Json) -> None:
     media["schema"] = {"anyOf": [media["schema"], {"$ref": f"{_REF}AgentExecutionV2ListAnswer"}]}
 
 
+def _called(names: str, **facts: str) -> Change:
+    """Properties of the body of POST /call."""
+
+    def edit(description: Json) -> None:
+        body = description["paths"]["/call"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        for name in names.split():
+            body["properties"][name] |= facts
+
+    return edit
+
+
 def _uuid_of_batch(description: Json) -> None:
     [parameter] = [
         parameter
@@ -194,6 +205,12 @@ DEVIATIONS: Sequence[Deviation] = (
         "7: a calling window has both its hours",
         _asked("AgentConfigV2.calling_guardrails", _demand("call_start_hour", "call_end_hour")),
     ),
+    # Calls.
+    Deviation(
+        "1: numbers are E.164",
+        _called("recipient_phone_number from_phone_number", pattern=r"^\+[1-9][0-9]{1,14}$"),
+    ),
+    Deviation("8: scheduled_at is ISO 8601", _called("scheduled_at", format="date-time")),
     # Parameters.
     Deviation("1: a batch_id is a UUID, with or without dashes", _uuid_of_batch),
 )

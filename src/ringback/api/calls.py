@@ -51,7 +51,9 @@ def _moment(value: str) -> str:
 Retried = Literal["no-answer", "busy", "failed", "error"]
 _RETRIED: tuple[Retried, ...] = ("no-answer", "busy", "failed")
 Minutes = Annotated[Whole, Field(ge=1, le=10_080)]
-PhoneNumber = Annotated[str, AfterValidator(_e164)]
+PhoneNumber = Annotated[
+    str, AfterValidator(_e164), Field(json_schema_extra={"pattern": r"^\+[1-9][0-9]{1,14}$"})
+]
 
 
 class RetryConfig(Part):
@@ -75,10 +77,12 @@ class AgentData(Part):
 class CallRequest(Part):
     """Body of POST /call. Unknown keys are ignored."""
 
-    agent_id: Annotated[str, AfterValidator(_uuid)]
+    agent_id: Annotated[str, AfterValidator(_uuid), Field(json_schema_extra={"format": "uuid"})]
     recipient_phone_number: PhoneNumber
     from_phone_number: PhoneNumber | None = None
-    scheduled_at: Annotated[str, AfterValidator(_moment)] | None = None
+    scheduled_at: (
+        Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})] | None
+    ) = None
     user_data: dict[str, Any] | None = None
     agent_data: AgentData | None = None
     retry_config: RetryConfig | None = None
