@@ -29,7 +29,7 @@ DAY_US: Final = 86_400_000_000
 
 _READ: Final = 1000
 """Attempts looked at in one statement."""
-_BATCH: Final = 50
+_BATCH: Final = 20
 """Executions changed in one transaction: the one writer of SQLite is not held for long."""
 _PAUSE_S: Final = 0.1
 """After a transaction. A process that waits for SQLite's writer looks at least every 100 ms."""
@@ -113,10 +113,13 @@ class Retention:
         Raises StoreError; what was removed until then stays removed, and the next pass goes on.
         """
         now = self._clock.now_us()
+        # A call whose worker was lost ends in the past, once that is found out.
+        answers = await queries.oldest_answers(self._db)
         done = []
         for policy in await queries.policies(self._db):
-            recordings = await self._remove(_RECORDINGS, policy, now)
-            transcripts = await self._remove(_TRANSCRIPTS, policy, now)
+            live_since = answers.get(policy["account_id"], now)
+            recordings = await self._remove(_RECORDINGS, policy, now, live_since)
+            transcripts = await self._remove(_TRANSCRIPTS, policy, now, live_since)
             records = await self._delete_records(policy, now)
             done.append(Removed(policy["account_id"], recordings, transcripts, records))
         return [removed for removed in done if removed.anything]
@@ -137,11 +140,10 @@ class Retention:
     async def _count(self, part: _Part, policy: Row, now: int) -> int:
         return sum([sum(map(part.is_there, rows)) async for rows, _ in self._ended(part, policy, now)])
 
-    async def _remove(self, part: _Part, policy: Row, now: int) -> int:
+    async def _remove(self, part: _Part, policy: Row, now: int, live_since: int) -> int:
+        """The watermark stays below what cannot be removed yet."""
         account_id = policy["account_id"]
-        oldest = await queries.oldest_answer(self._db, account_id)
-        # How far the watermark may rise. A call whose worker was lost ends in the past, once that is found out.
-        limit = now if oldest is None else oldest - 1
+        limit = live_since - 1
         removed = 0
         try:
             async for rows, done in self._ended(part, policy, now):

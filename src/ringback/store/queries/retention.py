@@ -97,16 +97,16 @@ async def mark(tx: Transaction, account_id: str, watermark: Watermark, until: in
     )
 
 
-async def oldest_answer(db: Reader, account_id: str) -> int | None:
-    """When the longest of the calls that are not settled yet was answered: none of them ends earlier."""
-    row = await db.fetch_one(
+async def oldest_answers(db: Reader) -> dict[str, int]:
+    """By account, when the longest of its calls that are not settled yet was answered: none of them ends earlier.
+    Cross-account: for upkeep; the few calls that are live are found by their state."""
+    rows = await db.fetch_all(
         """
-        SELECT MIN(COALESCE(answered_at, 0)) AS answered_at FROM attempts
-        WHERE state = 'live' AND account_id = :account_id
-        """,
-        account_id=account_id,
+        SELECT account_id, MIN(COALESCE(answered_at, 0)) AS answered_at FROM attempts
+        WHERE state = 'live' GROUP BY account_id
+        """
     )
-    return row["answered_at"] if row else None
+    return {row["account_id"]: row["answered_at"] for row in rows}
 
 
 async def ended(db: Reader, account_id: str, *, after: Place, until: int, limit: int) -> list[Row]:
