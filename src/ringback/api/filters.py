@@ -81,7 +81,7 @@ Amount = Annotated[float | None, Query(ge=0, le=1_000_000_000, allow_inf_nan=Fal
 PhoneNumber = Annotated[str | None, Query(max_length=40, description="E.164, e.g. +14155550123.")]
 
 
-def filter_query(
+async def filter_query(
     request: Request,
     status: Annotated[str | None, Query(description="A status, or several with commas.")] = None,
     call_type: Annotated[Literal["inbound", "outbound"] | None, Query()] = None,
@@ -164,7 +164,7 @@ async def windowed(query: ListQueryDep, services: ServicesDep) -> ListQuery:
 WindowedQuery = Annotated[ListQuery, Depends(windowed)]
 
 
-def windowed_filters(query: FilterQueryDep, services: ServicesDep) -> Filters:
+async def windowed_filters(query: FilterQueryDep, services: ServicesDep) -> Filters:
     """The filters alone, as `windowed`."""
     _check_window(query.filters, services)
     return query.filters
