@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractContextManager, aclosing, nullcontext
@@ -82,7 +83,7 @@ def export(
     if output == _STDOUT and format_ is Format.PARQUET and sys.stdout.isatty():
         _fail("parquet is not for a terminal: give --output FILE")
     try:
-        query = filter_query(
+        asked = filter_query(
             _request(recipient_data or [], extracted_data or []),
             status=status,
             call_type=call_type,
@@ -99,6 +100,7 @@ def export(
             min_cost=min_cost,
             max_cost=max_cost,
         )
+        query = asyncio.run(asked)  # a coroutine, as all that FastAPI is to call
         with _opened(output) as file:
             written = _write(account, str(agent_id), format_, query.filters, file)
     except UnknownAgent:
