@@ -6,10 +6,10 @@ PYTHON ?= $(shell for v in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test lint bench clean
+.PHONY: help demo serve test lint bench bench-ledger clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Ringback needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt install python3-venv)." >&2; exit 1; }
@@ -41,6 +41,11 @@ lint: $(VENV)/.installed-dev  ## Lint, types and import layers
 
 bench: $(VENV)/.installed-dev  ## Run every benchmark; each ends with one line of JSON
 	@for b in $$(ls benchmarks/*.py); do echo "== $$b"; $(BIN)/python -m benchmarks.$$(basename $$b .py) || exit 1; done
+
+# What to measure, e.g. BENCH='--rows 100k --store sqlite --part pages'; without it everything, which takes an hour.
+bench-ledger: $(VENV)/.installed-dev  ## The lists at 100 thousand and a million executions; a line of JSON a store
+	@sh scripts/bench-packages.sh
+	$(BIN)/python -m benchmarks.ledger $(BENCH)
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

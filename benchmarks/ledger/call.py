@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -168,7 +169,7 @@ def _is(rare: int | None, place: int) -> bool:
     return rare is not None and rare // RARE_ROWS == place
 
 
-def _pick(rng: random.Random, shares: dict[_T, float]) -> _T:
+def _pick(rng: random.Random, shares: Mapping[_T, float]) -> _T:
     return rng.choices(tuple(shares), tuple(shares.values()))[0]
 
 

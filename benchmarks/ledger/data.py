@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from benchmarks.ledger.call import Call, invent
@@ -56,8 +57,12 @@ def chunk(total: int, number: int) -> Chunk:
     return made
 
 
-def day_us(day: int) -> int:
+def day_iso(day: int) -> str:
     """The midnight that begins day `day` of the sixty."""
+    return datetime.fromtimestamp(_day_us(day) / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _day_us(day: int) -> int:
     return _FROM_US + day * _DAY_US
 
 
@@ -83,7 +88,7 @@ def _seq(rng: random.Random, index: int, everything: int) -> int:
     """Microseconds; rises with the index."""
     day, rest = divmod(index * _DAYS, everything)
     gap = _OPEN_FOR_US * _DAYS // everything
-    return day_us(day) + _OPEN_US + _OPEN_FOR_US * rest // everything + int(gap * 0.9 * rng.random())
+    return _day_us(day) + _OPEN_US + _OPEN_FOR_US * rest // everything + int(gap * 0.9 * rng.random())
 
 
 def _columns(call: Call) -> tuple[dict[str, object], dict[str, object]]:

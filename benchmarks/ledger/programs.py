@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +48,10 @@ def free_port() -> int:
 
 
 class Server:
-    """A server process of ours, from when it takes connections until `stop`."""
+    """A server process of ours, from when it answers until `stop`."""
+
+    idle_mb = 0.0
+    """Resident when it had nothing to do, for whoever measures growth."""
 
     def __init__(
         self, name: str, command: Sequence[str], port: int, folder: Path, env: Mapping[str, str] | None = None
@@ -89,12 +93,16 @@ class Server:
     def _wait(self, name: str) -> None:
         until = time.monotonic() + _START_S
         while time.monotonic() < until and self._process.poll() is None:
+            connection = HTTPConnection("127.0.0.1", self.port, timeout=_START_S)
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                connection.request("GET", "/nothing")
+                connection.getresponse()
             except OSError:
                 time.sleep(0.05)
             else:
                 return
+            finally:
+                connection.close()
         self.stop()
         raise RuntimeError(f"{name} did not start:\n{self._log.read_text(errors='replace')[-2000:]}")
 
