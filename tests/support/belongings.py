@@ -1,0 +1,99 @@
+"""An account with one of everything in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from ringback.agents.definition import read
+from ringback.executions.lifecycle import Status
+from ringback.executions.record import LogRow, NewExecution, Turn, UsageKind, UsageLine
+from tests.support import agent_definitions
+from tests.support.api import FROM, Api
+
+AUDIO = bytes(range(256)) * 4
+
+
+@dataclass(frozen=True)
+class Belongings:
+    account: str
+    agent_id: str
+    execution_id: str
+    """A completed call of a batch, with a recording."""
+    batch_id: str
+    token: str
+    """Of the recording."""
+    queued: str
+    """Another call of the agent, which can be stopped."""
+    mark: str
+    """Stands in every text of theirs."""
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """By the names of path parameters."""
+        return {"agent_id": self.agent_id, "execution_id": self.execution_id, "batch_id": self.batch_id}
+
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """What nobody else may ever see."""
+        return (*self.ids.values(), self.token, self.queued, self.mark)
+
+
+async def furnish(api: Api, account: str) -> Belongings:
+    """Give an account one of everything."""
+    mark = f"mark-{uuid4().hex}"
+    definition = agent_definitions.scripted()
+    definition["agent_config"]["agent_name"] = mark
+    agent = await api.services.agents.create(account, read(definition))
+    batch = uuid4().hex
+    completed, queued = [
+        await api.ledger.create(
+            NewExecution(
+                account,
+                agent.id,
+                "+14155550123",
+                FROM,
+                "sip-trunk",
+                recipient_data={"name": mark},
+                batch_id=of,
+            )
+        )
+        for of in (batch, None)
+    ]
+    token, path = uuid4().hex, f"{mark}.wav"
+    (api.recordings / path).write_bytes(AUDIO)
+    await _completed(api, account, completed.id, mark, token, path)
+    return Belongings(account, agent.id, completed.id, batch, token, queued.id, mark)
+
+
+async def _completed(api: Api, account: str, execution: str, mark: str, token: str, path: str) -> None:
+    now = api.clock.us
+    for status in (Status.INITIATED, Status.RINGING, Status.IN_PROGRESS):
+        await api.ledger.transition(account, execution, status)
+    await api.ledger.add_turns(account, execution, [Turn(0, "user", mark, 0, 900)])
+    rows = [
+        LogRow(now, "response", "llm", "openai", mark, reasoning_content=mark),
+        LogRow(now, "request", "tool", None, mark, tool_name="transfer_call"),
+        LogRow(now, "error", "synthesizer", "local", mark),
+    ]
+    await api.ledger.add_log(account, execution, rows)
+    await api.ledger.transition(
+        account,
+        execution,
+        Status.CALL_DISCONNECTED,
+        attempt={
+            "answered_at": now - 42_000_000,
+            "ended_at": now,
+            "hangup_by": "Callee",
+            "hangup_reason": "Normal Hangup",
+            "conversation_ms": 41_600,
+        },
+    )
+    await api.ledger.transition(
+        account,
+        execution,
+        Status.COMPLETED,
+        changes={"extracted_data": {"said": mark}, "summary": mark},
+        attempt={"recording_path": path, "recording_token": token, "recording_ms": 41_600},
+        usage=[UsageLine(UsageKind.PLATFORM, "ringback", "", "ms", 41_600, 20_000)],
+    )
