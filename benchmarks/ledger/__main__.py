@@ -22,9 +22,12 @@ from typing import Final
 from benchmarks.ledger import lists, pages, plans
 from benchmarks.ledger.build import ready
 from benchmarks.ledger.data import CHUNK
+from benchmarks.ledger.postgresql import Postgresql
 from benchmarks.ledger.programs import Missing, program
-from benchmarks.ledger.stores import STORES, Store
+from benchmarks.ledger.sqlite import Sqlite
+from benchmarks.ledger.stores import Store
 
+STORES: Final = {"sqlite": Sqlite, "postgresql": Postgresql}
 PARTS: Final = ("lists", "pages", "plans")
 
 
