@@ -8,6 +8,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, cast
 
+from fastapi import FastAPI
+
 from ringback.api.app import create_app
 from ringback.api.services import Services
 
@@ -18,16 +20,19 @@ _KNOWN_FORMATS = ("uuid", "date-time", "uri")
 _LOWEST, _GREATEST = ("minimum", "minLength", "minItems"), ("maximum", "maxLength", "maxItems")
 
 
-def described() -> Json:
-    """What /openapi.json serves."""
+def application() -> FastAPI:
+    """The application without anything behind it."""
 
     class Nothing:
-        """Nothing of the services is used to describe the routes."""
-
         max_body_bytes = 0
         rate_limits = None
 
-    return create_app(cast(Services, Nothing())).openapi()
+    return create_app(cast(Services, Nothing()))
+
+
+def described() -> Json:
+    """What /openapi.json serves."""
+    return application().openapi()
 
 
 def closed(description: Json) -> Json:

@@ -1,0 +1,186 @@
+"""An account never sees or changes what is another's: tried for every route of the application, on both databases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import httpx
+import pytest
+from starlette.routing import BaseRoute
+
+from ringback.store.schema import metadata
+from tests.support import agent_definitions
+from tests.support.api import FROM, Api
+from tests.support.belongings import Belongings, furnish
+from tests.support.description import application
+
+Route = tuple[str, str]
+"""Method and path."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a route is asked. Ids in its path are filled in with one's own and the other's, in every combination."""
+
+    body: Callable[[Belongings], Any] | None = None
+    """Given whose ids it is to hold."""
+    queries: Callable[[Belongings], Iterable[dict[str, str]]] = lambda of: ({},)
+    """Given whose ids they are to hold; each is tried."""
+
+
+def _definition(_: Belongings) -> Any:
+    return agent_definitions.scripted()
+
+
+def _patch(_: Belongings) -> Any:
+    return {"agent_config": {"agent_name": "taken over"}}
+
+
+def _call(of: Belongings) -> Any:
+    return {"agent_id": of.agent_id, "recipient_phone_number": "+14155550123", "from_phone_number": FROM}
+
+
+def _filters(of: Belongings) -> Iterable[dict[str, str]]:
+    yield {}
+    yield {"batch_id": of.batch_id}
+    yield {"recipient_data[name]": of.mark}
+    yield {"page_size": "1", "status": "completed,queued"}
+
+
+def _exports(of: Belongings) -> Iterable[dict[str, str]]:
+    for kind in ("csv", "ndjson"):
+        for filters in list(_filters(of))[:3]:
+            yield {**filters, "format": kind}
+
+
+PUBLIC = {("GET", "/health"), ("GET", "/docs"), ("GET", "/openapi.json"), ("HEAD", "/openapi.json")}
+CASES: dict[Route, Case] = {
+    ("GET", "/agent/{agent_id}/executions"): Case(queries=_filters),
+    ("GET", "/v2/agent/{agent_id}/executions"): Case(queries=_filters),
+    ("GET", "/v2/agent/{agent_id}/executions/export"): Case(queries=_exports),
+    ("GET", "/batches/{batch_id}/executions"): Case(queries=_filters),
+    ("GET", "/batch/{batch_id}/executions"): Case(queries=_filters),
+    ("GET", "/agent/{agent_id}/execution/{execution_id}"): Case(),
+    ("GET", "/executions/{execution_id}"): Case(),
+    ("GET", "/executions/{execution_id}/log"): Case(),
+    ("GET", "/recordings/call/{execution_id}"): Case(),
+    ("HEAD", "/recordings/call/{execution_id}"): Case(),
+    **{("POST", path): Case(body=_definition) for path in ("/agent", "/v2/agent")},
+    **{("GET", path): Case() for path in ("/agent/all", "/v2/agent/all")},
+    **{
+        (method, f"{version}/agent/{{agent_id}}"): Case(body=body)
+        for version in ("", "/v2")
+        for method, body in (("GET", None), ("PUT", _definition), ("PATCH", _patch), ("DELETE", None))
+    },
+    ("POST", "/v2/agent/{agent_id}/stop"): Case(),
+    ("POST", "/call"): Case(body=_call),
+    ("POST", "/call/{execution_id}/stop"): Case(),
+}
+
+
+def routes(found: Iterable[BaseRoute]) -> Iterator[Route]:
+    for route in found:
+        inner = getattr(route, "original_router", None)  # FastAPI's, where a router was included
+        if inner is not None:
+            yield from routes(inner.routes)
+        else:
+            yield from ((method, route.path) for method in route.methods)  # type: ignore[attr-defined]
+
+
+def test_every_route_has_its_case() -> None:
+    assert set(routes(application().routes)) == {*CASES, *PUBLIC}
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    api: Api
+    mine: Belongings
+    theirs: Belongings
+    """Of `api.stranger`."""
+
+    async def of_mine(self) -> dict[str, Any]:
+        """All that is kept of my account."""
+        held: dict[str, Any] = {"recording": (self.api.recordings / f"{self.mine.mark}.wav").read_bytes()}
+        for table in metadata.tables:
+            found = await self.api.db.fetch_all(f"SELECT * FROM {table}")
+            held[table] = sorted(repr(dict(row)) for row in found if row["account_id"] == self.mine.account)
+        return held
+
+
+@pytest.fixture
+async def neighbours(api: Api) -> Neighbours:
+    stranger = await api.services.keys.account_of(api.stranger.headers["authorization"].split()[1])
+    assert stranger is not None
+    return Neighbours(api, await furnish(api, api.account), await furnish(api, stranger))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    ids: dict[str, str]
+    """In the path."""
+    query: dict[str, str]
+    body: Any
+
+    def names(self, whose: Belongings) -> bool:
+        """By an id in the path or the body."""
+        return any(id_ in json.dumps([self.ids, self.body]) for id_ in (*whose.ids.values(), whose.queued))
+
+    async def send(self, client: httpx.AsyncClient, route: Route) -> httpx.Response:
+        method, path = route
+        return await client.request(method, path.format(**self.ids), params=self.query, json=self.body)
+
+
+def attempts(route: Route, *owners: Belongings) -> list[Attempt]:
+    """Each id of the path, the query and the body is that of one of the owners, in every combination."""
+    case, names = CASES[route], [name for name in owners[0].ids if f"{{{name}}}" in route[1]]
+    found = []
+    for *of_ids, of_query, of_body in product(owners, repeat=len(names) + 2):
+        ids = {name: id_for(route, name, owner) for name, owner in zip(names, of_ids, strict=True)}
+        for query in case.queries(of_query):
+            attempt = Attempt(ids, query, case.body(of_body) if case.body else None)
+            if attempt not in found:
+                found.append(attempt)
+    return found
+
+
+def id_for(route: Route, name: str, owner: Belongings) -> str:
+    return owner.queued if name == "execution_id" and route[1].endswith("/stop") else owner.ids[name]
+
+
+by_name = pytest.mark.parametrize("route", CASES, ids=" ".join)
+
+
+@by_name
+async def test_a_stranger_neither_sees_nor_changes_it(neighbours: Neighbours, route: Route) -> None:
+    mine, theirs, stranger = neighbours.mine, neighbours.theirs, neighbours.api.stranger
+    before = await neighbours.of_mine()
+    own = attempts(route, theirs)
+    asked = [attempt for attempt in attempts(route, theirs, mine) if attempt not in own]
+    for attempt in asked or own:
+        answer = await attempt.send(stranger, route)
+        if attempt.names(mine):
+            assert answer.status_code == 404, attempt
+        else:
+            assert answer.is_success, (attempt, answer.content)
+        told = answer.content.decode("latin-1")
+        assert not [trace for trace in mine.traces if trace in told and trace not in repr(attempt)], attempt
+        assert await neighbours.of_mine() == before, attempt
+
+
+@by_name
+async def test_its_owner_does(neighbours: Neighbours, route: Route) -> None:
+    """The same requests with the right key: what the stranger met was not a bad request."""
+    for attempt in attempts(route, neighbours.mine):
+        answer = await attempt.send(neighbours.api.client, route)
+        assert answer.is_success, (attempt, answer.content)
+
+
+async def test_the_token_of_another_recording_opens_nothing(neighbours: Neighbours) -> None:
+    link = f"/recordings/call/{neighbours.mine.execution_id}"
+    for client in (neighbours.api.stranger, neighbours.api.nobody):
+        answer = await client.get(link, params={"token": neighbours.theirs.token})
+        assert answer.status_code == 404
