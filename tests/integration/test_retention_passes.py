@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ringback.app.upkeep import LedgerUpkeep
+from ringback.clock import Clock
 from ringback.executions import segments
 from ringback.executions.ledger import Ledger, UnknownExecution
+from ringback.executions.lifecycle import Status
 from ringback.executions.record import Execution
-from ringback.executions.retention import Removed, Retention
+from ringback.executions.removal import Removal
+from ringback.executions.retention import DAY_US, Removed, Retention
 from ringback.store.database import Database, open_database
+from ringback.store.queries import executions
 from tests.support.archive import Archive, open_archive
 from tests.support.ledgers import PUBLIC_URL
 
@@ -114,6 +119,79 @@ async def test_wherever_a_pass_is_killed_the_next_one_finishes(
         await victim.keep(recordings=None, transcripts=None, records=None)
         things += 1
     assert things > 40
+
+
+async def test_a_pass_that_is_killed_among_calls_that_ended_at_once(archive: Archive) -> None:
+    for _ in range(8):
+        call = await archive.call(5)
+        ended_at = archive.now - 4 * DAY_US
+        await archive.books.ledger.update(call.account_id, call.id, attempt={"ended_at": ended_at})
+    await archive.keep(recordings=3, transcripts=2)
+    with pytest.raises(Killed):
+        await _removing(archive, pauses=1).apply()
+    assert len(archive.files()) == 5, "one batch went"
+    assert await archive.apply() == Removed(archive.books.account_id, 5, 8, 0)
+    await archive.assert_whole()
+
+
+@pytest.mark.parametrize("part", ["recordings", "transcripts", "records"])
+async def test_whoever_changes_their_mind_during_a_pass_is_heard(archive: Archive, part: str) -> None:
+    for _ in range(8):
+        await archive.call(5)
+    await archive.keep(**{part: 3})
+
+    async def change() -> None:
+        await archive.keep(**{part: None})
+
+    [removed] = await _removing(archive, at_pause=change).apply()
+    assert removed.recordings + removed.transcripts + removed.records == 3
+    await archive.assert_whole()
+    assert await archive.apply() is None
+
+
+@pytest.mark.parametrize("first", ["attempt", "status"])
+async def test_a_record_that_is_about_to_be_tried_again_stays(archive: Archive, first: str) -> None:
+    """Whichever of the two the retry policy writes first, and whether a pass sees it at the look or at the lock."""
+    again, over = await archive.call(9), await archive.call(8)
+    if first == "attempt":
+        await archive.retry(again, status=again.status)
+    async with archive.books.db.transaction() as tx:
+        if first == "status":
+            await executions.update(tx, again.account_id, again.id, {"status": Status.SCHEDULED})
+        removal = Removal(archive.books.ledger, archive.books.clock)
+        assert await removal.records(tx, again.account_id, {again.id}) == 0
+    await archive.keep(records=7)
+    told = await archive.retention.preview()
+    assert told == await archive.retention.apply() == [Removed(over.account_id, 0, 0, 1)]
+    assert {*await archive.statuses()} == {again.id}
+
+
+@dataclass
+class _Pauses:
+    """The clock of a pass: something happens at every pause, or it is killed at the n-th."""
+
+    clock: Clock
+    left: int
+    happens: Callable[[], Awaitable[None]] | None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.clock, name)
+
+    async def sleep(self, seconds: float) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+        if self.happens is not None:
+            await self.happens()
+
+
+def _removing(
+    archive: Archive,
+    pauses: int = 0,
+    at_pause: Callable[[], Awaitable[None]] | None = None,
+) -> Retention:
+    clock: Any = _Pauses(archive.books.clock, pauses, at_pause)
+    return Retention(archive.books.db, archive.books.ledger, clock, archive.folder)
 
 
 async def test_passes_at_once_and_writers_beside_them(archive: Archive, database_url: str) -> None:

@@ -101,7 +101,7 @@ class Archive:
             else {},
         )
 
-    async def retry(self, call: Execution) -> None:
+    async def retry(self, call: Execution, status: Status = Status.QUEUED) -> None:
         """Open a further attempt, as the retry policy will."""
         last = await self.books.ledger.attempt(call.account_id, call.id)
         fresh = replace(
@@ -117,7 +117,7 @@ class Archive:
             recording_ms=None,
         )
         async with self.books.db.transaction() as tx:
-            await executions.update(tx, call.account_id, call.id, {"status": Status.QUEUED})
+            await executions.update(tx, call.account_id, call.id, {"status": status})
             await attempts.insert(tx, columns_of(fresh))
 
     def write(self, path: str) -> None:

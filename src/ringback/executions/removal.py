@@ -37,10 +37,11 @@ class _Locked:
     execution: Row
     attempts: Sequence[Row]
 
-    def is_over(self, before: int) -> bool:
-        """It ended before a moment and no further attempt waits."""
+    @property
+    def is_over(self) -> bool:
+        """It ended, and no further attempt waits."""
         return self.execution["status"] in TERMINAL and all(
-            attempt["state"] in SETTLED and (attempt["ended_at"] or 0) < before for attempt in self.attempts
+            attempt["state"] in SETTLED for attempt in self.attempts
         )
 
 
@@ -82,15 +83,10 @@ class Removal:
                     removed += 1
         return removed
 
-    async def records(
-        self, tx: Transaction, account_id: str, execution_ids: Collection[str], before: int
-    ) -> int:
-        """Delete executions with all that hangs on them, but not one that is tried again or ended after all."""
-        over = [
-            locked.execution
-            for locked in await _locked(tx, account_id, execution_ids)
-            if locked.is_over(before)
-        ]
+    async def records(self, tx: Transaction, account_id: str, execution_ids: Collection[str]) -> int:
+        """Delete executions with all that hangs on them, but not one that is tried again after all."""
+        found = await _locked(tx, account_id, execution_ids)
+        over = [locked.execution for locked in found if locked.is_over]
         for execution in over:
             row = await executions.get(tx, account_id, execution["id"])
             if row is not None:

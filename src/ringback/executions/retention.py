@@ -177,7 +177,7 @@ class Retention:
     # Records: by their creation and the end of their last attempt.
 
     async def _delete_records(self, policy: Row, now: int) -> int:
-        account_id, before = policy["account_id"], _before(policy, _RECORDS_DAYS, now)
+        account_id = policy["account_id"]
         removed = 0
         try:
             async for ids in self._old_records(policy, now):
@@ -187,7 +187,7 @@ class Retention:
                     account_id, await queries.attempts_of(self._db, account_id, ids)
                 )
                 async with self._db.transaction() as tx:
-                    count = await self._removal.records(tx, account_id, set(ids) - stay, before)
+                    count = await self._removal.records(tx, account_id, set(ids) - stay)
                 removed += count
                 await self._clock.sleep(_PAUSE_S)
         finally:
