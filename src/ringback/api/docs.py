@@ -147,9 +147,11 @@ def _answer_kinds(answer: Json) -> Html:
 
 def _curl(method: str, path: str, operation: Json) -> str:
     """A command that works once the two variables are set."""
-    for parameter in operation.get("parameters", ()):
-        if parameter["in"] == "path":
-            path = path.replace(f"{{{parameter['name']}}}", str(parameter.get("example", "...")))
+    needed = [parameter for parameter in operation.get("parameters", ()) if parameter.get("required")]
+    for parameter in needed:
+        path = path.replace(f"{{{parameter['name']}}}", parameter["example"])
+    query = "&".join(f"{p['name']}={p['example']}" for p in needed if p["in"] == "query")
+    path = f"{path}?{query}" if query else path
     lines = [f'curl -X {method} "$RINGBACK{path}"' if method != "GET" else f'curl "$RINGBACK{path}"']
     if operation.get("security"):
         lines.append('-H "Authorization: Bearer $RINGBACK_KEY"')

@@ -213,9 +213,10 @@ EXAMPLES: Final[dict[str, Any]] = {
 """By the name of the schema."""
 
 PARAMETERS: Final[dict[str, str]] = {
-    name: EXECUTION[name] for name in ("agent_id", "execution_id", "batch_id")
+    **{name: EXECUTION[name] for name in ("agent_id", "execution_id", "batch_id")},
+    "format": "csv",
 }
-"""By the name in the path."""
+"""By name, of all that are required."""
 
 REFUSALS: Final[dict[str, str]] = {
     "400": "recipient_phone_number is required",
