@@ -74,6 +74,8 @@ def _renamed(schema: Any, names: dict[str, str]) -> Any:
 def _standard(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_standard(item) for item in schema]
+    if isinstance(schema, float) and schema.is_integer():
+        return int(schema)  # FastAPI writes whole bounds as 1.0
     if not isinstance(schema, dict):
         return schema
     return {_KEYWORDS.get(key, key): _standard(value) for key, value in schema.items()}
