@@ -135,7 +135,7 @@ async def test_more_filters(books: Books) -> None:
         books,
         plain,
         Status.CALL_DISCONNECTED,
-        attempt={"hangup_reason": "Normal Hangup", "conversation_ms": 42_500},
+        attempt={"hangup_reason": "Normal Hangup", "conversation_ms": 42_460},
     )
     await _end(books, plain, Status.COMPLETED, changes={"extracted_data": {"interested": True, "slot": None}})
 

@@ -26,7 +26,8 @@ def create_app(services: Services) -> FastAPI:
         description=_DESCRIPTION,
         version=version("ringback"),
         redirect_slashes=False,  # a redirected POST comes back as GET
-        docs_url=None,  # the stock pages load their scripts from a foreign host
+        openapi_url=None,  # docs.py has our own; the stock pages load their scripts from a foreign host
+        docs_url=None,
         redoc_url=None,
     )
     app.state.services = services

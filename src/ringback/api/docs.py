@@ -1,8 +1,9 @@
-"""The documentation at /docs: one page of HTML made of the OpenAPI description. No script, nothing from elsewhere,
-so it also works without a network."""
+"""The OpenAPI description, and the documentation at /docs: one page of HTML made of it. No script, nothing from
+elsewhere, so it also works without a network."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -13,7 +14,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 
 router = APIRouter()
@@ -46,13 +47,31 @@ class Html(str):
     __slots__ = ()
 
 
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> Response:
+    """The description itself."""
+    description, _ = await _made(request.app)
+    return Response(description, media_type="application/json")
+
+
 @router.get("/docs", include_in_schema=False)
-async def docs(request: Request) -> HTMLResponse:
-    """The page; made once."""
-    state = request.app.state
-    if not hasattr(state, "docs"):
-        state.docs = page(request.app.openapi())
-    return HTMLResponse(state.docs, headers=_HEADERS)
+async def docs(request: Request) -> Response:
+    """The page."""
+    _, shown = await _made(request.app)
+    return HTMLResponse(shown, headers=_HEADERS)
+
+
+async def _made(app: FastAPI) -> tuple[bytes, bytes]:
+    """Both as bytes; made once, in a thread: it takes half a second, in which other requests are answered."""
+    if not hasattr(app.state, "described"):
+        app.state.described = asyncio.create_task(asyncio.to_thread(_make, app))
+    made: tuple[bytes, bytes] = await asyncio.shield(app.state.described)
+    return made
+
+
+def _make(app: FastAPI) -> tuple[bytes, bytes]:
+    description = app.openapi()
+    return json.dumps(description, ensure_ascii=False).encode(), page(description).encode()
 
 
 def page(description: Json) -> str:

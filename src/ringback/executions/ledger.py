@@ -24,7 +24,7 @@ from ringback.executions.record import (
     UsageKind,
     UsageLine,
 )
-from ringback.executions.rendering import has_ended, render, shown_cost
+from ringback.executions.rendering import has_ended, render, shown_conversation_ms, shown_cost
 from ringback.store.database import Database, Reader, Transaction
 from ringback.store.queries import accounts, attempts, execution_log, executions, segments, usage_lines
 from ringback.store.queries import turns as turn_rows
@@ -245,7 +245,7 @@ class Ledger:
         """The columns that say what the record shows: its body, and copies of what lists filter by."""
         return {
             "body": render(execution, attempt, turns, usage, self._public_url).decode(),
-            "conversation_ms": attempt.conversation_ms,
+            "conversation_ms": shown_conversation_ms(attempt),
             "total_cost": shown_cost(execution).total,
             "hangup_reason": attempt.hangup_reason,
         }

@@ -32,6 +32,11 @@ def shown_cost(execution: Execution) -> CostBreakdown:
     return execution.cost if settled else CostBreakdown()
 
 
+def shown_conversation_ms(attempt: Attempt) -> int:
+    """To a tenth of a second (contract 4.2)."""
+    return (attempt.conversation_ms + 50) // 100 * 100
+
+
 def render(
     execution: Execution,
     attempt: Attempt,
@@ -46,7 +51,7 @@ def render(
     """
     ended = has_ended(execution.status)
     user, agent = _parties(execution)
-    conversation_time = _number((attempt.conversation_ms + 50) // 100, 10)
+    conversation_time = _number(shown_conversation_ms(attempt), 1000)
     cost = shown_cost(execution)
     created_at, updated_at = _timestamp(execution.created_at), _timestamp(execution.updated_at)
     context: dict[str, Any] = {"recipient_data": execution.recipient_data, "recipient_phone_number": user}

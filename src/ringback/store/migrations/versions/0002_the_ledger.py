@@ -108,7 +108,7 @@ def _fill_columns() -> None:
     op.execute(
         f"""
         UPDATE executions SET
-          conversation_ms = COALESCE((SELECT a.conversation_ms {attempt} AND a.number = 1), 0),
+          conversation_ms = COALESCE((SELECT (a.conversation_ms + 50) / 100 * 100 {attempt} AND a.number = 1), 0),
           hangup_reason = (SELECT a.hangup_reason {attempt} AND a.number = 1),
           total_cost = CASE
             WHEN status IN ('completed', 'no-answer', 'busy', 'failed', 'canceled', 'stopped', 'error',
