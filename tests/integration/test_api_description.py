@@ -237,6 +237,12 @@ def test_every_deviation_is_still_needed(deviation: Deviation) -> None:
 # The documentation
 
 
+async def test_the_description_is_served(api: Api) -> None:
+    answer = await api.nobody.get("/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == OURS
+
+
 async def test_the_documentation(api: Api) -> None:
     answer = await api.nobody.get("/docs")
     assert answer.status_code == 200
