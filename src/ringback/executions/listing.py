@@ -21,7 +21,7 @@ MAX_PAGE_SIZE: Final = 50
 _EVERYTHING: Final = Filters()
 _FIRST_BATCH: Final = 20
 """Small, so that the first byte leaves at once."""
-_BATCH: Final = 500
+_BATCH: Final = 200
 _NEAR: Final = 1_000
 """An offset that is skipped faster than the counters are asked for a place closer by."""
 
