@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.support.description import described_as
 from tests.support.records import SEED_LIST_SCHEMA
 
 
@@ -52,6 +53,13 @@ def test_what_must_be_true_of_the_call(report: dict[str, Any], name: str) -> Non
 def test_the_list_has_the_shape_of_the_contract(report: dict[str, Any]) -> None:
     jsonschema.validate(report["listed"], SEED_LIST_SCHEMA)
     assert len(report["listed"]) == 1
+
+
+def test_the_record_and_its_log_are_as_they_are_described(report: dict[str, Any]) -> None:
+    """To the last key, also where a worker writes them."""
+    described_as("ExecutionV1", report["listed"][0])
+    for line in report["log"]:
+        described_as("LogLine", line)
 
 
 def test_every_turn_is_answered_and_its_latency_shown(report: dict[str, Any]) -> None:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
+import jsonschema
 from fastapi import FastAPI
 
 from ringback.api.app import create_app
@@ -54,6 +56,17 @@ def _closed(value: Any) -> Any:
 def referring(description: Json, schema: Json) -> Json:
     """A JSON schema that stands alone: its references lead into the description."""
     return {**schema, "components": description["components"]}
+
+
+def described_as(name: str, value: Any) -> None:
+    """Raises for a value that is not what a schema of ours says, or has one key more."""
+    schema = referring(_ours_closed(), {"$ref": f"#/components/schemas/{name}"})
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(value)
+
+
+@cache
+def _ours_closed() -> Json:
+    return closed(described())
 
 
 @dataclass(frozen=True)
