@@ -36,11 +36,11 @@ def world(database_url: str, tmp_path: Path) -> Iterator[World]:
 
 @pytest.mark.parametrize("label", labels(OURS))
 def test_answers_are_as_we_describe_them(ours: Requests, label: str, world: World) -> None:
-    ours.check(label, world.check, random=15, boundaries=150)
+    ours.check(label, world.check, random=10, boundaries=120)
     assert world.seen & {200, 201}
 
 
 @pytest.mark.parametrize("label", labels(VENDORS))
 def test_answers_are_as_the_vendor_describes_them(vendors: Requests, label: str, world: World) -> None:
-    vendors.check(label, world.check, random=15, boundaries=150)
+    vendors.check(label, world.check, random=10, boundaries=120)
     assert world.seen & {200, 201}
