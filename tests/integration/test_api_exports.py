@@ -73,7 +73,7 @@ async def test_filters_are_those_of_the_list(api: Api) -> None:
     for filters, count in (
         ({"status": "completed,stopped"}, 17),
         ({"batch_id": BATCH}, 1),
-        ({"min_duration": "43.4"}, 1),
+        ({"min_duration": "43.5"}, 1),
         ({"answered_by_voice_mail": "true"}, 8),
         ({"hangup_reason": '=HYPERLINK("http://evil.example","click")'}, 1),
         ({"extracted_data[said]": "-2"}, 1),

@@ -56,8 +56,12 @@ async def _body(encoding: Encoding) -> tuple[bytes, dict[str, str]]:
 
 
 def unzstd(body: bytes) -> bytes:
-    """All frames, as a client that follows RFC 8878 reads them."""
-    return zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True).read()
+    """One frame and nothing after it."""
+    decompressor = zstandard.ZstdDecompressor().decompressobj()
+    plain = decompressor.decompress(body)
+    assert decompressor.eof
+    assert decompressor.unused_data == b""
+    return plain
 
 
 async def test_streams() -> None:
@@ -71,7 +75,6 @@ async def test_streams() -> None:
     framed, headers = await _body(Encoding.ZSTD)
     assert unzstd(framed) == WHOLE
     assert headers["content-encoding"] == "zstd"
-    assert compress(b"1" * 5000) in framed
 
 
 def test_whole_bodies() -> None:

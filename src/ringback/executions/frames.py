@@ -1,7 +1,4 @@
-"""Zstandard frames (RFC 8878): what segments are stored as, and what clients that know it may be sent as it is.
-
-Frames that follow each other decompress to their contents joined.
-"""
+"""Zstandard frames (RFC 8878): what segments are stored as."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ _PIECE: Final = 256 * 1024
 
 
 class Frame(bytes):
-    """One or more whole frames."""
+    """A whole frame."""
 
 
 def compress(raw: bytes) -> Frame:
