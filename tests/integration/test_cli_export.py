@@ -115,7 +115,7 @@ def test_every_filter_is_an_option(store: Store) -> None:
     assert len(found("--to-number", "+14155550123")) == 20
     assert len(found("--from-number", "+14155550100")) == 19
     assert found("--hangup-reason", "''+") == [12]
-    assert found("--min-duration", "43.4") == [4]
+    assert found("--min-duration", "43.5") == [4]
     assert len(found("--max-duration", "0")) == 4
     assert len(found("--min-cost", "0.1")) == 16
     assert len(found("--max-cost", "0")) == 4
