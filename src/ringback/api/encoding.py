@@ -7,6 +7,7 @@ import gzip
 import re
 import zlib
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from enum import StrEnum
 from typing import Annotated, Final
@@ -16,11 +17,13 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
-from ringback.executions.frames import Frame, compress, unfold
+from ringback.executions.frames import Frame, Unfolder, compress
 
 _GZIP: Final = 31
 """zlib's window bits for the gzip format."""
 _FAST: Final = 1
+# One for all: every thread that allocates keeps memory of its own, and calls need the other cores.
+_COMPRESSING: Final = ThreadPoolExecutor(1, thread_name_prefix="compressing")
 _WORTH_IT: Final = 1_000
 """Bytes."""
 
@@ -78,7 +81,12 @@ def encoded(body: bytes, encoding: Encoding, media_type: str) -> Response:
     return Response(body, media_type=media_type, headers=headers)
 
 
+async def _in_thread(pack: Callable[[bytes], bytes], piece: bytes) -> bytes:
+    return await asyncio.get_running_loop().run_in_executor(_COMPRESSING, pack, piece)
+
+
 async def _plain(chunks: AsyncGenerator[bytes | Frame]) -> AsyncGenerator[bytes]:
+    unfold = Unfolder()
     async with aclosing(chunks):
         async for chunk in chunks:
             for piece in unfold(chunk) if isinstance(chunk, Frame) else (chunk,):
@@ -95,7 +103,7 @@ async def _zstd(chunks: AsyncGenerator[bytes | Frame]) -> AsyncGenerator[bytes]:
 
     async with aclosing(_plain(chunks)) as pieces:
         async for piece in pieces:
-            yield await asyncio.to_thread(packed, piece)
+            yield await _in_thread(packed, piece)
     yield compressor.flush()
 
 
@@ -104,7 +112,7 @@ async def _gzip(chunks: AsyncGenerator[bytes | Frame]) -> AsyncGenerator[bytes]:
     async with aclosing(_plain(chunks)) as pieces:
         async for piece in pieces:
             # The compressor may keep a small piece to itself.
-            if ready := await asyncio.to_thread(compressor.compress, piece):
+            if ready := await _in_thread(compressor.compress, piece):
                 yield ready
     yield compressor.flush()
 
