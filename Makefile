@@ -30,7 +30,7 @@ serve: $(VENV)/.installed  ## Run the platform on http://127.0.0.1:8080 with its
 	$(BIN)/ringback serve
 
 test: $(VENV)/.installed-dev  ## Run all tests (installs Debian's sipp, baresip and PostgreSQL where it may)
-	@sh scripts/test-packages.sh
+	@sh scripts/packages.sh tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev  ## Lint, types and import layers
@@ -44,7 +44,7 @@ bench: $(VENV)/.installed-dev  ## Run every benchmark; each ends with one line o
 
 # What to measure, e.g. BENCH='--rows 100k --store sqlite --part pages'; without it everything, which takes an hour.
 bench-ledger: $(VENV)/.installed-dev  ## The lists at 100 thousand and a million executions; a line of JSON a store
-	@sh scripts/bench-packages.sh
+	@sh scripts/packages.sh bench
 	$(BIN)/python -m benchmarks.ledger $(BENCH)
 
 clean:  ## Remove the virtual environment and caches
