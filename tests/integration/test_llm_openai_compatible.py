@@ -8,13 +8,15 @@ import re
 
 import pytest
 
-from ringback.agents.chat import ChatError, ChatMessage, ChatSettings, ChatText, ChatUsage
+from ringback.agents.chat import Ask, ChatError, ChatMessage, ChatSettings, ChatText, ChatUsage
 from ringback.llm.openai_compatible import OpenAICompatible
 from tests.support.chat_server import Answer, chat_server, events, refusal
 
 KEY = "sk-very-secret-key"
-MESSAGES = [ChatMessage("system", "Be brief."), ChatMessage("user", "Grüezi!")]
-SETTINGS = ChatSettings("tiny", max_tokens=50, temperature=0.2, top_p=0.8, extra={"seed": 7})
+ASK = Ask(
+    (ChatMessage("system", "Be brief."), ChatMessage("user", "Grüezi!")),
+    ChatSettings("tiny", max_tokens=50, temperature=0.2, top_p=0.8, extra={"seed": 7}),
+)
 
 
 def model(url: str, first: float = 5.0, total: float = 10.0) -> OpenAICompatible:
@@ -24,7 +26,7 @@ def model(url: str, first: float = 5.0, total: float = 10.0) -> OpenAICompatible
 async def ask(chat: OpenAICompatible, into: list[str] | None = None) -> tuple[str, ChatUsage | None]:
     said: list[str] = [] if into is None else into
     usage = None
-    async for piece in chat.stream(MESSAGES, SETTINGS):
+    async for piece in chat.stream(ASK):
         if isinstance(piece, ChatText):
             said.append(piece.text)
         else:
@@ -58,7 +60,7 @@ async def test_streams_text_then_usage() -> None:
 async def test_text_arrives_while_the_reply_goes_on() -> None:
     stream = events("First.", "Second.")
     async with chat_server(Answer([*stream[:2], 30.0, *stream[2:]])) as server:
-        pieces = model(server.url).stream(MESSAGES, SETTINGS)
+        pieces = model(server.url).stream(ASK)
         async with asyncio.timeout(5):
             assert await anext(pieces) == ChatText("First.")
             await pieces.aclose()  # type: ignore[attr-defined]
@@ -90,7 +92,7 @@ async def test_connections_are_reused() -> None:
     async with chat_server(Answer(events("Hi."))) as server:
         chat = model(server.url)
         for _ in range(3):
-            assert [piece async for piece in chat.stream(MESSAGES, SETTINGS)] == [ChatText("Hi.")]
+            assert [piece async for piece in chat.stream(ASK)] == [ChatText("Hi.")]
         assert server.connections == 1
         await chat.close()
 

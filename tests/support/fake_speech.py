@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 
-from ringback.agents.chat import ChatError, ChatMessage, ChatSettings, ChatText, ChatUsage
+from ringback.agents.chat import Ask, ChatError, ChatMessage, ChatPiece, ChatText, ChatUsage
 from ringback.media.frame import SAMPLE_RATE, Frame, Samples
 from ringback.media.speech import SpeechError, Transcription, Voice
 
@@ -116,10 +116,8 @@ class FakeChat:
         self._fails = fails
         self.asked: list[Sequence[ChatMessage]] = []
 
-    async def stream(
-        self, messages: Sequence[ChatMessage], settings: ChatSettings
-    ) -> AsyncIterator[ChatText | ChatUsage]:
-        self.asked.append(messages)
+    async def stream(self, ask: Ask) -> AsyncIterator[ChatPiece]:
+        self.asked.append(ask.messages)
         await asyncio.sleep(0.2)
         if self._fails:
             raise ChatError("The language model fake (m) is out of order.")

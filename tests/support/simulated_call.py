@@ -213,8 +213,8 @@ class SimulatedCall:
             case actions.CancelTranscription(request):
                 assert self._transcription == request
                 self._transcription = None
-            case actions.StartReply(reply, messages):
-                assert messages[-1].role == "user"
+            case actions.StartReply(reply, ask):
+                assert ask.messages[-1].role == "user"
                 assert self._reply is None, "two replies at a time"
                 self._start_reply(reply)
             case actions.CancelReply(reply):
@@ -365,5 +365,5 @@ class SimulatedCall:
 
     def _make_dialogue(self) -> Dialogue:
         if isinstance(self.plan.dialogue, ChatPlan):
-            return ChatDialogue(self.plan.dialogue.system_prompt, {"name": "Ada"})
+            return ChatDialogue(self.plan.dialogue, self.plan.tools, {"name": "Ada"})
         return ScriptedDialogue(self.plan.dialogue, {}, date(2026, 11, 24))

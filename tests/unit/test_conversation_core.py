@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ringback.agents.chat import ChatMessage, ChatSettings
+from ringback.agents.chat import Ask, ChatMessage, ChatSettings, ToolCall
 from ringback.agents.plan import ChatPlan, Plan, SpeechPart, TalkSettings
+from ringback.agents.tools import ToolResult
 from ringback.conversation.actions import (
     Action,
     AddTurn,
@@ -24,7 +25,7 @@ from ringback.conversation.actions import (
     Transcribe,
 )
 from ringback.conversation.core import APOLOGY, ConversationCore
-from ringback.conversation.dialogue import Reply
+from ringback.conversation.dialogue import Expectation, ModelAnswer, Reply
 from ringback.conversation.events import (
     Answered,
     Digit,
@@ -65,8 +66,30 @@ class Echo:
     def answer(self, text: str) -> Reply:
         self.log.append(f"answer {text}")
         if text == "why":
-            return Reply(messages=(ChatMessage("user", text),))
+            return Reply(ask=Ask((ChatMessage("user", text),), ChatSettings("m")))
         return Reply(f"You said {text}.", ends=text == "bye")
+
+    context: Mapping[str, Any] = {}
+    repeat_after_s: float | None = None
+
+    def answered(self, answer: ModelAnswer) -> Reply:
+        self.log.append(f"answered {answer.text}")
+        return Reply()
+
+    def unanswered(self, message: str) -> Reply | None:
+        return None
+
+    def results(self, results: Sequence[tuple[ToolCall, ToolResult]]) -> Reply:
+        return Reply()
+
+    def inject(self, name: str, properties: Mapping[str, Any]) -> Reply | None:
+        return None
+
+    def repeat(self) -> Reply | None:
+        return None
+
+    def judge(self, text: str) -> Expectation:
+        return Expectation.OPEN
 
     def heard(self, text: str) -> None:
         self.log.append(f"heard {text}")
@@ -267,7 +290,9 @@ def test_one_word_is_enough_at_the_last_words() -> None:
 
 def asked() -> Talk:
     talk = Talk().welcomed()
-    assert talk.says("why", 2.0, 3.0) == [StartReply(3, (ChatMessage("user", "why"),))]
+    assert talk.says("why", 2.0, 3.0) == [
+        StartReply(3, Ask((ChatMessage("user", "why"),), ChatSettings("m")))
+    ]
     return talk
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.agents.chat import ChatMessage
+from ringback.agents.chat import Ask, ChatMessage, ChatSettings
+from ringback.agents.plan import ChatPlan
 from ringback.conversation.chat import ChatDialogue
 from ringback.conversation.ear import MEMORY_S, PRE_ROLL_S, Ear
 from ringback.conversation.sentences import MAX_CHARACTERS, SentenceSplitter
@@ -87,14 +88,16 @@ def test_heard_is_a_beginning_that_grows(text: str, one: int, more: int, audio_m
 
 
 def test_the_model_sees_what_was_heard() -> None:
-    dialogue = ChatDialogue("Talk to {name}.", {"name": "Ada"})
-    assert dialogue.opening().messages == ()
+    dialogue = ChatDialogue(ChatPlan("x", ChatSettings("m"), None, "Talk to {name}."), {}, {"name": "Ada"})
+    assert dialogue.opening().ask is None
     dialogue.heard("Hello, this")
     mark = dialogue.mark()
     dialogue.answer("I")
     dialogue.rewind(mark)
     dialogue.heard("")
-    assert dialogue.answer("I want").messages == (
+    asked = dialogue.answer("I want").ask
+    assert asked is not None
+    assert asked.messages == (
         ChatMessage("system", "Talk to Ada."),
         ChatMessage("assistant", "Hello, this"),
         ChatMessage("user", "I want"),
@@ -102,7 +105,8 @@ def test_the_model_sees_what_was_heard() -> None:
 
 
 def test_an_empty_prompt_is_no_message() -> None:
-    assert ChatDialogue("", {}).answer("hi").messages == (ChatMessage("user", "hi"),)
+    asked = ChatDialogue(ChatPlan("x", ChatSettings("m")), {}, {}).answer("hi").ask
+    assert asked == Ask((ChatMessage("user", "hi"),), ChatSettings("m"))
 
 
 class Levels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -12,9 +12,32 @@ class ChatError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A function as the language model is told of it."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    """JSON schema of an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function that the language model wants called."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    """Of an assistant's message: what it called. Each is answered by one `tool` message."""
+    call_id: str = ""
+    """Of a tool's message: the call that it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +52,19 @@ class ChatSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """One question to a language model."""
+
+    messages: tuple[ChatMessage, ...]
+    settings: ChatSettings
+    tools: tuple[ToolSpec, ...] = ()
+    must_call: bool = False
+    """The answer has to be a call of one of the tools."""
+    spoken: bool = True
+    """The text is said as it comes; otherwise it is for the dialogue alone (which way a graph goes)."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatText:
     """A piece of the reply, in order."""
 
@@ -36,19 +72,33 @@ class ChatText:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatReasoning:
+    """A piece of what the model thought before it spoke; for the log only."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChatUsage:
-    """Token counts of the whole request; at most once, last."""
+    """Token counts of the whole request, once for each model that was paid: a fallback makes two."""
 
     input_tokens: int
     output_tokens: int
+    provider: str = ""
+    """Empty: the one that was asked."""
+    model: str = ""
+
+
+ChatPiece = ChatText | ChatReasoning | ToolCall | ChatUsage
 
 
 class ChatModel(Protocol):
     @property
     def provider(self) -> str: ...
 
-    def stream(
-        self, messages: Sequence[ChatMessage], settings: ChatSettings
-    ) -> AsyncIterator[ChatText | ChatUsage]:
-        """Stream the reply. Raises ChatError on refusal, timeout (first token, total) or a broken stream."""
+    def stream(self, ask: Ask) -> AsyncIterator[ChatPiece]:
+        """Stream the answer; a ToolCall comes when all of its arguments are there.
+
+        Raises ChatError on refusal, timeout (first token, total) or a broken stream.
+        """
         ...

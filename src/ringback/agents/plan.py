@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ringback.agents.chat import ChatSettings
+from ringback.agents.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,22 @@ class TalkSettings:
     call_terminate_s: float = 90.0
     welcome_message_delay_ms: int = 0
     call_hangup_message: str | None = None
+    interruption_backoff_period_ms: int = 0
+    """After an interruption the agent gives the person so much more time to finish."""
+    backchanneling: bool = False
+    """The agent says "mhm" while the person talks for long."""
+    backchanneling_message_gap_s: float = 5.0
+    backchanneling_start_delay_s: float = 5.0
+    use_fillers: bool = False
+    """A word such as "well" covers the wait for a slow language model."""
+    check_if_user_online: bool = True
+    trigger_user_online_message_after_s: float = 10.0
+    check_user_online_message: str = "Hey, are you still there?"
+    hangup_after_llm_call: bool = False
+    """After each turn the language model judges whether the conversation is over."""
+    call_cancellation_prompt: str | None = None
+    """What it is asked for that."""
+    ambient_noise_track: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +190,6 @@ class Plan:
     synthesizer: SpeechPart
     dialogue: GraphPlan | ChatPlan
     talk: TalkSettings
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    """The agent's functions by name."""
     telephony_provider: str = "sip-trunk"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ringback.agents.chat import ChatMessage
+from ringback.agents.chat import Ask, ToolCall
 from ringback.conversation.events import Timer
 from ringback.conversation.transcript import Failure, LogEntry, Turn
 from ringback.media.leg import HangupCause
@@ -29,7 +29,7 @@ class StartReply:
     """Ask the language model; answer ReplyText as it comes, then ReplyDone or ReplyFailed."""
 
     reply: int
-    messages: tuple[ChatMessage, ...]
+    ask: Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,30 @@ class CancelReply:
 
 
 @dataclass(frozen=True, slots=True)
+class RunTool:
+    """Call a function of the agent's; answer ToolDone."""
+
+    run: int
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTool:
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
 class Speak:
     """Say a sentence after those before it; answer UtteranceStarted, UtteranceFinished or UtteranceFailed."""
 
     utterance: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Murmur:
+    """Say a backchannel such as "mhm" while the person goes on speaking. No answer; a flush drops it."""
+
     text: str
 
 
@@ -98,7 +118,10 @@ Action = (
     | CancelTranscription
     | StartReply
     | CancelReply
+    | RunTool
+    | CancelTool
     | Speak
+    | Murmur
     | PauseVoice
     | ResumeVoice
     | FlushVoice

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ringback.agents.chat import ChatMessage
+from ringback.agents.chat import Ask
 from ringback.conversation.actions import CancelReply, Speak, StartReply
 from ringback.conversation.outbox import Outbox
 from ringback.conversation.sentences import SentenceSplitter
@@ -47,10 +47,10 @@ class AgentTurn:
         splitter = SentenceSplitter()
         self._utter([*splitter.push(text), *splitter.finish()])
 
-    def ask(self, messages: tuple[ChatMessage, ...]) -> None:
+    def ask(self, ask: Ask) -> None:
         """Have the language model say the rest."""
         self.reply = self._out.number()
-        self._out.do(StartReply(self.reply, messages))
+        self._out.do(StartReply(self.reply, ask))
 
     def hear_reply(self, text: str) -> None:
         self._utter(self._sentences.push(text))

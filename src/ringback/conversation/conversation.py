@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping
 from datetime import date
 from typing import Any, Final
 
-from ringback.agents.chat import ChatError, ChatMessage, ChatModel, ChatText
+from ringback.agents.chat import Ask, ChatError, ChatModel, ChatText, ChatUsage
 from ringback.agents.plan import ChatPlan, Plan
 from ringback.clock import Clock
 from ringback.conversation import actions, events
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 def dialogue_of(plan: Plan, variables: Mapping[str, Any], today: date) -> Dialogue:
     """The dialogue that a plan asks for. Raises DialogueError for one that needs what we do not have."""
     if isinstance(plan.dialogue, ChatPlan):
-        return ChatDialogue(plan.dialogue.system_prompt, variables)
+        return ChatDialogue(plan.dialogue, plan.tools, variables)
     return ScriptedDialogue(plan.dialogue, variables, today)
 
 
@@ -172,8 +172,8 @@ class Conversation:
                 self._start(("transcribe", request), self._transcribe(request, audio))
             case actions.CancelTranscription(request):
                 self._cancel(("transcribe", request))
-            case actions.StartReply(reply, messages):
-                self._start(("reply", reply), self._ask(reply, messages))
+            case actions.StartReply(reply, ask):
+                self._start(("reply", reply), self._ask(reply, ask))
             case actions.CancelReply(reply):
                 self._cancel(("reply", reply))
 
@@ -200,19 +200,19 @@ class Conversation:
             self._log("response", "transcriber", heard.text, provider)
             self._post(events.Transcribed(request, heard.text))
 
-    async def _ask(self, reply: int, messages: tuple[ChatMessage, ...]) -> None:
+    async def _ask(self, reply: int, ask: Ask) -> None:
         assert self._chat is not None
         assert isinstance(self._plan.dialogue, ChatPlan)
         provider = self._chat.provider
-        self._log("request", "llm", messages[-1].content, provider)
+        self._log("request", "llm", ask.messages[-1].content, provider)
         said: list[str] = []
         try:
             async with asyncio.timeout(REPLY_TIMEOUT_S):
-                async for piece in self._chat.stream(messages, self._plan.dialogue.chat):
+                async for piece in self._chat.stream(ask):
                     if isinstance(piece, ChatText):
                         said.append(piece.text)
                         self._post(events.ReplyText(reply, piece.text))
-                    else:
+                    elif isinstance(piece, ChatUsage):
                         self._tokens[0] += piece.input_tokens
                         self._tokens[1] += piece.output_tokens
         except ChatError as error:

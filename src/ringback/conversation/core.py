@@ -62,6 +62,11 @@ class ConversationCore:
             events.UtteranceFailed: self._utterance_failed,
             events.VoicePaused: self._voice_paused,
             events.VoiceFlushed: self._voice_flushed,
+            events.ToolDone: lambda event: None,
+            events.Injected: lambda event: None,
+            events.AudioReady: lambda event: None,
+            events.Held: lambda event: None,
+            events.Resumed: lambda event: None,
             events.Digit: lambda event: self._out.log("system", f"keypad: {event.key}"),
             events.TimerFired: self._timer_fired,
             events.AudioFailed: lambda event: self._fail("system", event.message, can_speak=False),
@@ -329,8 +334,8 @@ class ConversationCore:
             agent.ends = HangupCause.AGENT
             self._phase = Phase.CLOSING
         agent.say(reply.text)
-        if reply.messages:
-            agent.ask(reply.messages)
+        if reply.ask:
+            agent.ask(reply.ask)
         else:
             self._close_turn(agent)
 

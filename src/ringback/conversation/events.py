@@ -6,8 +6,13 @@ and `utterance` are the numbers that the core gave out in its actions; news of a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+from ringback.agents.chat import ToolCall
+from ringback.agents.tools import ToolResult
 
 
 class Timer(StrEnum):
@@ -63,13 +68,39 @@ class ReplyText:
 
 @dataclass(frozen=True, slots=True)
 class ReplyDone:
+    """The answer is complete, with the functions that the language model wants called."""
+
     reply: int
+    calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyFailed:
     reply: int
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDone:
+    """The answer to `RunTool`."""
+
+    run: int
+    result: ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """An event from outside (contract 8, `POST /v1/call/{run_id}/events`)."""
+
+    name: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioReady:
+    """The first audio of an utterance has been synthesized."""
+
+    utterance: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +136,14 @@ class VoicePaused:
 class VoiceFlushed:
     """The answer to `FlushVoice`: what the person heard of the utterance that was playing, None without one.
 
-    `audio_ms` is the length of its whole audio, or None while the synthesizer was still at it.
+    `audio_ms` is the length of its whole audio, or None while the synthesizer was still at it. `word_ends_ms`
+    says where each word (split at white space) ends in it, where the synthesizer knows.
     """
 
     utterance: int | None = None
     played_ms: int = 0
     audio_ms: int | None = None
+    word_ends_ms: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +151,16 @@ class Digit:
     """A key of the person's keypad: one of 0-9 * # A-D."""
 
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The far end put us on hold: nobody listens until Resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Hold is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +189,17 @@ Event = (
     | ReplyText
     | ReplyDone
     | ReplyFailed
+    | ToolDone
+    | Injected
+    | AudioReady
     | UtteranceStarted
     | UtteranceFinished
     | UtteranceFailed
     | VoicePaused
     | VoiceFlushed
     | Digit
+    | Held
+    | Resumed
     | TimerFired
     | AudioFailed
     | LegEnded

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
 
+from ringback.agents.chat import ToolCall
 from ringback.agents.plan import Always, Edge, Expression, GraphPlan, Node
 from ringback.agents.prompts import fill
-from ringback.conversation.dialogue import DialogueError, Reply
+from ringback.agents.tools import ToolResult
+from ringback.conversation.dialogue import DialogueError, Expectation, ModelAnswer, Reply
 from ringback.conversation.expression import holds
 from ringback.conversation.spoken import spoken
 from ringback.conversation.transcript import LogEntry
@@ -54,6 +56,32 @@ class ScriptedDialogue:
             if found is not None:
                 return self._enter([self._take(edge, found, text)])
         return self._not_understood(text)
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        return {}
+
+    @property
+    def repeat_after_s(self) -> float | None:
+        return None
+
+    def answered(self, answer: ModelAnswer) -> Reply:
+        raise AssertionError("a script asks nobody")
+
+    def unanswered(self, message: str) -> Reply | None:
+        return None
+
+    def results(self, results: Sequence[tuple[ToolCall, ToolResult]]) -> Reply:
+        raise AssertionError("a script calls nothing")
+
+    def inject(self, name: str, properties: Mapping[str, Any]) -> Reply | None:
+        return None
+
+    def repeat(self) -> Reply | None:
+        return None
+
+    def judge(self, text: str) -> Expectation:
+        return Expectation.OPEN
 
     def heard(self, text: str) -> None:
         """A script does not depend on how much of it was heard."""

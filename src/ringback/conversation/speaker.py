@@ -11,7 +11,7 @@ from ringback.conversation.events import UtteranceFailed, VoiceFlushed, VoicePau
 from ringback.conversation.trimmer import Trimmer
 from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.playout import Playout, PlayoutFullError
-from ringback.media.speech import SpeechError, Synthesizer, Voice
+from ringback.media.speech import SpeechError, Synthesizer, Voice, WordEnds
 
 PIECE_TIMEOUT_S: Final = 10.0
 """Longest wait for the next piece of audio."""
@@ -94,7 +94,8 @@ class Speaker:
         pieces = self._synthesizer.synthesize(text, self._voice)
         try:
             while (piece := await self._next(pieces)) is not None:
-                self._append(utterance, trimmer.push(piece))
+                if not isinstance(piece, WordEnds):
+                    self._append(utterance, trimmer.push(piece))
         finally:
             if isinstance(pieces, AsyncGenerator):
                 await pieces.aclose()
@@ -104,7 +105,7 @@ class Speaker:
         self._complete.add(utterance)
         self._playout.finish(str(utterance))
 
-    async def _next(self, pieces: AsyncIterator[Samples]) -> Samples | None:
+    async def _next(self, pieces: AsyncIterator[Samples | WordEnds]) -> Samples | WordEnds | None:
         async with asyncio.timeout(PIECE_TIMEOUT_S):
             return await anext(pieces, None)
 

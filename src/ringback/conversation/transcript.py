@@ -10,6 +10,32 @@ MS_PER_CHARACTER: Final = 65
 
 
 @dataclass(frozen=True, slots=True)
+class TurnTiming:
+    """Where the time went between the end of the person's speech and the agent's first audio, in milliseconds.
+
+    None where a part did not take place. Parts may overlap: transcription starts while the silence is still
+    being waited for.
+    """
+
+    total_ms: int
+    """From the end of speech, as the voice detector sees it, to the first frame on the leg."""
+    endpointing_ms: int
+    """Until the silence counted as the end of the turn."""
+    overhead_ms: int
+    """What is left of the total without the waits for the end of the turn and for providers: our own share."""
+    transcriptions: tuple[tuple[int, str], ...] = ()
+    """Each transcription that was finished: from its request to its text, and the text."""
+    first_token_ms: int | None = None
+    """From the question to the language model to the first piece of its answer."""
+    last_token_ms: int | None = None
+    """To the end of its answer; None also where the agent began to speak before it."""
+    first_audio_ms: int | None = None
+    """From the order to speak to the first synthesized audio."""
+    tools_ms: int | None = None
+    """Longest wait for functions that were called."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """What one side said before the other's turn. An agent's text is what the person heard of it."""
 
@@ -22,6 +48,8 @@ class Turn:
     """The person cut the agent short."""
     latency_ms: int | None = None
     """From the end of the person's speech to the first agent frame on the leg; None for no answer to anybody."""
+    timing: TurnTiming | None = None
+    """Of the same: where it went."""
 
 
 Component = Literal["transcriber", "llm", "synthesizer", "system", "graph_routing"]

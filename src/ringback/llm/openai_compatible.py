@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import openai
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
-from ringback.agents.chat import ChatError, ChatMessage, ChatSettings, ChatText, ChatUsage
+from ringback.agents.chat import Ask, ChatError, ChatMessage, ChatPiece, ChatSettings, ChatText, ChatUsage
 
 FIRST_TOKEN_TIMEOUT_S: Final = 8.0
 """From the request to the first piece of text, the SDK's one retry included."""
@@ -44,10 +44,9 @@ class OpenAICompatible:
     def provider(self) -> str:
         return self._provider
 
-    async def stream(
-        self, messages: Sequence[ChatMessage], settings: ChatSettings
-    ) -> AsyncIterator[ChatText | ChatUsage]:
+    async def stream(self, ask: Ask) -> AsyncIterator[ChatPiece]:
         """Stream the reply; see `ChatModel`. Raises ChatError."""
+        messages, settings = ask.messages, ask.settings
         name = f"{self._provider} ({settings.model})"
         now = asyncio.get_running_loop().time
         total = now() + self._total_timeout_s

@@ -23,6 +23,13 @@ class Transcription:
 
 
 @dataclass(frozen=True, slots=True)
+class WordEnds:
+    """Where each word of a text (split at white space) ends in its audio, in milliseconds."""
+
+    ends_ms: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Voice:
     """How to speak: names mean what the provider says they mean."""
 
@@ -54,8 +61,9 @@ class Synthesizer(Protocol):
     @property
     def model(self) -> str: ...
 
-    def synthesize(self, text: str, voice: Voice) -> AsyncIterator[Samples]:
-        """8 kHz mono audio of the text in pieces as they become ready. Raises SpeechError (also on a timeout)."""
+    def synthesize(self, text: str, voice: Voice) -> AsyncIterator[Samples | WordEnds]:
+        """8 kHz mono audio of the text in pieces as they become ready, and at any time, at most once, where its
+        words end, if that is known. Raises SpeechError (also on a timeout)."""
         ...
 
 

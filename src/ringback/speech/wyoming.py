@@ -15,7 +15,7 @@ from wyoming.event import Event, Eventable, async_read_event, async_write_event
 from wyoming.tts import Synthesize, SynthesizeVoice
 
 from ringback.media.frame import SAMPLE_RATE, Samples
-from ringback.media.speech import SpeechError, Transcription, Voice
+from ringback.media.speech import SpeechError, Transcription, Voice, WordEnds
 from ringback.speech.pcm import PcmConverter
 from ringback.speech.resample import resample, to_int16
 
@@ -166,7 +166,7 @@ class WyomingSynthesizer:
     def model(self) -> str:
         return self._model
 
-    async def synthesize(self, text: str, voice: Voice) -> AsyncIterator[Samples]:
+    async def synthesize(self, text: str, voice: Voice) -> AsyncIterator[Samples | WordEnds]:
         """Leaving the iteration (or cancelling it) closes the connection, and the server stops."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._timeout_s

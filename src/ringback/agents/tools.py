@@ -1,0 +1,63 @@
+"""The functions that an agent may call while it talks (contract 7, `api_tools`), and what runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ringback.agents.chat import ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTool:
+    """A request to the user's own server. Strings may hold `%(name)s` of the call's arguments and variables."""
+
+    spec: ToolSpec
+    url: str
+    method: Literal["GET", "POST"]
+    param: Mapping[str, Any] | str | None = None
+    """Query of a GET, JSON body of a POST: an object, or a JSON text, with `%(name)s` in its values."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    api_token: str = ""
+    """Sent as the Authorization header."""
+    pre_call_message: str = ""
+    """Said when the call begins."""
+    webhook_url: str = ""
+    """Told that the call begins; its answer does not matter."""
+    webhook_param: Mapping[str, Any] | str | None = None
+    timeout_s: float = 10.0
+    nodes: frozenset[str] | None = None
+    """Of a graph: where it may be called; None is everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """Say goodbye and hang up."""
+
+    spec: ToolSpec
+    nodes: frozenset[str] | None = None
+
+
+Tool = HttpTool | EndCall
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call."""
+
+    content: str
+    """What the language model is told: the answer's body, or in a sentence what went wrong."""
+    failed: bool = False
+    status: int | None = None
+    """HTTP status; None where there was no answer."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """The body, where it is a JSON object: a graph's variables."""
+
+
+class ToolRunner(Protocol):
+    async def run(
+        self, tool: HttpTool, arguments: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> ToolResult:
+        """Make the request. Failures are results, never raised."""
+        ...

@@ -1,0 +1,1 @@
+"""The functions of agents, run: HTTP requests to the users' own servers."""
