@@ -85,6 +85,9 @@ def test_a_bad_match(condition: dict[str, Any], path: str, message: str) -> None
         ({"to_node_id": "a", "condition_type": "expression"}, "expression"),
         (always("a") | {"slot": "x"}, "slot"),
         (match("a", type="yes") | {"slots": {"x": None}}, "slots.x"),
+        ({"to_node_id": "a", "condition_type": "event"}, "event_name"),
+        ({"to_node_id": "a", "condition_type": "intent"}, "condition_type"),
+        ({"to_node_id": "a", "function_name": "has spaces"}, "function_name"),
     ],
 )
 def test_an_edge_that_does_not_say_when(edge: dict[str, Any], path: str) -> None:
@@ -99,20 +102,43 @@ def test_nodes_that_lack_what_their_type_needs() -> None:
     }
 
 
+def test_what_a_router_must_not_have() -> None:
+    event = {"to_node_id": "b", "condition_type": "event", "event_name": "paid"}
+    more = {"function_call": "book", "repeat_after_silence_seconds": 5}
+    assert problems(static("a", always("b")), router("b", event, always("a") | {"priority": 9}, **more)) == {
+        "nodes[1].edges[0].condition_type": "must not be event on a router node",
+        "nodes[1].function_call": "is not allowed on a router node",
+        "nodes[1].repeat_after_silence_seconds": "is not allowed on a router node, which never waits",
+    }
+
+
+def test_functions_of_edges_are_told_apart() -> None:
+    edge = {"to_node_id": "a", "condition": "again", "function_name": "again"}
+    assert problems(static("a", edge, edge)) == {
+        "nodes[0].edges[1].function_name": 'is used twice in the node: "again"'
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"repeat_after_silence_seconds": 0}, "repeat_after_silence_seconds"),
+        ({"function_call": ""}, "function_call"),
+    ],
+)
+def test_bad_fields_of_a_node(more: dict[str, Any], path: str) -> None:
+    assert list(problems(static("a") | more)) == [f"nodes[0].{path}"]
+
+
 def test_a_circle_that_never_listens() -> None:
     found = problems(static("a", always("b")), router("b", always("c")), static("c", always("a")))
     assert len(found) == 1
     assert "lead in a circle that never listens" in next(iter(found.values()))
 
 
-def test_scripted_graphs_have_nothing_that_needs_a_language_model() -> None:
+def test_scripted_graphs_have_no_nodes_that_need_a_language_model() -> None:
     found = problems({"id": "a"}, static("b", {"to_node_id": "a", "condition": "they agree"}))
-    assert found == {
-        "nodes[0].node_type": "must be static or router with provider scripted",
-        "nodes[1].edges[0].condition_type": (
-            "must be match, expression or unconditional with provider scripted"
-        ),
-    }
+    assert found == {"nodes[0].node_type": "must be static or router with provider scripted"}
 
 
 def test_a_graph_with_a_language_model_may_have_them() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ringback.agents import graph, plan
 from ringback.agents.chat import ChatSettings
+from ringback.agents.compile_graph import graph_plan
 from ringback.agents.definition import (
     GRAPH_AGENTS,
     AgentConfig,
@@ -19,6 +17,7 @@ from ringback.agents.definition import (
     ToolsConfig,
     Transcriber,
 )
+from ringback.agents.prompts import in_language
 from ringback.agents.validation import InvalidInput, Part, check
 
 
@@ -94,7 +93,7 @@ def _talk(task: TaskConfig, transcriber: Transcriber, language: str) -> plan.Tal
         number_of_words_for_interruption=task.number_of_words_for_interruption,
         call_terminate_s=float(task.call_terminate),
         welcome_message_delay_ms=task.welcome_message_delay,
-        call_hangup_message=_spoken(task.call_hangup_message, language) or None,
+        call_hangup_message=in_language(task.call_hangup_message, language) or None,
     )
 
 
@@ -105,7 +104,7 @@ def _dialogue(agent: Part | None, system_prompt: str, language: str) -> plan.Gra
         )
     config = agent.llm_config if isinstance(agent, NestedAgent) else agent
     if isinstance(config, graph.Graph):
-        return _graph(config, language)
+        return graph_plan(config, language, _chat(config) if isinstance(config, GraphConfig) else None)
     assert isinstance(config, LlmConfig)
     return plan.ChatPlan(
         provider=config.provider,
@@ -129,75 +128,3 @@ def _chat(config: LlmConfig) -> ChatSettings:
         top_p=config.top_p,
         extra={key: given[key] for key in passed_on if given.get(key)},
     )
-
-
-def _graph(config: graph.Graph, language: str) -> plan.GraphPlan:
-    model = config if isinstance(config, GraphConfig) else None
-    return plan.GraphPlan(
-        provider=model.provider if model else "scripted",
-        start=config.current_node_id,
-        nodes={node.id: _node(node, language) for node in config.nodes},
-        information=config.agent_information or "",
-        chat=_chat(model) if model else None,
-        base_url=model.base_url if model else None,
-    )
-
-
-def _node(node: graph.Node, language: str) -> plan.Node:
-    edges = [edge for edge in node.edges if edge.condition_type not in ("llm", "event")]
-    return plan.Node(
-        id=node.id,
-        kind=node.node_type,
-        message=_spoken(node.static_message, language),
-        reprompt=_spoken(node.reprompt_message, language),
-        max_reprompts=node.max_reprompts,
-        prompt=node.prompt or "",
-        edges=tuple(_edge(edge) for edge in edges),
-    )
-
-
-def _edge(edge: graph.Edge) -> plan.Edge:
-    slots = dict(edge.slots or {})
-    if edge.slot:
-        slots[edge.slot] = None
-    return plan.Edge(edge.to_node_id, _condition(edge), edge.priority or 0, slots)
-
-
-def _condition(edge: graph.Edge) -> plan.Condition:
-    if edge.condition_type == "unconditional":
-        return plan.Always()
-    if edge.condition_type == "expression":
-        assert edge.expression is not None
-        lines = [plan.Comparison(c.variable, c.operator, c.value) for c in edge.expression.conditions]
-        return plan.Expression(edge.expression.logic, tuple(lines))
-    match edge.match:
-        case graph.KeywordsMatch(any=words):
-            return plan.Keywords(tuple(words))
-        case graph.PatternMatch(pattern=regex):
-            return plan.Pattern(regex)
-        case graph.NumberMatch(minimum=low, maximum=high, digits=digits):
-            return plan.Number(low, high, digits)
-        case graph.PlainMatch(type=kind):
-            return _PLAIN[kind]
-    raise AssertionError(f"a match that the definition does not allow: {edge.match!r}")
-
-
-_PLAIN: Mapping[str, plan.Condition] = {
-    "date": plan.Date(),
-    "time": plan.Time(),
-    "yes": plan.Affirmative(),
-    "no": plan.Negative(),
-    "anything": plan.Anything(),
-}
-
-
-def _spoken(text: str | Mapping[str, Any] | None, language: str) -> str:
-    """The text in the agent's language, else in English, else in the first language given."""
-    if isinstance(text, str):
-        return text
-    if not text:
-        return ""
-    chosen = (
-        text.get(language) or text.get(language.split("-")[0]) or text.get("en") or next(iter(text.values()))
-    )
-    return str(chosen)

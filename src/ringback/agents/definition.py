@@ -75,6 +75,11 @@ class GraphConfig(Graph, LlmConfig):
     """A graph whose nodes and edges need a language model."""
 
     agent_information: Text
+    routing_model: Name | None = None
+    routing_provider: Name | None = None
+    routing_instructions: Text | None = None
+    routing_reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    routing_max_tokens: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = None
 
 
 class FlatAgent(LlmConfig):

@@ -1,6 +1,7 @@
 """The graph of a `graph_agent` as clients write it (contract 7), and our additions to it.
 
-Additions for the provider `scripted`, which needs no language model:
+The provider `scripted` needs no language model: it has no llm nodes, and its llm edges are guessed from the words of
+their condition. Additions, for any provider:
 
 - an edge with `condition_type: "match"` and `match`, one of
   `{"type": "keywords", "any": [words or phrases]}`, `{"type": "pattern", "pattern": regular expression}`,
@@ -21,7 +22,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SerializeAsAny, model_validator
 
 from ringback.agents import patterns
-from ringback.agents.validation import DescribedAs, Localised, Name, Part, Text, Whole, refuse, shaped
+from ringback.agents.validation import DescribedAs, Localised, Name, Part, Real, Text, Whole, refuse, shaped
 
 Problems = Iterator[tuple[tuple[str | int, ...], str]]
 
@@ -96,6 +97,12 @@ class Edge(Part):
     condition: Text | None = None
     condition_type: Literal["llm", "expression", "unconditional", "event", "match"] = "llm"
     expression: Expression | None = None
+    event_name: Name | None = None
+    function_name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")] | None = (
+        None
+    )
+    function_description: Text | None = None
+    parameters: Annotated[dict[Name, Any], Field(max_length=50)] | None = None
     match: Annotated[SerializeAsAny[Part], shaped(_match_shape), DescribedAs(_AnyMatch)] | None = None
     priority: Whole | None = None
     slot: Name | None = None
@@ -111,6 +118,8 @@ class Edge(Part):
             yield ("expression",), "is required for an edge of condition_type expression"
         if self.condition_type == "match" and self.match is None:
             yield ("match",), "is required for an edge of condition_type match"
+        if self.condition_type == "event" and self.event_name is None:
+            yield ("event_name",), "is required for an edge of condition_type event"
         if self.slot is not None and self.condition_type != "match":
             yield ("slot",), "needs an edge of condition_type match; use slots for constants"
         for name, value in (self.slots or {}).items():
@@ -121,10 +130,15 @@ class Edge(Part):
 class Node(Part):
     id: Name
     node_type: Literal["llm", "static", "router"] = "llm"
+    description: Text | None = None
     prompt: Text | None = None
     static_message: Localised | None = None
     reprompt_message: Localised | None = None
     max_reprompts: Annotated[Whole, Field(ge=0, le=20)] = 2
+    repeat_after_silence_seconds: Annotated[Real, Field(gt=0, le=3600)] | None = None
+    examples: Any = None
+    function_call: Name | None = None
+    rag_config: dict[str, Any] | None = None
     edges: Annotated[list[Edge], Field(default_factory=list, max_length=200)]
 
     @model_validator(mode="after")
@@ -144,6 +158,14 @@ class Node(Part):
             for index, kind in enumerate(kinds):
                 if kind == "event":
                     yield ("edges", index, "condition_type"), "must not be event on a router node"
+            if self.function_call:
+                yield ("function_call",), "is not allowed on a router node"
+            if self.repeat_after_silence_seconds:
+                yield ("repeat_after_silence_seconds",), "is not allowed on a router node, which never waits"
+        names = [edge.function_name for edge in self.edges]
+        for index, name in enumerate(names):
+            if name is not None and name in names[:index]:
+                yield ("edges", index, "function_name"), f'is used twice in the node: "{name}"'
 
 
 class Graph(Part):
@@ -153,6 +175,8 @@ class Graph(Part):
     nodes: Annotated[list[Node], Field(min_length=1, max_length=1000)]
     current_node_id: Name
     context_data: dict[str, Any] | None = None
+    variable_types: dict[str, Literal["string", "number", "boolean"]] | None = None
+    rag_config: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -199,9 +223,3 @@ class ScriptedGraph(Graph):
         for n, node in enumerate(self.nodes):
             if node.node_type == "llm":
                 yield ("nodes", n, "node_type"), "must be static or router with provider scripted"
-            for e, edge in enumerate(node.edges):
-                if edge.condition_type in ("llm", "event"):
-                    yield (
-                        ("nodes", n, "edges", e, "condition_type"),
-                        "must be match, expression or unconditional with provider scripted",
-                    )

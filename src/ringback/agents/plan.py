@@ -75,8 +75,30 @@ class Anything:
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """An unconditional edge: taken at once where it is the only one, otherwise when nothing else matched
-    after the node's reprompts."""
+    """An unconditional edge. Of a router: taken when nothing else matches. Where it is the only edge: taken at once
+    by a static node, after the person's next turn by an llm node. Otherwise: taken when nothing else matched after
+    the node's reprompts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Llm:
+    """True where the language model says so; without one it is guessed from the words."""
+
+    condition: str
+    """In the words of the agent's author: "the customer wants to reschedule"."""
+    function: str
+    """Name of the function that the model calls to take the edge; unique in its node."""
+    description: str = ""
+    """Told to the model instead of the condition."""
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the model is to find out on the way: JSON schema by name. They become slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """True when the event of this name is injected from outside; speech never takes it."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +120,9 @@ class Expression:
     conditions: tuple[Comparison, ...]
 
 
-Condition = (
-    Keywords | Pattern | Number | Date | Time | Affirmative | Negative | Anything | Always | Expression
-)
+Heard = Keywords | Pattern | Number | Date | Time | Affirmative | Negative | Anything
+"""Conditions on what was said, which need no language model."""
+Condition = Heard | Always | Expression | Llm | Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +137,8 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place in the graph. A static node says `message`; one without edges says it and hangs up."""
+    """A place in the graph. A static node says `message`; one without edges says it and hangs up. An llm node is
+    talked in by the language model; one without edges goes on talking. A router says nothing and leads on."""
 
     id: str
     kind: Literal["static", "router", "llm"]
@@ -124,20 +147,41 @@ class Node:
     """Said when nothing matched; empty: the message again."""
     max_reprompts: int = 2
     prompt: str = ""
-    """The system prompt of an llm node."""
+    """The system prompt of an llm node; of a router, what it decides."""
     edges: tuple[Edge, ...] = ()
+    examples: tuple[str, ...] = ()
+    """Sample sentences in the agent's language, for the language model."""
+    function: str | None = None
+    """A function of the agent that is called when the node is entered."""
+    repeat_after_s: float | None = None
+    """Silence of the person after which the node speaks again."""
+
+
+VariableType = Literal["string", "number", "boolean"]
 
 
 @dataclass(frozen=True, slots=True)
 class GraphPlan:
-    """A graph agent. `provider` "scripted" needs no language model."""
+    """A graph agent. `provider` "scripted" needs no language model; then `chat` and `routing` are None."""
 
     provider: str
     start: str
     nodes: Mapping[str, Node]
     information: str = ""
+    """Stands before the prompt of every llm node."""
     chat: ChatSettings | None = None
     base_url: str | None = None
+    language: str = "en"
+    """In which the person is understood without a language model."""
+    routing: ChatSettings | None = None
+    """For the question which edge to take."""
+    routing_instructions: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """Variables that the definition sets."""
+    variable_types: Mapping[str, VariableType] = field(default_factory=dict)
+    """By name or path."""
+    notes: tuple[str, ...] = ()
+    """What of the definition is not honoured: a line each for the log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 _PLACE = re.compile(r"\{([^{}\n]{1,200})\}")
 
 
-def fill(text: str, variables: Mapping[str, Any]) -> str:
-    """Replace each `{name}` by its value; a name that is missing is left as it stands.
+def fill(text: str, variables: Mapping[str, Any], missing: str | None = None) -> str:
+    """Replace each `{name}` by its value; a name that is missing by `missing`, or it is left as it stands.
 
     Names are looked up, never evaluated: no attributes, no format specifications. Values are taken as
     they are: a `{name}` inside one stays.
@@ -21,9 +21,23 @@ def fill(text: str, variables: Mapping[str, Any]) -> str:
 
     def value(match: re.Match[str]) -> str:
         name = match[1].strip()
-        return _written(variables[name]) if name in variables else match[0]
+        if name in variables:
+            return _written(variables[name])
+        return match[0] if missing is None else missing
 
     return _PLACE.sub(value, text)
+
+
+def in_language(text: str | Mapping[str, Any] | None, language: str) -> str:
+    """A text by language code in the agent's language, else in English, else in the first language given."""
+    if isinstance(text, str):
+        return text
+    if not text:
+        return ""
+    chosen = (
+        text.get(language) or text.get(language.split("-")[0]) or text.get("en") or next(iter(text.values()))
+    )
+    return str(chosen)
 
 
 def _written(value: Any) -> str:

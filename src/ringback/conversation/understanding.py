@@ -13,8 +13,10 @@ from ringback.agents.plan import (
     Anything,
     Condition,
     Date,
+    Event,
     Expression,
     Keywords,
+    Llm,
     Negative,
     Number,
     Pattern,
@@ -37,7 +39,7 @@ class Found:
 def understand(condition: Condition, text: str, today: date) -> Found | None:
     """What `condition` finds in `text`, the transcription of one turn; None where it is not met.
 
-    English. Always and Expression are not about what was said, and never met here.
+    English. Always, Expression, Llm and Event are not about what was said, and never met here.
     """
     value: Any = None
     match condition:
@@ -61,7 +63,7 @@ def understand(condition: Condition, text: str, today: date) -> Found | None:
             return Found(False) if is_no(text) else None
         case Anything():
             value = text.strip() or None
-        case Always() | Expression():
+        case Always() | Expression() | Llm() | Event():
             value = None
     return None if value is None else Found(value)
 
