@@ -1,0 +1,103 @@
+"""One rung of the ladder: a worker on one core, the people on another, so many calls, so long."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from benchmarks.density.station import RAMP_S
+
+SETTLE_S: Final = 4.0
+"""After the last call was answered, before anything is measured."""
+LIMIT_MS: Final = 20.0
+"""A frame later than this has missed its successor's turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What is measured: the module of its worker, and the Python that has it installed."""
+
+    name: str
+    module: str
+    python: str = sys.executable
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """What was measured at so many calls; milliseconds."""
+
+    calls: int
+    people: dict[str, Any]
+    worker: dict[str, Any]
+
+    @property
+    def late_p99_ms(self) -> float:
+        return cast(float, self.people["lateness"]["p99"])
+
+    @property
+    def holds(self) -> bool:
+        """Frames were punctual, none was left out, and the calls did go on."""
+        complete = self.people["frames_missing"] <= 0.001 * self.people["lateness"]["count"]
+        return self.late_p99_ms < LIMIT_MS and complete and self.people["missed"] <= 0.01 * self.people["turns"]
+
+    def __str__(self) -> str:
+        people, worker = self.people, self.worker
+        late, gap, own = people["lateness"], people["gap"], people["own_lateness"]
+        text = (
+            f"{self.calls:4d} calls: processor {worker['cpu_percent']:5.1f} % ({worker['cpu_percent'] / self.calls:.2f} a call),"
+            f" frames late p50 {late['p50']:.1f} p99 {late['p99']:.1f} worst {late['worst']:.0f} ms,"
+            f" {people['frames_missing']} missing,"
+            f" gap p50 {gap['p50']:.0f} p99 {gap['p99']:.0f} ms of {gap['count']} ({people['missed']} missed)"
+        )
+        if "overhead" in worker:
+            over = worker["overhead"]
+            text += f", overhead p50 {over['p50']:.1f} p99 {over['p99']:.1f} ms of {over['count']}"
+        return text + f"; people late p99 {own['p99']:.1f} ms, load {os.getloadavg()[0]:.1f}"
+
+
+def climb(platform: Platform, calls: int, seconds: float, sounds: Path, cores: tuple[int, int]) -> Rung:
+    """Measure `seconds` of so many calls; `cores` are the worker's and the people's."""
+    with tempfile.TemporaryDirectory(prefix="density-") as folder:
+        people = _start([sys.executable, "-m", "benchmarks.density.people", str(calls), str(cores[1]), str(sounds)])
+        worker = _start([platform.python, "-m", platform.module, str(cores[0]), str(sounds), folder])
+        try:
+            _tell(worker, _told(people))
+            legs = _told(worker)
+            start = time.monotonic() + 0.5
+            measure = start + RAMP_S + SETTLE_S
+            end = measure + seconds
+            _tell(worker, [start, measure, end])
+            _tell(people, {"legs": legs, "start": start, "measure": measure, "end": end})
+            return Rung(calls, _told(people), _told(worker))
+        finally:
+            for process in (worker, people):
+                process.kill()
+                process.communicate()
+
+
+def _start(command: list[str]) -> subprocess.Popen[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def _tell(process: subprocess.Popen[str], orders: Any) -> None:
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(orders) + "\n")
+    process.stdin.flush()
+
+
+def _told(process: subprocess.Popen[str]) -> Any:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"a process of the benchmark ended: {process.args!r}")
+    return json.loads(line)
