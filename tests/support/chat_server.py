@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.support.chat_rules import check_request
 
 
 @dataclass
@@ -17,8 +19,11 @@ class Answer:
     pieces: Sequence[bytes | float] = ()
     status: int = 200
     content_type: str = "text/event-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
     breaks: bool = False
     """Cut the connection instead of ending the body properly."""
+    silent: bool = False
+    """Cut the connection without a byte."""
 
 
 @dataclass
@@ -31,24 +36,44 @@ class ChatServer:
     connections: int = 0
     disconnected: asyncio.Event = field(default_factory=asyncio.Event)
     """The client went away before the end."""
+    wrong: list[str] = field(default_factory=list)
+    """What a strict server would have refused."""
 
 
 def events(*texts: str, usage: tuple[int, int] | None = None, finish: bool = True) -> list[bytes]:
     """The event stream of a reply."""
+    deltas: list[dict[str, Any]] = [{"content": text} for text in texts]
+    return stream(*deltas, finish="stop" if finish else None, usage=usage)
+
+
+def stream(
+    *deltas: Mapping[str, Any], finish: str | None = "stop", usage: tuple[int, int] | None = None
+) -> list[bytes]:
+    """The event stream of any deltas."""
     chunks: list[dict[str, Any]] = [_chunk({"delta": {"role": "assistant", "content": ""}})]
-    chunks += [_chunk({"delta": {"content": text}}) for text in texts]
-    if finish:
-        chunks.append(_chunk({"delta": {}, "finish_reason": "stop"}))
+    chunks += [_chunk({"delta": dict(delta)}) for delta in deltas]
+    if finish is not None:
+        chunks.append(_chunk({"delta": {}, "finish_reason": finish}))
     if usage is not None:
         counts = {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
         chunks.append({**_chunk({}), "choices": [], "usage": counts})
     lines = [f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode() for chunk in chunks]
-    return [*lines, b"data: [DONE]\n\n"] if finish else lines
+    return [*lines, b"data: [DONE]\n\n"] if finish is not None else lines
 
 
-def refusal(status: int, message: str) -> Answer:
+def call(index: int | None, id_: str | None, name: str | None, arguments: str) -> dict[str, Any]:
+    """A delta with a piece of a function call; None leaves the key out."""
+    part: dict[str, Any] = {"type": "function", "function": {"arguments": arguments}}
+    part |= {key: value for key, value in (("index", index), ("id", id_)) if value is not None}
+    if name is not None:
+        part["function"]["name"] = name
+    return {"tool_calls": [part]}
+
+
+def refusal(status: int, message: str, **headers: str) -> Answer:
     body = json.dumps({"error": {"message": message, "type": "error", "code": None, "param": None}}).encode()
-    return Answer([body], status, "application/json")
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer([body], status, "application/json", named)
 
 
 def _chunk(choice: dict[str, Any]) -> dict[str, Any]:
@@ -63,10 +88,14 @@ def _chunk(choice: dict[str, Any]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def chat_server(*answers: Answer) -> AsyncIterator[ChatServer]:
-    """Serves on a free port of loopback; its `url` is a base URL."""
+    """Serves on a free port of loopback; its `url` is a base URL. Fails at the end where a request was wrong."""
     state = ChatServer("", list(answers))
+    serving: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
         state.connections += 1
         try:
             while await _serve_one(state, reader, writer):
@@ -74,6 +103,7 @@ async def chat_server(*answers: Answer) -> AsyncIterator[ChatServer]:
         except (ConnectionError, asyncio.IncompleteReadError):
             state.disconnected.set()
         finally:
+            serving.discard(task)
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -83,6 +113,10 @@ async def chat_server(*answers: Answer) -> AsyncIterator[ChatServer]:
         yield state
     finally:
         server.close()
+        for task in list(serving):
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+    assert not state.wrong, state.wrong
 
 
 async def _serve_one(state: ChatServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -91,11 +125,16 @@ async def _serve_one(state: ChatServer, reader: asyncio.StreamReader, writer: as
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     assert request_line.startswith("POST /v1/chat/completions ")
-    state.requests.append(json.loads(body))
+    request = json.loads(body)
+    state.requests.append(request)
     state.headers.append(headers)
+    state.wrong += check_request(request)
     answer = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
+    if answer.silent:
+        return False
+    more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
     writer.write(
-        f"HTTP/1.1 {answer.status} Whatever\r\nContent-Type: {answer.content_type}\r\n"
+        f"HTTP/1.1 {answer.status} Whatever\r\nContent-Type: {answer.content_type}\r\n{more}"
         "Transfer-Encoding: chunked\r\n\r\n".encode()
     )
     for piece in answer.pieces:

@@ -11,6 +11,10 @@ class ChatError(Exception):
     """The language model failed; the message is one clear sentence that names the provider and the model."""
 
 
+class ChatUnavailable(ChatError):
+    """It cannot be reached, is overloaded or too slow: it will hardly do better for the next few seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """A function as the language model is told of it."""
@@ -87,9 +91,19 @@ class ChatUsage:
     provider: str = ""
     """Empty: the one that was asked."""
     model: str = ""
+    estimated: bool = False
+    """The server did not count: these are from the length of the texts (`agents/tokens.py`)."""
 
 
-ChatPiece = ChatText | ChatReasoning | ToolCall | ChatUsage
+@dataclass(frozen=True, slots=True)
+class ChatFallback:
+    """The model that was asked failed, and another one answers; for the log only."""
+
+    message: str
+    """What failed and who answers now, for people."""
+
+
+ChatPiece = ChatText | ChatReasoning | ToolCall | ChatUsage | ChatFallback
 
 
 class ChatModel(Protocol):

@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final, cast
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final
 
+import httpx2
 import openai
-from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+from openai.types.chat import ChatCompletionChunk
 
-from ringback.agents.chat import Ask, ChatError, ChatMessage, ChatPiece, ChatSettings, ChatText, ChatUsage
+from ringback.agents.chat import (
+    Ask,
+    ChatError,
+    ChatPiece,
+    ChatUnavailable,
+    ChatUsage,
+)
+from ringback.agents.tokens import estimated_usage
+from ringback.llm.answer import AnswerReader, BrokenCall
+from ringback.llm.request import body_of
 
 FIRST_TOKEN_TIMEOUT_S: Final = 8.0
-"""From the request to the first piece of text, the SDK's one retry included."""
+"""From the question to the first piece of the answer, the one retry included."""
 TOTAL_TIMEOUT_S: Final = 45.0
+RETRY_WAIT_S: Final = 0.25
+"""Before the retry of a request that the server refused, unless it says how long."""
+_KEEP_ALIVE_S: Final = 120.0
+"""Turns of a call are further apart than the 5 s after which the SDK would close an idle connection."""
+_CONNECT_TIMEOUT_S: Final = 5.0
 _MAX_DETAIL: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """Until when (loop time) one attempt has to give its first piece, and its last."""
+
+    first_piece: float
+    end: float
+
+
+class _Failed(Exception):
+    """An attempt failed; the text is a clause that follows the name of the model."""
+
+    def __init__(self, why: str, *, again: bool = False, after_s: float = 0.0, busy: bool = False) -> None:
+        super().__init__(why)
+        self.again = again
+        """Another attempt may do better, after so many seconds."""
+        self.after_s = after_s
+        self.busy = busy
+        """Nothing is wrong with the question: the server is not there, too slow, or has too much to do."""
 
 
 class OpenAICompatible:
@@ -35,7 +72,15 @@ class OpenAICompatible:
         self._first_token_timeout_s = first_token_timeout_s
         self._total_timeout_s = total_timeout_s
         self._client = openai.AsyncOpenAI(
-            api_key=self._key, base_url=base_url, max_retries=1, timeout=total_timeout_s
+            api_key=self._key,
+            base_url=base_url,
+            max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(
+                timeout=httpx2.Timeout(total_timeout_s, connect=_CONNECT_TIMEOUT_S),
+                limits=httpx2.Limits(
+                    max_connections=1000, max_keepalive_connections=100, keepalive_expiry=_KEEP_ALIVE_S
+                ),
+            ),
         )
         self._asks_usage = True
         """Until the server refuses to know `stream_options`."""
@@ -45,95 +90,126 @@ class OpenAICompatible:
         return self._provider
 
     async def stream(self, ask: Ask) -> AsyncIterator[ChatPiece]:
-        """Stream the reply; see `ChatModel`. Raises ChatError."""
-        messages, settings = ask.messages, ask.settings
-        name = f"{self._provider} ({settings.model})"
+        """Stream the answer; see `ChatModel`. What fails before its first piece is asked once more.
+
+        Raises ChatError; ChatUnavailable where the server is not there, too slow or has too much to do.
+        """
         now = asyncio.get_running_loop().time
-        total = now() + self._total_timeout_s
-        deadline = now() + self._first_token_timeout_s
-        usage: ChatUsage | None = None
-        finished = False
-        try:
-            async with asyncio.timeout_at(deadline):
-                chunks = await self._open(messages, settings)
-            async with chunks:
-                pieces = aiter(chunks)
-                while True:
-                    async with asyncio.timeout_at(deadline):
-                        chunk = await anext(pieces, None)
-                    if chunk is None:
-                        break
-                    usage = _usage(chunk) or usage
-                    finished = finished or any(choice.finish_reason for choice in chunk.choices)
-                    text = _text(chunk)
-                    if text:
-                        deadline = total
-                        yield ChatText(text)
-        except TimeoutError:
-            late = "did not finish its reply" if deadline == total else "did not begin to reply"
-            seconds = self._total_timeout_s if deadline == total else self._first_token_timeout_s
-            raise ChatError(f"The language model {name} {late} within {seconds:g} s.") from None
-        except openai.APIError as error:
-            raise ChatError(f"The language model {name} {self._reason(error)}") from None
-        except (OSError, ValueError) as error:
-            raise ChatError(
-                f"The language model {name} sent what cannot be read: {type(error).__name__}."
-            ) from None
-        if not finished:
-            raise ChatError(f"The language model {name} broke off in the middle of its reply.")
-        if usage is not None:
-            yield usage
+        times = _Attempt(now() + self._first_token_timeout_s, now() + self._total_timeout_s)
+        for last in (False, True):
+            given = False
+            try:
+                async with aclosing(self._attempt(ask, times)) as pieces:
+                    async for piece in pieces:
+                        given = True
+                        yield piece
+                return
+            except _Failed as failure:
+                in_time = now() + failure.after_s < times.first_piece
+                if last or given or not failure.again or not in_time:
+                    kind = ChatUnavailable if failure.busy else ChatError
+                    name = f"{self._provider} ({ask.settings.model})"
+                    raise kind(f"The language model {name} {failure}") from None
+                await asyncio.sleep(failure.after_s)
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._client.close()
 
-    async def _open(
-        self, messages: Sequence[ChatMessage], settings: ChatSettings
-    ) -> openai.AsyncStream[ChatCompletionChunk]:
+    async def _attempt(self, ask: Ask, times: _Attempt) -> AsyncGenerator[ChatPiece]:
+        """One request. Raises _Failed."""
+        reader = AnswerReader()
+        said: list[str] = []
+        deadline = times.first_piece
         try:
-            return await self._create(messages, settings)
+            async with asyncio.timeout_at(deadline):
+                chunks = await self._open(ask)
+            async with chunks:
+                source = aiter(chunks)
+                while True:
+                    async with asyncio.timeout_at(deadline):
+                        chunk = await anext(source, None)
+                    if chunk is None:
+                        break
+                    for piece in reader.read(chunk):
+                        said.append(piece.text)
+                        yield piece
+                    if said or reader.begun:
+                        deadline = times.end
+        except TimeoutError:
+            raise self._late(deadline == times.end) from None
+        except openai.APIError as error:
+            raise self._failure(error) from None
+        except (OSError, ValueError) as error:
+            raise _Failed(f"sent what cannot be read: {type(error).__name__}.", again=True) from None
+        for last in self._ending(ask, reader, said):
+            yield last
+
+    def _ending(self, ask: Ask, reader: AnswerReader, said: list[str]) -> list[ChatPiece]:
+        """The calls and the usage of an answer that is complete. Raises _Failed for one that is not."""
+        if reader.finish_reason is None:
+            raise _Failed("broke off in the middle of its reply.", again=True, busy=True)
+        at_limit = reader.finish_reason == "length"
+        limit = f"reached its limit of {ask.settings.max_tokens} tokens (max_tokens)"
+        try:
+            calls = reader.calls()
+        except BrokenCall as error:
+            why = f"{limit} within the arguments of a function." if at_limit else f"{error}."
+            raise _Failed(why, again=not at_limit) from None
+        if not reader.spoke and not calls:
+            if at_limit:
+                raise _Failed(f"{limit} before it said anything.")
+            if reader.finish_reason == "content_filter":
+                raise _Failed("withheld its reply (content filter).")
+        if reader.tokens is None:
+            usage = estimated_usage(ask, *said, *calls, provider=self._provider)
+        else:
+            usage = ChatUsage(*reader.tokens, self._provider, ask.settings.model)
+        return [*calls, usage]
+
+    async def _open(self, ask: Ask) -> openai.AsyncStream[ChatCompletionChunk]:
+        try:
+            return await self._create(ask)
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             if not self._asks_usage or "stream_options" not in str(error):
                 raise
             self._asks_usage = False
-            return await self._create(messages, settings)
+            return await self._create(ask)
 
-    async def _create(
-        self, messages: Sequence[ChatMessage], settings: ChatSettings
-    ) -> openai.AsyncStream[ChatCompletionChunk]:
-        body: dict[str, Any] = {
-            "max_tokens": settings.max_tokens,
-            "temperature": settings.temperature,
-            "top_p": settings.top_p,
-            **settings.extra,
-        }
-        if "max_completion_tokens" in body:
-            del body["max_tokens"]
+    async def _create(self, ask: Ask) -> openai.AsyncStream[ChatCompletionChunk]:
+        body: dict[str, Any] = body_of(ask)
         if self._asks_usage:
             body["stream_options"] = {"include_usage": True}
-        dialogue = [{"role": message.role, "content": message.content} for message in messages]
         return await self._client.chat.completions.create(
-            model=settings.model,
-            messages=cast(list[ChatCompletionMessageParam], dialogue),
-            stream=True,
-            extra_body=body,
+            model=body.pop("model"), messages=body.pop("messages"), stream=True, extra_body=body
         )
 
-    def _reason(self, error: openai.APIError) -> str:
+    def _late(self, begun: bool) -> _Failed:
+        late = "did not finish its reply" if begun else "did not begin to reply"
+        seconds = self._total_timeout_s if begun else self._first_token_timeout_s
+        return _Failed(f"{late} within {seconds:g} s.", busy=True)
+
+    def _failure(self, error: openai.APIError) -> _Failed:
         match error:
             case openai.AuthenticationError() | openai.PermissionDeniedError():
-                return f"refused the API key (HTTP {error.status_code}): check the key of this provider."
-            case openai.RateLimitError():
-                return "refused the request for its rate limit or quota (HTTP 429)."
+                return _Failed(
+                    f"refused the API key (HTTP {error.status_code}): check the key of this provider."
+                )
             case openai.APIStatusError():
-                return f"answered HTTP {error.status_code}: {self._detail(error)}"
+                busy = error.status_code in (408, 409, 429) or error.status_code >= 500
+                wait_s = _retry_after_s(error) if busy else 0.0
+                return _Failed(self._refusal(error), again=busy, after_s=wait_s, busy=busy)
             case openai.APITimeoutError():
-                return "did not answer in time."
+                return _Failed("did not answer in time.", again=True, busy=True)
             case openai.APIConnectionError():
-                return "cannot be reached, or broke the connection."
+                return _Failed("cannot be reached, or broke the connection.", again=True, busy=True)
             case _:
-                return f"failed: {self._detail(error)}"
+                return _Failed(f"failed: {self._detail(error)}", again=True, busy=True)
+
+    def _refusal(self, error: openai.APIStatusError) -> str:
+        if error.status_code == 429:
+            return "refused the request for its rate limit or quota (HTTP 429)."
+        return f"answered HTTP {error.status_code}: {self._detail(error)}"
 
     def _detail(self, error: openai.APIError) -> str:
         """The server's own words, on one line, without the key."""
@@ -141,10 +217,12 @@ class OpenAICompatible:
         return detail if len(detail) <= _MAX_DETAIL else detail[:_MAX_DETAIL] + "..."
 
 
-def _text(chunk: ChatCompletionChunk) -> str:
-    return "".join(choice.delta.content or "" for choice in chunk.choices if choice.delta)
-
-
-def _usage(chunk: ChatCompletionChunk) -> ChatUsage | None:
-    usage = chunk.usage
-    return None if usage is None else ChatUsage(usage.prompt_tokens, usage.completion_tokens)
+def _retry_after_s(error: openai.APIStatusError) -> float:
+    """Seconds; a date (RFC 9110 section 10.2.3) is further away than a caller can wait."""
+    given = error.response.headers.get("retry-after")
+    if given is None:
+        return RETRY_WAIT_S
+    try:
+        return max(0.0, float(given))
+    except ValueError:
+        return float("inf")
