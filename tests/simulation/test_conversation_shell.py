@@ -23,8 +23,8 @@ from ringback.agents.plan import (
     TalkSettings,
 )
 from ringback.conversation.conversation import Conversation
-from ringback.conversation.core import APOLOGY
 from ringback.conversation.dialogue import DialogueError
+from ringback.conversation.phrases import phrases_for
 from ringback.conversation.result import ConversationResult, Usage
 from ringback.conversation.transcript import Failure, LogEntry, Turn
 from ringback.media.leg import Digit, EndedBy, HangupCause, Held
@@ -51,6 +51,7 @@ GRAPH = GraphPlan(
 CHAT = ChatPlan("fake", ChatSettings("m"), None, "You talk to {name}.")
 
 Person = Callable[[FakeLeg], Awaitable[None]]
+APOLOGY = phrases_for("en").apology
 
 
 class Watcher:
@@ -208,7 +209,7 @@ def test_barge_in_pauses_at_once_and_keeps_what_was_heard() -> None:
     ]
     assert result.turns[0].interrupted
     assert not result.turns[2].interrupted
-    assert stage.chat.asked[0][-2].content == "One two three four"
+    assert stage.chat.asked[0][-2].content == "One two three four —"
     assert [line.quantity for line in result.usage if line.component == "llm"] == [100, 20]
 
 

@@ -24,10 +24,11 @@ from ringback.conversation.actions import (
     StartReply,
     Transcribe,
 )
-from ringback.conversation.core import APOLOGY, ConversationCore
+from ringback.conversation.core import ConversationCore
 from ringback.conversation.dialogue import Expectation, ModelAnswer, Reply
 from ringback.conversation.events import (
     Answered,
+    AudioReady,
     Digit,
     Event,
     LegEnded,
@@ -46,8 +47,11 @@ from ringback.conversation.events import (
     VoiceFlushed,
     VoicePaused,
 )
-from ringback.conversation.transcript import Failure, Turn
+from ringback.conversation.phrases import phrases_for
+from ringback.conversation.transcript import Failure, Turn, TurnTiming
 from ringback.media.leg import HangupCause
+
+APOLOGY = phrases_for("en").apology
 
 
 class Echo:
@@ -88,8 +92,10 @@ class Echo:
     def repeat(self) -> Reply | None:
         return None
 
+    expects = Expectation.OPEN
+
     def judge(self, text: str) -> Expectation:
-        return Expectation.OPEN
+        return self.expects
 
     def heard(self, text: str) -> None:
         self.log.append(f"heard {text}")
@@ -107,6 +113,7 @@ class Talk:
 
     def __init__(self, welcome: str = "Hello, {name}.", **talk: Any) -> None:
         part = SpeechPart("local")
+        talk = {"check_if_user_online": False} | talk
         plan = Plan("a", "b", welcome, part, part, ChatPlan("m", ChatSettings("m")), TalkSettings(**talk))
         self.dialogue = Echo()
         self.core = ConversationCore(plan, self.dialogue, {"name": "Ada"})
@@ -126,8 +133,13 @@ class Talk:
         """The person speaks; the actions at the end of the wait."""
         self(start + 0.1, SpeechStarted(start))
         (request,) = [a.request for a in self(end + 0.2, SpeechStopped(end)) if isinstance(a, Transcribe)]
-        self(end + 0.4, Transcribed(request, text))
-        return self(end + 0.4, TimerFired(Timer.ENDPOINT))
+        return self(end + 0.4, Transcribed(request, text))
+
+
+def added(actions: list[Action]) -> Turn:
+    """The one turn that is complete."""
+    (turn,) = [action.turn for action in actions if isinstance(action, AddTurn)]
+    return turn
 
 
 def test_the_welcome_message_after_its_delay() -> None:
@@ -164,36 +176,46 @@ def test_without_a_welcome_message_the_agent_listens() -> None:
 def test_transcription_starts_before_the_turn_is_over() -> None:
     talk = Talk().welcomed()
     assert talk(2.1, SpeechStarted(2.0)) == [CancelTimer(Timer.SILENCE)]
-    assert talk(3.2, SpeechStopped(3.0)) == [Transcribe(2, 2.0), SetTimer(Timer.ENDPOINT, 3.4)]
-    assert talk(3.4, Transcribed(2, "hello")) == []
-    assert talk(3.48, TimerFired(Timer.ENDPOINT)) == [Speak(3, "You said hello.")]
+    assert talk(3.2, SpeechStopped(3.0)) == [Transcribe(2, 2.0)]
+    assert talk(3.35, Transcribed(2, "hello")) == [SetTimer(Timer.ENDPOINT, 3.4)]
+    assert talk(3.4, TimerFired(Timer.ENDPOINT)) == [Speak(3, "You said hello.")]
+    assert talk(3.45, AudioReady(3)) == []
     assert talk(3.55, UtteranceStarted(3)) == [AddTurn(Turn("user", "hello", 2000, 3000))]
-    assert talk(4.5, UtteranceFinished(3))[0] == AddTurn(
-        Turn("assistant", "You said hello.", 3550, 4500, latency_ms=550)
-    )
+    turn = added(talk(4.5, UtteranceFinished(3)))
+    assert (turn.text, turn.start_ms, turn.end_ms) == ("You said hello.", 3550, 4500)
+    assert turn.timing == TurnTiming(550, 400, 100, ((150, "hello"),), first_audio_ms=50)
 
 
 def test_a_late_transcription_is_answered_when_it_comes() -> None:
     talk = Talk().welcomed()
     talk(2.1, SpeechStarted(2.0))
     talk(3.2, SpeechStopped(3.0))
-    assert talk(3.48, TimerFired(Timer.ENDPOINT)) == []
     assert talk(4.0, Transcribed(2, "hello")) == [Speak(3, "You said hello.")]
 
 
 def test_the_wait_follows_the_plan() -> None:
     talk = Talk(endpointing_ms=900, incremental_delay_ms=100).welcomed()
     talk(2.1, SpeechStarted(2.0))
-    assert talk(3.2, SpeechStopped(3.0))[1] == SetTimer(Timer.ENDPOINT, 3.9)
+    talk(3.2, SpeechStopped(3.0))
+    assert talk(3.3, Transcribed(2, "hello")) == [SetTimer(Timer.ENDPOINT, 3.9)]
 
 
 def test_a_person_who_goes_on_is_transcribed_anew() -> None:
     talk = Talk().welcomed()
     talk(2.1, SpeechStarted(2.0))
     talk(3.2, SpeechStopped(3.0))
-    assert talk(3.4, SpeechStarted(3.3)) == [CancelTimer(Timer.ENDPOINT), CancelTranscription(2)]
+    assert talk(3.4, SpeechStarted(3.3)) == [CancelTranscription(2)]
     assert talk(3.5, Transcribed(2, "too late")) == []
-    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(3, 2.0), SetTimer(Timer.ENDPOINT, 4.4)]
+    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(3, 2.0)]
+
+
+def test_a_person_who_goes_on_before_the_end_of_the_wait() -> None:
+    talk = Talk().welcomed()
+    talk(2.1, SpeechStarted(2.0))
+    talk(3.2, SpeechStopped(3.0))
+    assert talk(3.3, Transcribed(2, "I want")) == [SetTimer(Timer.ENDPOINT, 3.4)]
+    assert talk(3.38, SpeechStarted(3.3)) == [CancelTimer(Timer.ENDPOINT)]
+    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(3, 2.0)]
 
 
 def test_an_unheard_answer_is_withdrawn() -> None:
@@ -202,9 +224,8 @@ def test_an_unheard_answer_is_withdrawn() -> None:
     assert talk(3.5, SpeechStarted(3.4)) == [FlushVoice()]
     assert talk.dialogue.log == ["heard Hello, Ada."]
     assert talk(3.5, VoiceFlushed()) == []
-    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(4, 2.0), SetTimer(Timer.ENDPOINT, 4.4)]
-    talk(4.4, Transcribed(4, "one two"))
-    assert talk(4.48, TimerFired(Timer.ENDPOINT)) == [Speak(5, "You said one two.")]
+    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(4, 2.0)]
+    assert talk(4.4, Transcribed(4, "one two")) == [Speak(5, "You said one two.")]
     assert talk(4.6, UtteranceStarted(5)) == [AddTurn(Turn("user", "one two", 2000, 4000))]
 
 
@@ -222,6 +243,31 @@ def test_a_noise_is_not_a_turn() -> None:
     assert talk.says("", 11.0, 11.1) == [SetTimer(Timer.SILENCE, 13.5)]
 
 
+def test_what_answers_the_question_is_answered_at_once() -> None:
+    talk = Talk().welcomed()
+    talk.dialogue.expects = Expectation.COMPLETE
+    talk(2.1, SpeechStarted(2.0))
+    talk(3.2, SpeechStopped(3.0))
+    assert talk(3.3, Transcribed(2, "four two")) == [Speak(3, "You said four two.")]
+
+
+def test_what_is_visibly_not_finished_is_waited_for() -> None:
+    talk = Talk().welcomed()
+    talk(2.1, SpeechStarted(2.0))
+    talk(3.2, SpeechStopped(3.0))
+    assert talk(3.3, Transcribed(2, "I would like to, um,")) == [SetTimer(Timer.ENDPOINT, 4.2)]
+    talk(3.6, SpeechStarted(3.5))
+    talk(4.2, SpeechStopped(4.0))
+    talk.dialogue.expects = Expectation.PARTIAL
+    assert talk(4.3, Transcribed(3, "Four.")) == [SetTimer(Timer.ENDPOINT, 5.2)]
+
+
+def test_after_an_interruption_the_person_has_more_time() -> None:
+    talk = interrupted(interruption_backoff_period_ms=500)
+    talk(1.1, SpeechStopped(0.9))
+    assert talk(1.3, Transcribed(2, "no, not Monday")) == [FlushVoice(), SetTimer(Timer.ENDPOINT, 1.8)]
+
+
 def interrupted(**talk: Any) -> Talk:
     """A person who begins to speak at 0.5 into the welcome message of one sentence."""
     it = Talk("One two three four five six seven.", **talk)
@@ -235,24 +281,22 @@ def interrupted(**talk: Any) -> Talk:
 def test_words_during_the_pause_interrupt() -> None:
     talk = interrupted()
     assert talk(1.1, TimerFired(Timer.INTERIM)) == [Transcribe(2, 0.5)]
-    assert talk(1.3, Transcribed(2, "no wait")) == [FlushVoice()]
+    assert talk(1.3, Transcribed(2, "no thanks")) == [FlushVoice()]
     assert talk(1.3, VoiceFlushed(1, 1000, 2500)) == [
         AddTurn(Turn("assistant", "One two three", 100, 600, interrupted=True))
     ]
-    assert talk.dialogue.log == ["heard One two three"]
+    assert talk.dialogue.log == ["heard One two three —"]
     talk(1.7, SpeechStopped(1.5))
-    talk(1.9, Transcribed(3, "no wait please"))
-    assert talk(1.9, TimerFired(Timer.ENDPOINT)) == [Speak(4, "You said no wait please.")]
+    assert talk(1.9, Transcribed(3, "no wait please")) == [Speak(4, "You said no wait please.")]
 
 
 def test_too_few_words_resume() -> None:
     talk = interrupted()
     talk(0.9, SpeechStopped(0.7))
-    talk(1.1, Transcribed(2, "mhm"))
-    logged, resumed = talk(1.18, TimerFired(Timer.ENDPOINT))
+    assert talk(1.05, Transcribed(2, "mhm")) == [ResumeVoice(), SetTimer(Timer.ENDPOINT, 1.1)]
+    (logged,) = talk(1.18, TimerFired(Timer.ENDPOINT))
     assert isinstance(logged, Log)
     assert logged.entry.data == "did not interrupt: mhm"
-    assert resumed == ResumeVoice()
     assert talk(3.0, UtteranceFinished(1))[0] == AddTurn(
         Turn("assistant", "One two three four five six seven.", 100, 3000)
     )
@@ -274,6 +318,18 @@ def test_one_word_is_enough_where_the_plan_says_so() -> None:
     assert talk(1.3, Transcribed(2, "no")) == [FlushVoice()]
 
 
+def test_a_stop_is_always_enough() -> None:
+    talk = interrupted(number_of_words_for_interruption=5)
+    talk(1.1, TimerFired(Timer.INTERIM))
+    assert talk(1.3, Transcribed(2, "Stop!")) == [FlushVoice()]
+
+
+def test_backchannels_do_not_interrupt() -> None:
+    talk = interrupted(number_of_words_for_interruption=1)
+    talk(0.9, SpeechStopped(0.7))
+    assert talk(1.05, Transcribed(2, "Yeah okay")) == [ResumeVoice(), SetTimer(Timer.ENDPOINT, 1.1)]
+
+
 def test_one_word_is_enough_at_the_last_words() -> None:
     talk = Talk().welcomed()
     talk.says("one", 2.0, 3.0)
@@ -281,11 +337,9 @@ def test_one_word_is_enough_at_the_last_words() -> None:
     talk(4.0, SpeechStarted(3.9))
     talk(4.0, VoicePaused(400))
     talk(4.3, SpeechStopped(4.1))
-    talk(4.5, Transcribed(4, "yes"))
-    assert talk(4.58, TimerFired(Timer.ENDPOINT)) == [FlushVoice()]
-    turn, answer = talk(4.58, VoiceFlushed(3, 500, 900))
-    assert turn == AddTurn(Turn("assistant", "You said", 3500, 4000, interrupted=True, latency_ms=500))
-    assert answer == Speak(5, "You said yes.")
+    assert talk(4.5, Transcribed(4, "Monday"))[0] == FlushVoice()
+    turn = added(talk(4.5, VoiceFlushed(3, 500, 900)))
+    assert (turn.text, turn.end_ms, turn.interrupted, turn.latency_ms) == ("You said", 4000, True, 500)
 
 
 def asked() -> Talk:
@@ -305,9 +359,10 @@ def test_a_reply_is_spoken_sentence_by_sentence() -> None:
     assert talk(4.6, ReplyText(3, "so on")) == []
     assert talk(4.7, ReplyDone(3)) == [Speak(5, "And so on")]
     talk(4.8, UtteranceStarted(5))
-    assert talk(5.5, UtteranceFinished(5))[0] == AddTurn(
-        Turn("assistant", "Because I can. And so on", 3800, 5500, latency_ms=800)
-    )
+    turn = added(talk(5.5, UtteranceFinished(5)))
+    assert (turn.text, turn.start_ms, turn.latency_ms) == ("Because I can. And so on", 3800, 800)
+    assert turn.timing is not None
+    assert (turn.timing.first_token_ms, turn.timing.last_token_ms) == (200, 1300)
 
 
 def test_a_cancelled_reply_is_not_spoken() -> None:
@@ -331,7 +386,12 @@ def test_a_dead_language_model_apologises_then_hangs_up() -> None:
 
 
 def test_an_empty_reply_is_a_failure() -> None:
-    assert isinstance(asked()(4.0, ReplyDone(3))[0], Log)
+    talk = asked()
+    log, again = talk(4.0, ReplyDone(3))
+    assert isinstance(log, Log)
+    assert again == StartReply(4, Ask((ChatMessage("user", "why"),), ChatSettings("m")))
+    texts = [action.text for action in talk(4.5, ReplyDone(4)) if isinstance(action, Speak)]
+    assert " ".join(texts) == APOLOGY
 
 
 def test_a_dead_transcriber_apologises() -> None:
@@ -347,8 +407,8 @@ def test_a_dead_synthesizer_hangs_up_at_once() -> None:
     talk(0.0, TimerFired(Timer.WELCOME))
     actions = talk(0.5, UtteranceFailed(1, "No voice."))
     assert actions[1:] == [
-        CancelTimer(Timer.MAX_DURATION),
         FlushVoice(),
+        CancelTimer(Timer.MAX_DURATION),
         HangUp(HangupCause.ERROR, Failure("synthesizer", "No voice.")),
     ]
 
@@ -371,11 +431,9 @@ def test_the_agent_hangs_up_when_its_goodbye_was_played() -> None:
     talk(3.5, UtteranceStarted(3))
     # Nothing interrupts the last words.
     assert talk(3.8, SpeechStarted(3.7)) == []
-    assert talk(4.5, UtteranceFinished(3)) == [
-        AddTurn(Turn("assistant", "You said bye.", 3500, 4500, latency_ms=500)),
-        CancelTimer(Timer.MAX_DURATION),
-        HangUp(HangupCause.AGENT),
-    ]
+    turn, *rest = talk(4.5, UtteranceFinished(3))
+    assert added([turn]).text == "You said bye."
+    assert rest == [CancelTimer(Timer.MAX_DURATION), HangUp(HangupCause.AGENT)]
     assert talk(4.6, LegEnded()) == [Transcribe(4, 3.7)]
     assert talk(4.8, Transcribed(4, "thanks")) == [AddTurn(Turn("user", "thanks", 3700, 4600))]
     assert talk.core.over
@@ -404,7 +462,7 @@ def test_keys_are_logged() -> None:
 
 def test_nothing_happens_after_the_end() -> None:
     talk = Talk().welcomed()
-    assert talk(2.0, LegEnded()) == [CancelTimer(Timer.MAX_DURATION), CancelTimer(Timer.SILENCE)]
+    assert set(talk(2.0, LegEnded())) == {CancelTimer(Timer.MAX_DURATION), CancelTimer(Timer.SILENCE)}
     assert talk.core.over
     for event in (LegEnded(), SpeechStarted(2.0), TimerFired(Timer.SILENCE), Transcribed(2, "x"), Answered()):
         assert talk(3.0, event) == []

@@ -5,34 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
-from ringback.agents.chat import Ask, ChatError, ChatModel, ChatText, ChatUsage
+from ringback.agents.chat import ChatModel
 from ringback.agents.plan import ChatPlan, Plan
+from ringback.agents.tools import ToolRunner
 from ringback.clock import Clock
 from ringback.conversation import actions, events
 from ringback.conversation.actions import Action
+from ringback.conversation.alarms import Alarms
 from ringback.conversation.chat import ChatDialogue
 from ringback.conversation.core import ConversationCore
 from ringback.conversation.dialogue import Dialogue, DialogueError
 from ringback.conversation.ear import Ear
 from ringback.conversation.events import Event
+from ringback.conversation.requests import TRANSCRIPTION_TIMEOUT_S, Answers, Functions, Transcriptions
 from ringback.conversation.result import ConversationResult, Usage
 from ringback.conversation.scripted import ScriptedDialogue
 from ringback.conversation.speaker import Speaker
-from ringback.conversation.transcript import Component, Failure, LogEntry, Observer, Turn
+from ringback.conversation.tasks import Tasks
+from ringback.conversation.transcript import Failure, LogEntry, Observer, Turn
 from ringback.media import activity
 from ringback.media.call_audio import CallAudio
 from ringback.media.leg import Digit, Ended, EndedBy, HangupCause, Held, Leg, Outcome, Resumed
 from ringback.media.playout import Finished, Playout, Started
 from ringback.media.recorder import Recorder
-from ringback.media.speech import SpeechError, Synthesizer, Transcriber, Voice, VoiceDetector
+from ringback.media.speech import Synthesizer, Transcriber, Voice, VoiceDetector
 from ringback.media.ticker import Ticker
 
-TRANSCRIPTION_TIMEOUT_S: Final = 10.0
-REPLY_TIMEOUT_S: Final = 60.0
 HANGUP_TIMEOUT_S: Final = 40.0
 """A leg ends itself when the far end does not confirm the hangup (SIP timer F: 32 s)."""
 _INBOX: Final = 4096
@@ -65,11 +67,12 @@ class Conversation:
         clock: Clock,
         observer: Observer,
         today: date,
+        tools: ToolRunner | None = None,
     ) -> None:
         """`variables` fill the `{placeholders}` of messages and prompts; `today` is the person's date.
 
-        `chat` is needed by plans with a language model. The caller closes `recorder` after `run`.
-        Raises DialogueError for a plan that cannot be talked by.
+        `chat` is needed by plans with a language model, `tools` by those with functions. The caller closes
+        `recorder` after `run`. Raises DialogueError for a plan that cannot be talked by.
         """
         if isinstance(plan.dialogue, ChatPlan) and chat is None:
             raise DialogueError(
@@ -77,19 +80,21 @@ class Conversation:
             )
         self._leg = leg
         self._plan = plan
-        self._transcriber = transcriber
+        self._variables = variables
         self._synthesizer = synthesizer
-        self._chat = chat
         self._clock = clock
         self._observer = observer
         self._dialogue = dialogue_of(plan, variables, today)
         self._core = ConversationCore(plan, self._dialogue, variables)
         self._inbox: deque[tuple[Event, float]] = deque()
         self._arrived = asyncio.Event()
-        self._tasks: dict[object, asyncio.Task[None]] = {}
+        self._tasks = Tasks(leg.call_id)
+        self._alarms = Alarms(clock, self._post)
+        language = plan.transcriber.language
+        self._transcriptions = Transcriptions(transcriber, language, self._tasks, self._post, observer.log)
+        self._answers = Answers(chat, self._tasks, self._post, observer.log)
+        self._functions = Functions(tools, plan, self._tasks, self._post, observer.log)
         self._turns: list[Turn] = []
-        self._transcriber_ms = 0
-        self._tokens = [0, 0]
         self._cause: HangupCause | None = None
         self._failure: Failure | None = None
         self._ended: Ended | None = None
@@ -104,7 +109,7 @@ class Conversation:
         """Talk until the leg has ended. Failures of providers are in the result; only cancellation raises."""
         limit_s = self._plan.talk.call_terminate_s + HANGUP_TIMEOUT_S + TRANSCRIPTION_TIMEOUT_S
         self._audio.start()
-        self._start("leg", self._follow_leg())
+        self._tasks.start("leg", self._follow_leg())
         self._post(events.Answered())
         try:
             async with asyncio.timeout(limit_s):
@@ -117,6 +122,10 @@ class Conversation:
         finally:
             await self._close()
         return self._result(self._ended or await self._force_end())
+
+    def inject(self, name: str, properties: Mapping[str, Any]) -> None:
+        """Tell the agent of an event from outside (contract 8); it takes it up when nobody speaks."""
+        self._post(events.Injected(name, properties))
 
     async def _converse(self) -> None:
         while not self._core.over:
@@ -146,8 +155,10 @@ class Conversation:
             case actions.FlushVoice():
                 return self._speaker.flush()
             case actions.Speak(utterance, text):
-                self._log("request", "synthesizer", text, self._synthesizer.provider)
+                self._observer.log(LogEntry("request", "synthesizer", text, self._synthesizer.provider))
                 self._speaker.speak(utterance, text)
+            case actions.Murmur(text):
+                self._speaker.murmur(text)
             case actions.AddTurn(turn):
                 self._turns.append(turn)
                 self._observer.turn(turn)
@@ -155,78 +166,29 @@ class Conversation:
                 self._observer.log(entry)
             case actions.HangUp(cause, failure):
                 self._cause, self._failure = cause, failure
-                self._start("hangup", self._hang_up(cause))
+                self._tasks.start("hangup", self._hang_up(cause))
             case _:
-                self._perform_task(action)
+                self._request(action)
         return None
 
-    def _perform_task(self, action: Action) -> None:
+    def _request(self, action: Action) -> None:
         match action:
             case actions.SetTimer(timer, at):
-                self._cancel(timer)
-                self._start(timer, self._sleep_until(events.TimerFired(timer), at))
+                self._alarms.set(timer, at)
             case actions.CancelTimer(timer):
-                self._cancel(timer)
+                self._alarms.cancel(timer)
             case actions.Transcribe(request, since):
-                audio = self._ear.last(self._clock.monotonic() - since)
-                self._start(("transcribe", request), self._transcribe(request, audio))
+                self._transcriptions.start(request, self._ear.last(self._clock.monotonic() - since))
             case actions.CancelTranscription(request):
-                self._cancel(("transcribe", request))
+                self._transcriptions.cancel(request)
             case actions.StartReply(reply, ask):
-                self._start(("reply", reply), self._ask(reply, ask))
+                self._answers.start(reply, ask)
             case actions.CancelReply(reply):
-                self._cancel(("reply", reply))
-
-    async def _sleep_until(self, event: Event, at: float) -> None:
-        while (left := at - self._clock.monotonic()) > 0:
-            await self._clock.sleep(left)
-        self._post(event)
-
-    async def _transcribe(self, request: int, audio: Any) -> None:
-        provider = self._transcriber.provider
-        try:
-            async with asyncio.timeout(TRANSCRIPTION_TIMEOUT_S):
-                heard = await self._transcriber.transcribe(audio, self._plan.transcriber.language)
-        except SpeechError as error:
-            self._post(events.TranscriptionFailed(request, str(error)))
-        except TimeoutError:
-            message = f"The transcriber {provider} gave no answer for {TRANSCRIPTION_TIMEOUT_S:g} s."
-            self._post(events.TranscriptionFailed(request, message))
-        except Exception as error:
-            message = f"The transcriber {provider} failed: {type(error).__name__}."
-            self._post(events.TranscriptionFailed(request, message))
-        else:
-            self._transcriber_ms += heard.audio_ms
-            self._log("response", "transcriber", heard.text, provider)
-            self._post(events.Transcribed(request, heard.text))
-
-    async def _ask(self, reply: int, ask: Ask) -> None:
-        assert self._chat is not None
-        assert isinstance(self._plan.dialogue, ChatPlan)
-        provider = self._chat.provider
-        self._log("request", "llm", ask.messages[-1].content, provider)
-        said: list[str] = []
-        try:
-            async with asyncio.timeout(REPLY_TIMEOUT_S):
-                async for piece in self._chat.stream(ask):
-                    if isinstance(piece, ChatText):
-                        said.append(piece.text)
-                        self._post(events.ReplyText(reply, piece.text))
-                    elif isinstance(piece, ChatUsage):
-                        self._tokens[0] += piece.input_tokens
-                        self._tokens[1] += piece.output_tokens
-        except ChatError as error:
-            self._post(events.ReplyFailed(reply, str(error)))
-        except TimeoutError:
-            message = f"The language model {provider} did not finish its reply in {REPLY_TIMEOUT_S:g} s."
-            self._post(events.ReplyFailed(reply, message))
-        except Exception as error:
-            message = f"The language model {provider} failed: {type(error).__name__}."
-            self._post(events.ReplyFailed(reply, message))
-        else:
-            self._post(events.ReplyDone(reply))
-        finally:
-            self._log("response", "llm", "".join(said), provider)
+                self._answers.cancel(reply)
+            case actions.RunTool(run, call):
+                self._functions.start(run, call, {**self._variables, **self._dialogue.slots})
+            case actions.CancelTool(run):
+                self._functions.cancel(run)
 
     async def _hang_up(self, cause: HangupCause) -> None:
         try:
@@ -266,34 +228,18 @@ class Conversation:
                     return
                 case Digit(key=key):
                     self._post(events.Digit(key))
-                case Held() | Resumed() as event:
-                    self._log("event", "system", f"call {type(event).__name__.lower()}")
+                case Held():
+                    self._post(events.Held())
+                case Resumed():
+                    self._post(events.Resumed())
 
-    # Beginning and end of what runs beside
-
-    def _start(self, key: object, work: Coroutine[Any, Any, None]) -> None:
-        task = self._tasks[key] = asyncio.create_task(work)
-        task.add_done_callback(lambda done: self._forget(key, done))
-
-    def _forget(self, key: object, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(key) is task:
-            del self._tasks[key]
-        if not task.cancelled() and task.exception() is not None:
-            _log.error("part %s of call %s broke: %r", key, self._leg.call_id, task.exception())
-
-    def _cancel(self, key: object) -> None:
-        task = self._tasks.pop(key, None)
-        if task is not None:
-            task.cancel()
+    # The end
 
     async def _close(self) -> None:
         self._audio.stop()
+        self._alarms.close()
         await self._speaker.close()
-        tasks = [task for key, task in self._tasks.items() if key != "hangup"]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=1.0)
+        await self._tasks.close(but="hangup")
         self._ear.close()
 
     async def _force_end(self) -> Ended:
@@ -314,21 +260,10 @@ class Conversation:
         self._failure = self._failure or Failure("system", f"The conversation failed: {message}.")
         self._cause = self._cause or HangupCause.ERROR
 
-    def _log(self, type_: Any, component: Component, data: str, provider: str = "") -> None:
-        self._observer.log(LogEntry(type_, component, data, provider))
-
     def _result(self, ended: Ended) -> ConversationResult:
-        ears, mouth = self._transcriber, self._synthesizer
-        usage = [
-            Usage("transcriber", ears.provider, ears.model, "milliseconds", self._transcriber_ms),
-            Usage("synthesizer", mouth.provider, mouth.model, "characters", self._speaker.characters),
-        ]
-        if self._chat is not None and isinstance(self._plan.dialogue, ChatPlan):
-            model = self._plan.dialogue.chat.model
-            usage += [
-                Usage("llm", self._chat.provider, model, "input_tokens", self._tokens[0]),
-                Usage("llm", self._chat.provider, model, "output_tokens", self._tokens[1]),
-            ]
+        mouth = self._synthesizer
+        spoken = Usage("synthesizer", mouth.provider, mouth.model, "characters", self._speaker.characters)
+        usage = [*self._transcriptions.usage(), spoken, *self._answers.usage()]
         return ConversationResult(
             turns=tuple(sorted(self._turns, key=lambda turn: turn.start_ms)),
             slots=dict(self._dialogue.slots),

@@ -22,6 +22,10 @@ class Timer(StrEnum):
     ENDPOINT = "endpoint"
     INTERIM = "interim"
     SILENCE = "silence"
+    ONLINE = "online"
+    REPEAT = "repeat"
+    FILLER = "filler"
+    MURMUR = "murmur"
     MAX_DURATION = "max_duration"
 
 

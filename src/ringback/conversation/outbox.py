@@ -15,7 +15,10 @@ class Outbox:
         self._actions.append(action)
 
     def log(self, component: Component, data: str) -> None:
-        self.do(Log(LogEntry("event", component, data)))
+        self.entry(LogEntry("event", component, data))
+
+    def entry(self, entry: LogEntry) -> None:
+        self.do(Log(entry))
 
     def number(self) -> int:
         """A fresh number for a transcription, a reply or an utterance."""

@@ -1,12 +1,9 @@
-"""The transcript's turns and the log's entries, and how much of a sentence was heard."""
+"""The transcript's turns and the log's entries."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
-
-MS_PER_CHARACTER: Final = 65
-"""Speech takes about so long; used only while the length of an utterance's audio is not known yet."""
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class TurnTiming:
     first_token_ms: int | None = None
     """From the question to the language model to the first piece of its answer."""
     last_token_ms: int | None = None
-    """To the end of its answer; None also where the agent began to speak before it."""
+    """To the end of its answer."""
     first_audio_ms: int | None = None
     """From the order to speak to the first synthesized audio."""
     tools_ms: int | None = None
@@ -46,13 +43,16 @@ class Turn:
     end_ms: int
     interrupted: bool = False
     """The person cut the agent short."""
-    latency_ms: int | None = None
-    """From the end of the person's speech to the first agent frame on the leg; None for no answer to anybody."""
     timing: TurnTiming | None = None
-    """Of the same: where it went."""
+    """Where the time went before it was heard; None for no answer to anybody."""
+
+    @property
+    def latency_ms(self) -> int | None:
+        """From the end of the person's speech to the first agent frame on the leg."""
+        return None if self.timing is None else self.timing.total_ms
 
 
-Component = Literal["transcriber", "llm", "synthesizer", "system", "graph_routing"]
+Component = Literal["transcriber", "llm", "synthesizer", "tool", "system", "graph_routing", "llm_hangup"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,10 @@ class LogEntry:
     component: Component
     data: str
     provider: str = ""
+    tool_name: str = ""
+    """Of the function, on its rows."""
+    reasoning: str = ""
+    """What a language model thought before its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +84,3 @@ class Observer(Protocol):
     def log(self, entry: LogEntry) -> None: ...
 
     def turn(self, turn: Turn) -> None: ...
-
-
-def heard(text: str, played_ms: int, audio_ms: int | None) -> str:
-    """The words of `text` that `played_ms` of its audio (`audio_ms` long, None: unknown) made heard.
-
-    Time is spread evenly over the characters; a word counts as heard once its middle was played.
-    """
-    length_ms = audio_ms if audio_ms is not None else max(played_ms, len(text) * MS_PER_CHARACTER)
-    if length_ms <= 0 or played_ms <= 0:
-        return ""
-    played_characters = len(text) * min(1.0, played_ms / length_ms)
-    words: list[str] = []
-    position = 0
-    for word in text.split():
-        start = text.index(word, position)
-        position = start + len(word)
-        if (start + position) / 2 > played_characters:
-            break
-        words.append(word)
-    return " ".join(words)

@@ -1,0 +1,195 @@
+"""The core's requests to providers, each a task that posts how it ended: transcriptions, answers, functions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ringback.agents.chat import (
+    Ask,
+    ChatError,
+    ChatFallback,
+    ChatModel,
+    ChatReasoning,
+    ChatText,
+    ChatUsage,
+    ToolCall,
+)
+from ringback.agents.plan import Plan
+from ringback.agents.tools import HttpTool, ToolResult, ToolRunner
+from ringback.conversation import events
+from ringback.conversation.events import Event
+from ringback.conversation.result import Usage
+from ringback.conversation.tasks import Tasks
+from ringback.conversation.transcript import LogEntry
+from ringback.media.frame import Samples
+from ringback.media.speech import SpeechError, Transcriber
+
+TRANSCRIPTION_TIMEOUT_S: Final = 10.0
+REPLY_TIMEOUT_S: Final = 60.0
+TOOL_SLACK_S: Final = 5.0
+"""The runner keeps a function's own timeout; this much later it is given up all the same."""
+
+Post = Callable[[Event], None]
+Write = Callable[[LogEntry], None]
+
+
+class Transcriptions:
+    def __init__(
+        self, transcriber: Transcriber, language: str, tasks: Tasks, post: Post, write: Write
+    ) -> None:
+        self._transcriber = transcriber
+        self._language = language
+        self._tasks = tasks
+        self._post = post
+        self._write = write
+        self._heard_ms = 0
+
+    def start(self, request: int, audio: Samples) -> None:
+        self._tasks.start(("transcribe", request), self._run(request, audio))
+
+    def cancel(self, request: int) -> None:
+        self._tasks.cancel(("transcribe", request))
+
+    def usage(self) -> list[Usage]:
+        ears = self._transcriber
+        return [Usage("transcriber", ears.provider, ears.model, "milliseconds", self._heard_ms)]
+
+    async def _run(self, request: int, audio: Samples) -> None:
+        provider = self._transcriber.provider
+        try:
+            async with asyncio.timeout(TRANSCRIPTION_TIMEOUT_S):
+                heard = await self._transcriber.transcribe(audio, self._language)
+        except SpeechError as error:
+            self._post(events.TranscriptionFailed(request, str(error)))
+        except TimeoutError:
+            message = f"The transcriber {provider} gave no answer for {TRANSCRIPTION_TIMEOUT_S:g} s."
+            self._post(events.TranscriptionFailed(request, message))
+        except Exception as error:
+            message = f"The transcriber {provider} failed: {type(error).__name__}."
+            self._post(events.TranscriptionFailed(request, message))
+        else:
+            self._heard_ms += heard.audio_ms
+            self._write(LogEntry("response", "transcriber", heard.text, provider))
+            self._post(events.Transcribed(request, heard.text))
+
+
+class Answers:
+    """The language model's. `chat` is None for a plan that never asks."""
+
+    def __init__(self, chat: ChatModel | None, tasks: Tasks, post: Post, write: Write) -> None:
+        self._chat = chat
+        self._tasks = tasks
+        self._post = post
+        self._write = write
+        self._tokens: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def start(self, reply: int, ask: Ask) -> None:
+        self._tasks.start(("reply", reply), self._run(reply, ask))
+
+    def cancel(self, reply: int) -> None:
+        self._tasks.cancel(("reply", reply))
+
+    def usage(self) -> list[Usage]:
+        return [
+            line
+            for (provider, model), (given, taken) in self._tokens.items()
+            for line in (
+                Usage("llm", provider, model, "input_tokens", given),
+                Usage("llm", provider, model, "output_tokens", taken),
+            )
+        ]
+
+    async def _run(self, reply: int, ask: Ask) -> None:
+        if self._chat is None:
+            self._post(events.ReplyFailed(reply, "There is no language model to ask."))
+            return
+        provider = self._chat.provider
+        self._write(LogEntry("request", "llm", ask.messages[-1].content, provider))
+        try:
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                calls = await self._stream(self._chat, reply, ask)
+        except ChatError as error:
+            self._post(events.ReplyFailed(reply, str(error)))
+        except TimeoutError:
+            message = f"The language model {provider} did not finish its reply in {REPLY_TIMEOUT_S:g} s."
+            self._post(events.ReplyFailed(reply, message))
+        except Exception as error:
+            message = f"The language model {provider} failed: {type(error).__name__}."
+            self._post(events.ReplyFailed(reply, message))
+        else:
+            self._post(events.ReplyDone(reply, calls))
+
+    async def _stream(self, chat: ChatModel, reply: int, ask: Ask) -> tuple[ToolCall, ...]:
+        said: list[str] = []
+        thought: list[str] = []
+        calls: list[ToolCall] = []
+        try:
+            async for piece in chat.stream(ask):
+                match piece:
+                    case ChatText(text):
+                        said.append(text)
+                        self._post(events.ReplyText(reply, text))
+                    case ChatReasoning(text):
+                        thought.append(text)
+                    case ToolCall():
+                        calls.append(piece)
+                    case ChatFallback(message):
+                        self._write(LogEntry("error", "llm", message, chat.provider))
+                    case ChatUsage():
+                        self._count(piece, chat.provider, ask.settings.model)
+        finally:
+            shown = "".join(said) or "".join(f"{call.name}({_json(call.arguments)})" for call in calls)
+            self._write(LogEntry("response", "llm", shown, chat.provider, reasoning="".join(thought)))
+        return tuple(calls)
+
+    def _count(self, usage: ChatUsage, provider: str, model: str) -> None:
+        key = usage.provider or provider, usage.model or model
+        given, taken = self._tokens.get(key, (0, 0))
+        self._tokens[key] = given + usage.input_tokens, taken + usage.output_tokens
+
+
+class Functions:
+    """The agent's. Their arguments and the conversation's variables fill the requests."""
+
+    def __init__(self, runner: ToolRunner | None, plan: Plan, tasks: Tasks, post: Post, write: Write) -> None:
+        self._runner = runner
+        self._plan = plan
+        self._tasks = tasks
+        self._post = post
+        self._write = write
+
+    def start(self, run: int, call: ToolCall, variables: Mapping[str, Any]) -> None:
+        self._tasks.start(("tool", run), self._run(run, call, variables))
+
+    def cancel(self, run: int) -> None:
+        self._tasks.cancel(("tool", run))
+
+    async def _run(self, run: int, call: ToolCall, variables: Mapping[str, Any]) -> None:
+        tool = self._plan.tools.get(call.name)
+        self._write(LogEntry("request", "tool", _json(call.arguments), tool_name=call.name))
+        if self._runner is None or not isinstance(tool, HttpTool):
+            result = ToolResult(f"The function {call.name} cannot be called here.", failed=True)
+        else:
+            result = await self._result(self._runner, tool, call, variables)
+        self._write(
+            LogEntry("error" if result.failed else "response", "tool", result.content, tool_name=call.name)
+        )
+        self._post(events.ToolDone(run, result))
+
+    async def _result(
+        self, runner: ToolRunner, tool: HttpTool, call: ToolCall, variables: Mapping[str, Any]
+    ) -> ToolResult:
+        try:
+            async with asyncio.timeout(tool.timeout_s + TOOL_SLACK_S):
+                return await runner.run(tool, call.arguments, variables)
+        except TimeoutError:
+            return ToolResult(f"The function {call.name} gave no answer in time.", failed=True)
+        except Exception as error:
+            return ToolResult(f"The function {call.name} failed: {type(error).__name__}.", failed=True)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
