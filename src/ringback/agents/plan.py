@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from ringback.agents.chat import ChatSettings
 from ringback.agents.tools import Tool
@@ -78,6 +78,10 @@ class Always:
     """An unconditional edge. Of a router: taken when nothing else matches. Where it is the only edge: taken at once
     by a static node, after the person's next turn by an llm node. Otherwise: taken when nothing else matched after
     the node's reprompts."""
+
+
+STAY: Final = "stay_on_current_node"
+"""The function by which a language model takes no edge; the vendor's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,15 @@ class Node:
     """Silence of the person after which the node speaks again."""
 
 
+@dataclass(frozen=True, slots=True)
+class OtherModel:
+    """The language model that is asked where the agent's own fails. No `base_url`: at the installation's endpoint."""
+
+    provider: str
+    model: str
+    base_url: str | None = None
+
+
 VariableType = Literal["string", "number", "boolean"]
 
 
@@ -171,6 +184,7 @@ class GraphPlan:
     """Stands before the prompt of every llm node."""
     chat: ChatSettings | None = None
     base_url: str | None = None
+    fallback: OtherModel | None = None
     language: str = "en"
     """In which the person is understood without a language model."""
     routing: ChatSettings | None = None
@@ -191,7 +205,10 @@ class ChatPlan:
     provider: str
     chat: ChatSettings
     base_url: str | None = None
+    fallback: OtherModel | None = None
     system_prompt: str = ""
+    notes: tuple[str, ...] = ()
+    """What of the definition is not honoured: a line each for the log."""
 
 
 @dataclass(frozen=True, slots=True)
