@@ -26,6 +26,7 @@ ROUTES = [
     ("GET", "/recordings/call/{id}"),
     ("POST", "/call"),
     ("POST", "/call/{id}/stop"),
+    ("POST", "/v1/call/{id}/events"),
     ("POST", "/v2/agent/{id}/stop"),
     *[("POST", base) for base in ("/agent", "/v2/agent")],
     *[("GET", f"{base}/all") for base in ("/agent", "/v2/agent")],

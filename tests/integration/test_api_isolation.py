@@ -44,6 +44,10 @@ def _call(of: Belongings) -> Any:
     return {"agent_id": of.agent_id, "recipient_phone_number": "+14155550123", "from_phone_number": FROM}
 
 
+def _event(of: Belongings) -> Any:
+    return {"event": "payment_received", "properties": {"name": of.mark}}
+
+
 def _filters(of: Belongings) -> Iterable[dict[str, str]]:
     yield {}
     yield {"batch_id": of.batch_id}
@@ -79,6 +83,7 @@ CASES: dict[Route, Case] = {
     ("POST", "/v2/agent/{agent_id}/stop"): Case(),
     ("POST", "/call"): Case(body=_call),
     ("POST", "/call/{execution_id}/stop"): Case(),
+    ("POST", "/v1/call/{run_id}/events"): Case(body=_event),
 }
 
 

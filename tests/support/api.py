@@ -19,6 +19,7 @@ from ringback.agents.definition import read
 from ringback.agents.registry import Agents
 from ringback.api.app import create_app
 from ringback.api.services import Services
+from ringback.dialing.call_events import CallEvents
 from ringback.dialing.queue import CallQueue
 from ringback.executions.history import History
 from ringback.executions.ledger import Ledger
@@ -138,6 +139,7 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         listing=Listing(db),
         history=History(db),
         calls=CallQueue(db, ledger, wakeup, provider="sip-trunk", from_numbers=[FROM]),
+        call_events=CallEvents(db, clock, wakeup),
         clock=clock,
         recordings=recordings,
     )

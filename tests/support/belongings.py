@@ -25,13 +25,20 @@ class Belongings:
     """Of the recording."""
     queued: str
     """Another call of the agent, which can be stopped."""
+    live: str
+    """Another one, in which somebody is talking."""
     mark: str
     """Stands in every text of theirs."""
 
     @property
     def ids(self) -> dict[str, str]:
         """By the names of path parameters."""
-        return {"agent_id": self.agent_id, "execution_id": self.execution_id, "batch_id": self.batch_id}
+        return {
+            "agent_id": self.agent_id,
+            "execution_id": self.execution_id,
+            "batch_id": self.batch_id,
+            "run_id": self.live,
+        }
 
     @property
     def traces(self) -> tuple[str, ...]:
@@ -46,7 +53,7 @@ async def furnish(api: Api, account: str) -> Belongings:
     definition["agent_config"]["agent_name"] = mark
     agent = await api.services.agents.create(account, read(definition))
     batch = uuid4().hex
-    completed, queued = [
+    completed, queued, live = [
         await api.ledger.create(
             NewExecution(
                 account,
@@ -58,18 +65,23 @@ async def furnish(api: Api, account: str) -> Belongings:
                 batch_id=of,
             )
         )
-        for of in (batch, None)
+        for of in (batch, None, None)
     ]
     token, path = uuid4().hex, f"{mark}.wav"
     (api.recordings / path).write_bytes(AUDIO)
+    await _talking(api, account, live.id)
     await _completed(api, account, completed.id, mark, token, path)
-    return Belongings(account, agent.id, completed.id, batch, token, queued.id, mark)
+    return Belongings(account, agent.id, completed.id, batch, token, queued.id, live.id, mark)
+
+
+async def _talking(api: Api, account: str, execution: str) -> None:
+    for status in (Status.INITIATED, Status.RINGING, Status.IN_PROGRESS):
+        await api.ledger.transition(account, execution, status)
 
 
 async def _completed(api: Api, account: str, execution: str, mark: str, token: str, path: str) -> None:
     now = api.clock.us
-    for status in (Status.INITIATED, Status.RINGING, Status.IN_PROGRESS):
-        await api.ledger.transition(account, execution, status)
+    await _talking(api, account, execution)
     await api.ledger.add_turns(account, execution, [Turn(0, "user", mark, 0, 900)])
     rows = [
         LogRow(now, "response", "llm", "openai", mark, reasoning_content=mark),

@@ -7,7 +7,18 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from ringback.api import agents, calls, docs, errors, executions, exports, health, openapi, recordings
+from ringback.api import (
+    agents,
+    call_events,
+    calls,
+    docs,
+    errors,
+    executions,
+    exports,
+    health,
+    openapi,
+    recordings,
+)
 from ringback.api.body import BodyLimit
 from ringback.api.rate_limits import HEADERS, QuotaHeaders
 from ringback.api.services import Services
@@ -33,7 +44,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     errors.install(app)
     openapi.install(app)
-    for resource in (executions, exports, agents, calls, recordings, health, docs):
+    for resource in (executions, exports, agents, calls, call_events, recordings, health, docs):
         app.include_router(resource.router)
     # The last one added is the outermost.
     app.add_middleware(errors.Unexpected)

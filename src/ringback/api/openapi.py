@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from ringback.agents.definition import AgentPatch, AgentRequest
+from ringback.api.call_events import CallEventRequest
 from ringback.api.calls import CallRequest
 from ringback.api.schemas.examples import EXAMPLES, PARAMETERS, refusal
 
-_MODELS: Final = (AgentRequest, AgentPatch, CallRequest)
+_MODELS: Final = (AgentRequest, AgentPatch, CallRequest, CallEventRequest)
 _REF: Final = "#/components/schemas/"
 # Pydantic leaves these as they are where a bound stands behind a validator of our own.
 _KEYWORDS: Final = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum"}

@@ -12,6 +12,7 @@ from ringback.accounts.keys import Keys
 from ringback.accounts.rate_limits import RateLimits
 from ringback.agents.registry import Agents
 from ringback.clock import Clock
+from ringback.dialing.call_events import CallEvents
 from ringback.dialing.queue import CallQueue
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
@@ -24,6 +25,7 @@ class Services:
     listing: Listing
     history: History
     calls: CallQueue
+    call_events: CallEvents
     clock: Clock
     recordings: Path
     """The folder that recordings lie in."""

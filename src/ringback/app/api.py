@@ -17,6 +17,7 @@ from ringback.app.core import Core, opened
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.settings import Settings, SettingsError
 from ringback.app.upkeep import upkeep
+from ringback.dialing.call_events import CallEvents
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
 from ringback.executions.retention import Retention
@@ -36,6 +37,7 @@ async def run(settings: Settings) -> None:
             listing=Listing(core.db),
             history=History(core.db),
             calls=core.queue,
+            call_events=CallEvents(core.db, core.clock, core.wakeup),
             clock=core.clock,
             recordings=settings.recordings,
             max_body_bytes=settings.max_body_bytes,

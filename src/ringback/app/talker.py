@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, cast
 
 from ringback.aftercall.recording import recording_path
 from ringback.agents import prompts
@@ -24,7 +24,9 @@ from ringback.clock import Clock
 from ringback.conversation.conversation import Conversation, dialogue_of
 from ringback.conversation.dialogue import DialogueError
 from ringback.conversation.result import ConversationResult
+from ringback.conversation.transcript import LogEntry
 from ringback.dialing.call import CallRefused, LiveCall, Talk
+from ringback.dialing.call_events import EventDelivery, Receive
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution, UsageKind, UsageLine, UsageUnit
 from ringback.media.recorder import Recorder, RecordingError
@@ -51,6 +53,7 @@ class Studio:
     clock: Clock
     prices: PriceBook
     recordings: Path
+    events: EventDelivery
 
     async def prepare(self, execution: Execution) -> AgentTalker:
         """Make the agent of an execution ready. Raises CallRefused with the reason."""
@@ -110,8 +113,10 @@ class AgentTalker:
             today=_today(execution, call.answered_us),
         )
         writing = asyncio.create_task(journal.write())
+        receive = receiver(cast(Injectable, conversation), journal)
         try:
-            result = await conversation.run()
+            with studio.events.to(execution.account_id, execution.id, receive):
+                result = await conversation.run()
         finally:
             writing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -154,6 +159,18 @@ class AgentTalker:
             error=error,
             usage=rated(lines, self._studio.prices),
         )
+
+
+class Injectable(Protocol):
+    def inject(self, name: str, properties: Mapping[str, Any]) -> None: ...
+
+
+def receiver(conversation: Injectable, journal: Journal) -> Receive:
+    def receive(name: str, properties: Mapping[str, Any]) -> None:
+        journal.log(LogEntry("event", "system", f"event received: {name}"))
+        conversation.inject(name, properties)
+
+    return receive
 
 
 def _today(execution: Execution, at_us: int) -> date:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -18,6 +17,7 @@ from ringback.app.settings import Settings, SettingsError
 from ringback.app.talker import Studio
 from ringback.billing.prices import PriceBook, PriceError, cents
 from ringback.dialing.call import Line
+from ringback.dialing.call_events import EventDelivery
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.media.leg import Carrier
@@ -33,12 +33,13 @@ logger = logging.getLogger(__name__)
 
 async def run(settings: Settings, index: int) -> None:
     """Be worker number `index` of this machine until told to stop; calls under way are finished first."""
-    stopping = stop_event()
+    stopping, name = stop_event(), _name(index)
     prices = price_book(settings)
     async with opened(settings) as core, _carrier(settings, index) as carrier:
         ticker, detector = Ticker(), SileroVoiceDetector()
         ticker.after(detector.run)
-        ticking = asyncio.create_task(ticker.run())
+        events = EventDelivery(core.db, core.wakeup, name)
+        beside = [asyncio.create_task(ticker.run()), asyncio.create_task(events.run())]
         studio = Studio(
             core.agents,
             core.ledger,
@@ -48,6 +49,7 @@ async def run(settings: Settings, index: int) -> None:
             core.clock,
             prices,
             settings.recordings,
+            events,
         )
         completion = Completion(core.ledger, settings.recordings, prices)
 
@@ -55,7 +57,7 @@ async def run(settings: Settings, index: int) -> None:
             await completion.complete(claim.account_id, claim.execution_id)
 
         line = Line(
-            claims=Claims(core.db, core.ledger, core.clock, _name(index)),
+            claims=Claims(core.db, core.ledger, core.clock, name),
             ledger=core.ledger,
             carrier=carrier,
             clock=core.clock,
@@ -70,9 +72,9 @@ async def run(settings: Settings, index: int) -> None:
             await dialler.run(stopping)
         finally:
             ticker.stop()
-            ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticking
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 def price_book(settings: Settings) -> PriceBook:

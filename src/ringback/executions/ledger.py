@@ -26,7 +26,15 @@ from ringback.executions.record import (
 )
 from ringback.executions.rendering import has_ended, render, shown_conversation_ms, shown_cost
 from ringback.store.database import Database, Reader, Transaction
-from ringback.store.queries import accounts, attempts, execution_log, executions, segments, usage_lines
+from ringback.store.queries import (
+    accounts,
+    attempts,
+    call_events,
+    execution_log,
+    executions,
+    segments,
+    usage_lines,
+)
 from ringback.store.queries import turns as turn_rows
 
 _NO_EXECUTION_CHANGES: ExecutionChanges = {}
@@ -145,6 +153,8 @@ class Ledger:
             if to in TERMINAL:
                 attempt_changes = {"state": AttemptState.DONE, **attempt, "status": to}
             execution = await self._write(tx, held, {**changes, "status": to}, attempt_changes, usage)
+            if before is Status.IN_PROGRESS:
+                await call_events.delete_all(tx, account_id, execution_id)
             reason = f": {execution.error_message}" if changes.get("error_message") else ""
             await self._log_event(tx, execution, f"{before} -> {to}{reason}")
         return execution

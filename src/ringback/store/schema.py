@@ -344,3 +344,16 @@ usage_lines = Table(
     _of_execution(),
     _one_of("kind", ("llm", "network", "platform", "synthesizer", "transcriber")),
 )
+
+# What clients sent into a live call and its worker has not taken yet; nothing is left of it when the call is over.
+call_events = Table(
+    "call_events",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("execution_id", Text, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("properties", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    _of_execution(),
+)

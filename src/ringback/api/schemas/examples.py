@@ -208,12 +208,15 @@ EXAMPLES: Final[dict[str, Any]] = {
         "run_id": _EXECUTION_ID,
     },
     "CallStopped": {"message": "done", "status": "stopped", "execution_id": _EXECUTION_ID},
+    "CallEventRequest": {"event": "payment_received", "properties": {"amount": 42.5, "currency": "USD"}},
+    "EventAccepted": {"status": "accepted", "event": "payment_received", "run_id": _EXECUTION_ID},
     "Health": {"status": "ok"},
 }
 """By the name of the schema."""
 
 PARAMETERS: Final[dict[str, str]] = {
     **{name: EXECUTION[name] for name in ("agent_id", "execution_id", "batch_id")},
+    "run_id": _EXECUTION_ID,
     "format": "csv",
 }
 """By name, of all that are required."""
