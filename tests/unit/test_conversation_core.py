@@ -444,7 +444,7 @@ def test_the_longest_call_ends_in_the_middle_of_a_word() -> None:
     talk(0.0, TimerFired(Timer.WELCOME))
     talk(0.1, UtteranceStarted(1))
     assert talk(0.5, TimerFired(Timer.MAX_DURATION)) == [FlushVoice(), HangUp(HangupCause.MAX_DURATION)]
-    assert talk(0.5, VoiceFlushed(1, 400, 800)) == [AddTurn(Turn("assistant", "Hello,", 100, 500, True))]
+    assert talk(0.5, VoiceFlushed(1, 300, 800)) == [AddTurn(Turn("assistant", "Hello,", 100, 500, True))]
     assert talk(0.6, UtteranceFinished(1)) == []
 
 

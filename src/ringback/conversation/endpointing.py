@@ -21,139 +21,24 @@ UNFINISHED_MIN_S: Final = 1.2
 
 _ENDS: Final = re.compile(r"[.!?。？！।][\"')\]]*$")
 _TRAILS: Final = re.compile(r"(\.\.\.|…|[,;:\-–—])[\"')\]]*$")
-_HESITATION: Final = frozenset(["um", "uh", "uhm", "umm", "er", "erm", "ah", "hmm", "hm", "mm"])
-_HANGING: Final = frozenset(
-    [
-        "and",
-        "but",
-        "or",
-        "so",
-        "because",
-        "if",
-        "when",
-        "while",
-        "although",
-        "though",
-        "unless",
-        "until",
-        "since",
-        "that",
-        "which",
-        "who",
-        "whose",
-        "whom",
-        "than",
-        "then",
-        "the",
-        "a",
-        "an",
-        "my",
-        "your",
-        "his",
-        "her",
-        "our",
-        "their",
-        "its",
-        "this",
-        "these",
-        "those",
-        "to",
-        "of",
-        "for",
-        "with",
-        "at",
-        "in",
-        "on",
-        "from",
-        "by",
-        "about",
-        "into",
-        "is",
-        "are",
-        "was",
-        "were",
-        "am",
-        "be",
-        "been",
-        "i'm",
-        "it's",
-        "we're",
-        "they're",
-        "you're",
-        "that's",
-        "i",
-        "we",
-        "they",
-        "he",
-        "she",
-        "it",
-        "can",
-        "could",
-        "would",
-        "will",
-        "shall",
-        "should",
-        "may",
-        "might",
-        "must",
-        "do",
-        "does",
-        "did",
-        "have",
-        "has",
-        "had",
-        "like",
-        "well",
-        "maybe",
-        "perhaps",
-        "let's",
-        "just",
-        "also",
-        "plus",
-        "not",
-        "very",
-        "really",
-    ]
+
+
+def _set(line: str) -> frozenset[str]:
+    return frozenset(line.split())
+
+
+_HESITATION: Final = _set("um uh uhm umm er erm ah hmm hm mm")
+_HANGING: Final = _set(
+    "and but or so because if when while although though unless until since that which who whose whom than then"
+    " the a an my your his her our their its this these those to of for with at in on from by about into"
+    " is are was were am be been i'm it's we're they're you're that's i we they he she it can could would will"
+    " shall should may might must do does did have has had like well maybe perhaps let's just also plus not"
+    " very really"
 )
 """Words that nobody ends with, as a rule."""
-_MAY_END: Final = frozenset(
-    [
-        "it",
-        "that",
-        "this",
-        "those",
-        "these",
-        "is",
-        "are",
-        "was",
-        "am",
-        "do",
-        "does",
-        "did",
-        "can",
-        "could",
-        "would",
-        "will",
-        "should",
-        "have",
-        "has",
-        "had",
-        "not",
-        "then",
-        "him",
-        "her",
-        "so",
-        "on",
-        "in",
-        "about",
-        "by",
-        "well",
-        "too",
-        "really",
-        "i",
-        "maybe",
-        "perhaps",
-    ]
+_MAY_END: Final = _set(
+    "it that this those these is are was am do does did can could would will should have has had not then him her"
+    " so on in about by well too really i maybe perhaps"
 )
 """Of these, the ones that also end sentences: unfinished only where the transcriber set no full stop."""
 
