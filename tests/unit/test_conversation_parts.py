@@ -1,4 +1,4 @@
-"""The small parts: sentences, what was heard, the chat dialogue, the ear, the trimmer."""
+"""The small parts: sentences, the chat dialogue, the ear, the trimmer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ringback.agents.plan import ChatPlan
 from ringback.conversation.chat import ChatDialogue
 from ringback.conversation.ear import MEMORY_S, PRE_ROLL_S, Ear
 from ringback.conversation.sentences import MAX_CHARACTERS, SentenceSplitter
-from ringback.conversation.transcript import heard
 from ringback.conversation.trimmer import LEAD, TAIL, Trimmer
 from ringback.media.activity import SpeechStarted, SpeechStopped
 from ringback.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Frame, Samples
@@ -59,32 +58,6 @@ def test_an_endless_sentence_is_cut_at_a_clause_or_a_word() -> None:
 def test_no_word_is_lost_in_splitting(pieces: list[str]) -> None:
     words = [w for w in "".join(pieces).split() if any(c.isalnum() for c in w)]
     assert [w for s in split(*pieces) for w in s.split() if any(c.isalnum() for c in w)] == words
-
-
-@pytest.mark.parametrize(
-    ("played_ms", "audio_ms", "expected"),
-    [
-        (0, 1000, ""),
-        (50, 1000, ""),
-        (150, 1000, "One"),
-        (500, 1000, "One three"),
-        (1000, 1000, "One three five seven"),
-        (5000, 1000, "One three five seven"),
-        (650, None, "One three"),
-        (10, 0, ""),
-    ],
-)
-def test_what_was_heard(played_ms: int, audio_ms: int | None, expected: str) -> None:
-    assert heard("One three five seven", played_ms, audio_ms) == expected
-
-
-@given(st.text(max_size=80), st.integers(0, 5000), st.integers(0, 5000), st.integers(1, 5000))
-def test_heard_is_a_beginning_that_grows(text: str, one: int, more: int, audio_ms: int) -> None:
-    words = text.split()
-    less, rest = heard(text, one, audio_ms).split(), heard(text, one + more, audio_ms).split()
-    assert rest[: len(less)] == less
-    assert words[: len(rest)] == rest
-    assert heard(text, audio_ms, audio_ms).split() == words
 
 
 def test_the_model_sees_what_was_heard() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from typing import Final
 
@@ -36,25 +37,29 @@ def heard(text: str, played_ms: int, audio_ms: int | None, word_ends_ms: Sequenc
     if audio_ms is not None and played_ms >= audio_ms:
         return " ".join(words)
     known = word_ends_ms is not None and len(word_ends_ms) == len(words)
-    ends = word_ends_ms if known else _estimated_ends_ms(words, audio_ms)
-    assert ends is not None
-    begin = 0.0
-    for count, end in enumerate(ends):
-        if played_ms < (begin + end) / 2:
-            return " ".join(words[:count])
-        begin = end
-    return " ".join(words)
+    middles = _middles_ms(word_ends_ms) if known and word_ends_ms else _estimated_middles_ms(words, audio_ms)
+    return " ".join(words[: sum(middle <= played_ms for middle in middles)])
 
 
-def _estimated_ends_ms(words: list[str], audio_ms: int | None) -> list[float]:
-    ends: list[float] = []
-    position = 0.0
+def _middles_ms(ends_ms: Sequence[int]) -> list[float]:
+    return [(begin + end) / 2 for begin, end in zip([0, *ends_ms], ends_ms, strict=False)]
+
+
+def _estimated_middles_ms(words: list[str], audio_ms: int | None) -> list[float]:
+    middles: list[float] = []
+    position = end = 0.0
     for word in words:
-        position += _WORD + sum(_DIGIT if c.isdigit() else float(c.isalpha()) for c in word)
-        ends.append(position)
-        if word[-1] in _MARKS:
-            position += _PAUSE
+        letters = _WORD + sum(map(_letters, word))
+        middles.append(position + letters / 2)
+        end = position + letters
+        position = end + (_PAUSE if word[-1] in _MARKS else 0)
     scale = _MS_PER_LETTER
-    if audio_ms is not None and ends:
-        scale = max(0, audio_ms - _LEAD_MS - _TAIL_MS) / ends[-1]
-    return [_LEAD_MS + end * scale for end in ends]
+    if audio_ms is not None and words:
+        scale = max(0, audio_ms - _LEAD_MS - _TAIL_MS) / end
+    return [_LEAD_MS + middle * scale for middle in middles]
+
+
+def _letters(character: str) -> float:
+    if character.isdigit():
+        return _DIGIT
+    return 0.0 if character in string.punctuation else 1.0
