@@ -126,7 +126,7 @@ async def test_a_whole_call(books: Books) -> None:
         },
         usage=BILL[2:],
     )
-    assert (await books.body(call))["transcript"] == "assistant: Hello, I\nuser: Who?"
+    assert (await books.body(call))["transcript"] == "assistant: Hello, I —\nuser: Who?"
     assert (await books.body(call))["total_cost"] == 0
     done = await books.ledger.transition(
         *where,

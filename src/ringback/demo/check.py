@@ -14,6 +14,7 @@ import numpy as np
 from ringback.demo.person import RECORDING
 from ringback.demo.run import Facts
 from ringback.demo.words import errors
+from ringback.executions.record import CUT_MARK
 from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.speech.weights import WHISPER_BASE, whisper_directory
 from ringback.speech.whisper import WhisperModel
@@ -100,7 +101,8 @@ def _heard(facts: Facts, execution: dict[str, Any]) -> Check:
     _, audio = _channels(facts.recording)
     start = _line_start(audio, interruption["start_ms"])
     heard = whisper.transcribe(audio[start : _samples(interruption["start_ms"] + 1000)])
-    line = _interrupted_line(execution, heard)
+    cut = [line for line in _lines(execution, "assistant") if line.endswith(CUT_MARK)]
+    line = cut[0].removesuffix(CUT_MARK) if cut else ""
     wrong, total = errors(heard, line)
     # The cut falls inside a word, which either side may count or not.
     return Check(
@@ -108,11 +110,6 @@ def _heard(facts: Facts, execution: dict[str, Any]) -> Check:
         wrong <= 2,
         f"{wrong} of {total} words differ: transcript ...{line[-48:]!r}, recording ...{heard[-48:]!r}",
     )
-
-
-def _interrupted_line(execution: dict[str, Any], heard: str) -> str:
-    """The agent's line that fits best; which one was cut is not marked in the flat transcript."""
-    return min(_lines(execution, "assistant"), key=lambda line: errors(heard, line)[0], default="")
 
 
 def _cost(execution: dict[str, Any]) -> Check:

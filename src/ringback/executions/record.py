@@ -9,6 +9,9 @@ from typing import Any, Final, Literal, TypedDict
 
 from ringback.executions.lifecycle import Status
 
+CUT_MARK: Final = " —"
+"""After the words of a turn in which the other side cut the speaker short."""
+
 CENT: Final = 10_000
 """Units of money in a cent."""
 
@@ -159,6 +162,11 @@ class Turn:
     """Milliseconds since the answer."""
     end_ms: int
     interrupted: bool = False
+
+    @property
+    def line(self) -> str:
+        """Its line of the transcript; CUT_MARK ends one that was cut short."""
+        return f"{self.role}: {self.text}{CUT_MARK if self.interrupted else ''}"
 
 
 @dataclass(frozen=True, slots=True)

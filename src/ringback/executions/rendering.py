@@ -65,7 +65,7 @@ def render(
         "total_cost": _cents(cost.total),
         "status": execution.status,
         "answered_by_voice_mail": execution.answered_by_voice_mail,
-        "transcript": "\n".join(f"{turn.role}: {turn.text}" for turn in turns) if ended else "",
+        "transcript": "\n".join(turn.line for turn in turns) if ended else "",
         "created_at": created_at,
         "updated_at": updated_at,
         "cost_breakdown": {str(kind): _cents(getattr(cost, kind)) for kind in UsageKind},
