@@ -7,6 +7,7 @@ import pytest
 from ringback.agents import plan
 from ringback.agents.compile import CannotCompile, compile_plan
 from ringback.agents.definition import read
+from ringback.agents.validation import InvalidInput
 from tests.support import agent_definitions as bodies
 from tests.support.agent_definitions import task
 
@@ -127,3 +128,52 @@ def test_what_no_call_can_follow() -> None:
     task(body)["task_type"] = "extraction"
     with pytest.raises(CannotCompile, match="no conversation task"):
         compile_plan("a1", read(body))
+
+
+def _llm(**keys: object) -> plan.ChatPlan:
+    body = bodies.simple()
+    task(body)["tools_config"]["llm_agent"]["llm_config"] |= keys
+    dialogue = compile_plan("a1", read(body)).dialogue
+    assert isinstance(dialogue, plan.ChatPlan)
+    return dialogue
+
+
+def test_what_a_model_is_told_beside_its_name() -> None:
+    chat = _llm(reasoning_effort="low", verbosity="high", presence_penalty=0.5, frequency_penalty=-1).chat
+    assert chat.extra == {
+        "reasoning_effort": "low",
+        "verbosity": "high",
+        "presence_penalty": 0.5,
+        "frequency_penalty": -1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "sent"),
+    [
+        ({"min_p": 0.2, "top_k": 40}, {}),
+        ({"min_p": 0.2, "top_k": 40, "base_url": "http://h/v1"}, {"min_p": 0.2, "top_k": 40}),
+        ({"min_p": 0.2, "top_k": 0, "provider": "groq"}, {"min_p": 0.2}),
+        ({"min_p": 0.1, "provider": "groq"}, {}),
+    ],
+)
+def test_what_openai_refuses_is_sent_to_others_that_were_given_it(
+    keys: dict[str, object], sent: dict[str, object]
+) -> None:
+    assert _llm(**keys).chat.extra == sent
+
+
+def test_a_second_model() -> None:
+    assert _llm().fallback is None
+    assert _llm(fallback_model="small").fallback == plan.OtherModel("openai", "small")
+    own = _llm(fallback_model="small", base_url="http://h/v1").fallback
+    assert own == plan.OtherModel("openai", "small", "http://h/v1")
+    elsewhere = _llm(
+        fallback_model="small", fallback_provider="groq", fallback_base_url="http://g/v1"
+    ).fallback
+    assert elsewhere == plan.OtherModel("groq", "small", "http://g/v1")
+
+
+def test_a_second_model_needs_a_name() -> None:
+    with pytest.raises(InvalidInput, match=r"llm_config\.fallback_base_url needs a fallback_model"):
+        _llm(fallback_base_url="http://g/v1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ringback.agents import graph, plan
 from ringback.agents.chat import ChatSettings
 from ringback.agents.compile_graph import graph_plan
@@ -103,13 +105,16 @@ def _dialogue(agent: Part | None, system_prompt: str, language: str) -> plan.Gra
             f'agents of type "{agent.agent_type}" cannot be called yet: use simple_llm_agent or graph_agent'
         )
     config = agent.llm_config if isinstance(agent, NestedAgent) else agent
+    if isinstance(config, GraphConfig):
+        return replace(graph_plan(config, language, _chat(config)), fallback=_fallback(config))
     if isinstance(config, graph.Graph):
-        return graph_plan(config, language, _chat(config) if isinstance(config, GraphConfig) else None)
+        return graph_plan(config, language, None)
     assert isinstance(config, LlmConfig)
     return plan.ChatPlan(
         provider=config.provider,
         chat=_chat(config),
         base_url=config.base_url,
+        fallback=_fallback(config),
         system_prompt=system_prompt,
     )
 
@@ -119,12 +124,34 @@ _CALLABLE = ("simple_llm_agent", "simple", *GRAPH_AGENTS)
 
 def _chat(config: LlmConfig) -> ChatSettings:
     assert config.temperature is not None
-    passed_on = ("presence_penalty", "frequency_penalty", "reasoning_effort", "stop")
-    given = config.model_dump(include=config.model_fields_set, mode="json")
+    extra = {
+        "presence_penalty": config.presence_penalty,
+        "frequency_penalty": config.frequency_penalty,
+        "reasoning_effort": config.reasoning_effort,
+        "verbosity": config.verbosity,
+        "stop": config.stop,
+    }
+    if config.base_url is not None or config.provider not in ("openai", "azure"):
+        # OpenAI refuses them; stored definitions hold the defaults, so only others were asked for.
+        extra |= {key: getattr(config, key) for key in ("min_p", "top_k") if not _is_default(config, key)}
     return ChatSettings(
         model=config.model,
         max_tokens=config.max_tokens,
         temperature=config.temperature,
         top_p=config.top_p,
-        extra={key: given[key] for key in passed_on if given.get(key)},
+        extra={key: value for key, value in extra.items() if value},
+    )
+
+
+def _is_default(config: LlmConfig, key: str) -> bool:
+    return bool(getattr(config, key) == LlmConfig.model_fields[key].default)
+
+
+def _fallback(config: LlmConfig) -> plan.OtherModel | None:
+    if config.fallback_model is None:
+        return None
+    return plan.OtherModel(
+        config.fallback_provider or config.provider,
+        config.fallback_model,
+        config.fallback_base_url or config.base_url,
     )

@@ -41,7 +41,11 @@ class Definition:
 
 
 class LlmConfig(Part):
-    """A language model. No `base_url` means the one of the installation's settings."""
+    """A language model. No `base_url` means the one of the installation's settings.
+
+    Our additions: `fallback_model` is asked where the model fails before it says anything, at
+    `fallback_base_url` (default: the same endpoint), under the name `fallback_provider` (default: the same).
+    """
 
     agent_flow_type: str = "streaming"
     provider: Name = "openai"
@@ -59,7 +63,21 @@ class LlmConfig(Part):
     summarization_details: Text | None = None
     extraction_details: Text | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+    stop: list[str] | str | None = None
     vector_store: dict[str, Any] | None = None
+    fallback_model: Name | None = None
+    fallback_provider: Name | None = None
+    fallback_base_url: Url | None = None
+
+    @model_validator(mode="after")
+    def _fallback(self) -> Self:
+        if self.fallback_model is None:
+            needs = [
+                key for key in ("fallback_provider", "fallback_base_url") if getattr(self, key) is not None
+            ]
+            refuse(((key,), "needs a fallback_model") for key in needs)
+        return self
 
     @model_validator(mode="after")
     def _temperature(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ringback.agents.chat import ChatModel
-from ringback.agents.plan import ChatPlan, GraphPlan, SpeechPart
+from ringback.agents.plan import ChatPlan, GraphPlan, OtherModel, SpeechPart
 from ringback.app.settings import Settings
 from ringback.media.frame import SAMPLE_RATE
 from ringback.media.speech import Synthesizer, Transcriber
@@ -34,7 +34,7 @@ class Providers:
     def __init__(self, settings: Settings) -> None:
         speech = settings.speech
         self._settings = settings
-        self._chats: dict[tuple[str, str | None], ChatModel] = {}
+        self._chats: dict[tuple[str, str | None, OtherModel | None], ChatModel] = {}
         # Our own speech process takes the telephone's rate as it is; others expect 16 kHz.
         self._transcriber = (
             WyomingTranscriber(speech.transcriber_uri, timeout_s=speech.timeout_s)
@@ -67,28 +67,47 @@ class Providers:
 
     def chat(self, dialogue: GraphPlan | ChatPlan) -> ChatModel | None:
         """None where the dialogue needs no language model."""
-        if isinstance(dialogue, GraphPlan):
-            if dialogue.provider != SCRIPTED:
-                raise UnknownProvider("dialogue of a graph agent", dialogue.provider, (SCRIPTED,))
+        if isinstance(dialogue, GraphPlan) and dialogue.provider == SCRIPTED:
             return None
-        if dialogue.provider not in CHAT:
-            raise UnknownProvider("language model", dialogue.provider, CHAT)
-        return self._chat(dialogue.provider, dialogue.base_url)
+        return self._chat(dialogue.provider, dialogue.base_url, dialogue.fallback or self._fallback(dialogue))
 
-    def _chat(self, provider: str, base_url: str | None) -> ChatModel:
+    def _fallback(self, dialogue: GraphPlan | ChatPlan) -> OtherModel | None:
+        """The installation's second model is for those who talk to its first: where else the words of an
+        agent's callers may go is for the agent to say."""
+        llm = self._settings.llm
+        if not llm.fallback_model or dialogue.base_url not in (None, llm.base_url):
+            return None
+        return OtherModel(llm.fallback_provider, llm.fallback_model, llm.fallback_base_url or None)
+
+    def _chat(self, provider: str, base_url: str | None, fallback: OtherModel | None) -> ChatModel:
         """One client for each endpoint, so that its connections are used again."""
-        if (known := self._chats.get((provider, base_url))) is not None:
+        if (known := self._chats.get((provider, base_url, fallback))) is not None:
             return known
+        if provider not in CHAT:
+            raise UnknownProvider("language model", provider, CHAT)
         # Imported here: a worker whose agents need no language model never loads the SDK.
+        from ringback.llm.fallback import FallbackChat
         from ringback.llm.openai_compatible import OpenAICompatible
 
         llm = self._settings.llm
-        chat = self._chats[provider, base_url] = OpenAICompatible(
-            provider,
-            base_url or llm.base_url or None,
-            # The installation's key is for its own endpoint, never for one that an agent names.
-            llm.api_key.get_secret_value() if base_url in (None, llm.base_url) else None,
-            first_token_timeout_s=llm.first_token_timeout_s,
-            total_timeout_s=llm.total_timeout_s,
-        )
+        chat: ChatModel
+        if fallback is not None:
+            second = self._chat(fallback.provider, fallback.base_url, None)
+            chat = FallbackChat(self._chat(provider, base_url, None), second, fallback.model)
+        else:
+            chat = OpenAICompatible(
+                provider,
+                base_url or llm.base_url or None,
+                self._key(base_url),
+                first_token_timeout_s=llm.first_token_timeout_s,
+                total_timeout_s=llm.total_timeout_s,
+            )
+        self._chats[provider, base_url, fallback] = chat
         return chat
+
+    def _key(self, base_url: str | None) -> str | None:
+        """A key of the installation is for its own endpoint, never for one that an agent names."""
+        llm = self._settings.llm
+        if base_url and base_url == llm.fallback_base_url and llm.fallback_api_key.get_secret_value():
+            return llm.fallback_api_key.get_secret_value()
+        return llm.api_key.get_secret_value() if base_url in (None, llm.base_url) else None

@@ -77,6 +77,24 @@ class LanguageModelSettings(BaseModel, extra="forbid"):
     api_key: SecretStr = Field(SecretStr(""), description="Its key.")
     first_token_timeout_s: float = Field(8.0, gt=0, description="Longest wait for the first token.")
     total_timeout_s: float = Field(30.0, gt=0, description="Longest whole reply.")
+    fallback_model: str = Field(
+        "",
+        description="Model that answers where the agent's own fails before it says anything; empty: none. For"
+        " agents that talk to `base_url`; those with one of their own name their own fallback_model.",
+    )
+    fallback_provider: str = Field("openai", description="Its provider's name, for usage and log.")
+    fallback_base_url: str = Field("", description="Its OpenAI-compatible endpoint; empty: `base_url`.")
+    fallback_api_key: SecretStr = Field(SecretStr(""), description="The key of `fallback_base_url`.")
+
+
+class OutboundSettings(BaseModel, extra="forbid"):
+    """Where agents' functions and webhooks may send requests to: anywhere but private addresses."""
+
+    allow: list[str] = Field(
+        default_factory=list,
+        description="Private networks and hosts that they may reach all the same: addresses, CIDR networks"
+        ' ("10.0.0.0/8"), host names ("crm.internal").',
+    )
 
 
 class PriceSettings(BaseModel, extra="forbid"):
@@ -130,6 +148,7 @@ class Settings(BaseSettings):
     trunk: TrunkSettings = Field(default_factory=TrunkSettings)
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     llm: LanguageModelSettings = Field(default_factory=LanguageModelSettings)
+    outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     prices: PriceSettings = Field(default_factory=PriceSettings)
     rate_limits: RateLimitSettings = Field(default_factory=RateLimitSettings)
 
