@@ -15,11 +15,11 @@ from ringback.agents.definition import (
     LlmConfig,
     NestedAgent,
     OtherAgent,
-    TaskConfig,
     ToolsConfig,
     Transcriber,
 )
 from ringback.agents.prompts import in_language
+from ringback.agents.task_config import TaskConfig
 from ringback.agents.validation import InvalidInput, Part, check
 
 
@@ -96,6 +96,17 @@ def _talk(task: TaskConfig, transcriber: Transcriber, language: str) -> plan.Tal
         call_terminate_s=float(task.call_terminate),
         welcome_message_delay_ms=task.welcome_message_delay,
         call_hangup_message=in_language(task.call_hangup_message, language) or None,
+        interruption_backoff_period_ms=task.interruption_backoff_period,
+        backchanneling=task.backchanneling,
+        backchanneling_message_gap_s=float(task.backchanneling_message_gap),
+        backchanneling_start_delay_s=float(task.backchanneling_start_delay),
+        use_fillers=task.use_fillers,
+        check_if_user_online=task.check_if_user_online,
+        trigger_user_online_message_after_s=float(task.trigger_user_online_message_after),
+        check_user_online_message=in_language(task.check_user_online_message, language),
+        hangup_after_llm_call=task.hangup_after_LLMCall,
+        call_cancellation_prompt=task.call_cancellation_prompt or None,
+        ambient_noise_track=(task.ambient_noise_track or "office-ambience") if task.ambient_noise else None,
     )
 
 

@@ -15,9 +15,9 @@ from pydantic import Field, SerializeAsAny, model_validator
 from pydantic_core import ErrorDetails
 
 from ringback.agents.graph import Graph, Problems, ScriptedGraph
+from ringback.agents.task_config import TaskConfig
 from ringback.agents.validation import (
     DescribedAs,
-    Localised,
     Name,
     Part,
     Real,
@@ -196,41 +196,6 @@ class ToolsConfig(Part):
 class Toolchain(Part):
     execution: Literal["parallel", "sequential"] = "parallel"
     pipelines: Annotated[list[list[Name]], Field(max_length=20)]
-
-
-Seconds = Annotated[Real, Field(ge=0, le=86_400)]
-Milliseconds = Annotated[Whole, Field(ge=0, le=60_000)]
-
-
-class TaskConfig(Part):
-    """Nuances of a conversation, with the API's defaults."""
-
-    hangup_after_silence: Seconds = 10
-    incremental_delay: Milliseconds = 400
-    number_of_words_for_interruption: Annotated[Whole, Field(ge=0, le=100)] = 2
-    hangup_after_LLMCall: bool = False  # noqa: N815 - the vendor's spelling
-    call_cancellation_prompt: Text | None = None
-    backchanneling: bool = False
-    backchanneling_message_gap: Seconds = 5
-    backchanneling_start_delay: Seconds = 5
-    ambient_noise: bool = False
-    ambient_noise_track: str | None = None
-    call_terminate: Annotated[Seconds, Field(gt=0)] = 90
-    voicemail: bool = False
-    voicemail_detection_duration: Seconds = 30
-    voicemail_check_interval: Seconds = 7
-    voicemail_min_transcript_length: Annotated[Whole, Field(ge=0)] = 7
-    voicemail_detection_time: Seconds | None = None
-    inbound_limit: Annotated[Whole, Field(ge=-1)] = -1
-    whitelist_phone_numbers: list[str] | None = None
-    disallow_unknown_numbers: bool = False
-    dtmf_enabled: bool = False
-    auto_reschedule: bool = False
-    welcome_message_delay: Annotated[Whole, Field(ge=0, le=1000)] = 0
-    noise_cancellation_level: Annotated[Whole, Field(ge=0, le=100)] | None = None
-    call_hangup_message: Localised | None = None
-    check_if_user_online: bool = True
-    trigger_user_online_message_after: Seconds = 10
 
 
 TaskType = Literal["conversation", "extraction", "summarization", "webhook", "notification"]
