@@ -177,3 +177,29 @@ def test_a_second_model() -> None:
 def test_a_second_model_needs_a_name() -> None:
     with pytest.raises(InvalidInput, match=r"llm_config\.fallback_base_url needs a fallback_model"):
         _llm(fallback_base_url="http://g/v1")
+
+
+def test_the_whole_task_config_reaches_the_plan() -> None:
+    given = {
+        "interruption_backoff_period": 150,
+        "backchanneling": True,
+        "backchanneling_message_gap": 4,
+        "backchanneling_start_delay": 3,
+        "use_fillers": True,
+        "check_if_user_online": False,
+        "trigger_user_online_message_after": 7,
+        "check_user_online_message": {"en": "Still there?", "de": "Noch da?"},
+        "hangup_after_LLMCall": True,
+        "call_cancellation_prompt": "Is it over?",
+        "ambient_noise": True,
+        "ambient_noise_track": "coffee-shop",
+    }
+    body = bodies.simple()
+    task(body)["task_config"] = given
+    talk = compile_plan("a", read(body)).talk
+    assert (talk.interruption_backoff_period_ms, talk.use_fillers, talk.backchanneling) == (150, True, True)
+    assert (talk.backchanneling_message_gap_s, talk.backchanneling_start_delay_s) == (4.0, 3.0)
+    assert (talk.check_if_user_online, talk.trigger_user_online_message_after_s) == (False, 7.0)
+    assert talk.check_user_online_message == "Still there?"
+    assert (talk.hangup_after_llm_call, talk.call_cancellation_prompt) == (True, "Is it over?")
+    assert talk.ambient_noise_track == "coffee-shop"
