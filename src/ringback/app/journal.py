@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from typing import Final
 
+from ringback.app.latency import parts
 from ringback.clock import Clock
 from ringback.conversation.transcript import LogEntry
 from ringback.conversation.transcript import Turn as SpokenTurn
@@ -38,7 +39,15 @@ class Journal:
 
     def log(self, entry: LogEntry) -> None:
         self._rows.append(
-            LogRow(self._clock.now_us(), entry.type, entry.component, entry.provider or None, entry.data)
+            LogRow(
+                self._clock.now_us(),
+                entry.type,
+                entry.component,
+                entry.provider or None,
+                entry.data,
+                tool_name=entry.tool_name or None,
+                reasoning_content=entry.reasoning or None,
+            )
         )
         self._news.set()
 
@@ -51,7 +60,7 @@ class Journal:
             "role": turn.role,
             "text": turn.text,
             "interrupted": turn.interrupted,
-            "latency_ms": turn.latency_ms,
+            "latency": parts(turn.timing) if turn.timing else None,
         }
         self._rows.append(
             LogRow(self._clock.now_us(), "event", "system", None, json.dumps(shown, ensure_ascii=False))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from ringback.aftercall.recording import recording_path
 from ringback.agents import prompts
@@ -17,6 +17,7 @@ from ringback.agents.compile import CannotCompile, compile_plan
 from ringback.agents.plan import Plan
 from ringback.agents.registry import Agents, UnknownAgent
 from ringback.app.journal import Journal
+from ringback.app.latency import latency_data
 from ringback.app.providers import Providers, UnknownProvider
 from ringback.billing.prices import PriceBook
 from ringback.billing.rating import rated
@@ -113,7 +114,7 @@ class AgentTalker:
             today=_today(execution, call.answered_us),
         )
         writing = asyncio.create_task(journal.write())
-        receive = receiver(cast(Injectable, conversation), journal)
+        receive = receiver(conversation, journal)
         try:
             with studio.events.to(execution.account_id, execution.id, receive):
                 result = await conversation.run()
@@ -148,14 +149,11 @@ class AgentTalker:
             UsageLine(UsageKind(u.component), u.provider, u.model, _UNITS[u.unit], u.quantity, 0)
             for u in result.usage
         ]
-        turns = [
-            {"turn": n, "end_of_speech_to_first_audio": ms} for n, ms in enumerate(result.latencies_ms, 1)
-        ]
         return Talk(
             ended=result.ended,
             conversation_ms=duration_ms,
             extracted=dict(result.slots) or None,
-            latency={"stream_id": call.leg.call_id, "region": None, "turns": turns} if turns else None,
+            latency=latency_data(call.leg.call_id, result.turns, None),
             error=error,
             usage=rated(lines, self._studio.prices),
         )

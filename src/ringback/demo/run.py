@@ -133,8 +133,8 @@ def _show_row(row: dict[str, Any], show: Show) -> None:
         return
     with contextlib.suppress(ValueError, TypeError):
         turn = json.loads(row["data"])
-        if turn.get("latency_ms") is not None:
-            show("latency", f"answered {turn['latency_ms']} ms after the voice detector saw the end")
+        if turn.get("latency"):
+            show("latency", f"answered {turn['latency']['total']} ms after the voice detector saw the end")
         show("agent" if turn["role"] == "assistant" else "person", turn["text"] + _cut(turn))
 
 

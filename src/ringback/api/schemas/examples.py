@@ -60,8 +60,42 @@ _EXECUTION = Execution(
     retry_history=[{"attempt": 1, "status": "busy", "at": "2024-01-23T00:44:12Z"}],
     latency_data={
         "stream_id": "b1f7@ringback",
+        "time_to_first_audio": 40,
         "region": None,
-        "turns": [{"turn": 1, "end_of_speech_to_first_audio": 540}],
+        "transcriber": {
+            "time_to_connect": None,
+            "turns": [
+                {
+                    "turn": 1,
+                    "turn_latency": [{"sequence_id": 1, "audio_to_text_latency": 143, "text": "Yes, it is."}],
+                }
+            ],
+        },
+        "llm": {
+            "time_to_connect": None,
+            "turns": [{"turn": 1, "time_to_first_token": 151, "time_to_last_token": 190}],
+        },
+        "synthesizer": {
+            "time_to_connect": None,
+            "turns": [
+                {"turn": -1, "time_to_first_token": 21, "time_to_last_token": None},
+                {"turn": 1, "time_to_first_token": 18, "time_to_last_token": None},
+            ],
+        },
+        "rag": None,
+        "turns": [
+            {
+                "turn": 1,
+                "endpointing": 360,
+                "transcription": 143,
+                "first_token": 151,
+                "first_audio": 18,
+                "tools": None,
+                "overhead": 11,
+                "total": 540,
+            }
+        ],
+        "summary": {"turns": 1, "total_p50": 540, "total_p95": 540},
     },
     cost=CostBreakdown(llm=42_000, network=12_000, platform=20_000, synthesizer=68_000, transcriber=7_000),
     updated_at=_CREATED + 55 * _SECOND,

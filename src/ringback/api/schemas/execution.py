@@ -142,18 +142,79 @@ class EarlierAttempt(Shape):
     at: Timestamp
 
 
+TurnNumber = Annotated[int, Field(ge=-1)]
+"""Answers are counted from 1; -1: what the agent said without having been spoken to, such as the welcome."""
+
+
+class TranscriptionLatency(Shape):
+    sequence_id: Annotated[int, Field(ge=1)]
+    audio_to_text_latency: Count
+    """From the request to its text."""
+    text: str
+
+
+class TranscriberTurn(Shape):
+    turn: TurnNumber
+    turn_latency: list[TranscriptionLatency]
+
+
+class TranscriberLatency(Shape):
+    time_to_connect: Count | None
+    turns: list[TranscriberTurn]
+
+
+class TokenTurn(Shape):
+    turn: TurnNumber
+    time_to_first_token: Count
+    """Of a synthesizer: to its first audio."""
+    time_to_last_token: Count | None
+
+
+class TokenLatency(Shape):
+    time_to_connect: Count | None
+    turns: list[TokenTurn]
+
+
 class TurnLatency(Shape):
+    """Where the time of one answer went. A part that did not take place is null; parts may overlap."""
+
     turn: Annotated[int, Field(ge=1)]
-    end_of_speech_to_first_audio: Count
-    """Milliseconds, from the end of speech as the voice detector sees it."""
+    endpointing: Count
+    """Until the silence counted as the end of what the person said."""
+    transcription: Count | None
+    """The last one of the turn."""
+    first_token: Count | None
+    """Of the language model."""
+    first_audio: Count | None
+    """Of the synthesizer."""
+    tools: Count | None
+    """The longest wait for functions."""
+    overhead: Count
+    """What is left without the wait for the end of the turn and for providers: Ringback's own share."""
+    total: Count
+    """From the end of speech, as the voice detector sees it, to the first audio on the line."""
+
+
+class LatencySummary(Shape):
+    turns: Count
+    """Answers."""
+    total_p50: Count | None
+    total_p95: Count | None
 
 
 class LatencyData(Shape):
-    """How quickly the agent answered."""
+    """How quickly the agent answered, in milliseconds."""
 
     stream_id: str | None
-    region: str | None
+    time_to_first_audio: Count
+    """From the answer of the call to the agent's first audio."""
+    region: None
+    transcriber: TranscriberLatency
+    llm: TokenLatency
+    synthesizer: TokenLatency
+    rag: None
     turns: list[TurnLatency]
+    summary: LatencySummary
 
 
 class _Execution(Shape):
