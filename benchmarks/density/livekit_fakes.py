@@ -53,9 +53,14 @@ class FakeRecognizeStream(stt.RecognizeStream):
 
 
 class FakeLLM(llm.LLM):
-    def chat(self, *, chat_ctx: Any, tools: Any = None, conn_options: Any = None, **options: Any) -> FakeLLMStream:
+    def chat(
+        self, *, chat_ctx: Any, tools: Any = None, conn_options: Any = None, **options: Any
+    ) -> FakeLLMStream:
         return FakeLLMStream(
-            self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options or DEFAULT_API_CONNECT_OPTIONS
+            self,
+            chat_ctx=chat_ctx,
+            tools=tools or [],
+            conn_options=conn_options or DEFAULT_API_CONNECT_OPTIONS,
         )
 
 

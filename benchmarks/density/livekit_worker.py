@@ -105,9 +105,7 @@ class WireOutput(AudioOutput):
             loop.call_soon(lambda: self.on_playback_started(created_at=time.time()))
         else:
             position = event.played_ms / 1000
-            loop.call_soon(
-                lambda: self.on_playback_finished(playback_position=position, interrupted=False)
-            )
+            loop.call_soon(lambda: self.on_playback_finished(playback_position=position, interrupted=False))
 
 
 class SessionCall:
@@ -122,7 +120,9 @@ class SessionCall:
         self._ears.push(self._stream.read_frame())
         self._stream.write_frame(self._mouth.next_frame())
 
-    def skip(self, ticks: int) -> None: ...
+    def skip(self, ticks: int) -> None:
+        for _ in range(ticks):
+            self._ears.push(self._stream.read_frame())
 
     def failed(self, error: Exception) -> None:
         raise SystemExit(f"a call failed: {error!r}")

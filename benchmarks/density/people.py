@@ -22,7 +22,7 @@ from typing import Final
 
 from benchmarks.density.scene import Sounds
 from benchmarks.density.wire import lateness_ms, spread
-from ringback.media.frame import FRAME_SAMPLES
+from ringback.media.frame import FRAME_MS, FRAME_SAMPLES
 from ringback.media.g711 import Codec
 
 HOST: Final = "127.0.0.1"
@@ -34,6 +34,8 @@ _SILENCE: Final = bytes([0xFF]) * FRAME_SAMPLES
 _HEADER: Final = struct.Struct("!BBHII")
 _SO_TIMESTAMPNS: Final = 35
 _STAMP: Final = struct.Struct("=qq")
+FRAME_S: Final = FRAME_MS / 1000
+NEVER_MS: Final = 10_000.0
 _ANSWER_S: Final = 6.0
 """A person who has heard nothing for so long speaks again; the turn counts as missed."""
 _PAUSE_S: Final = (0.8, 1.6)
@@ -155,19 +157,20 @@ def drain(sock: socket.socket, by_port: dict[int, Person], realtime: float) -> N
 
 def figures(people: list[Person], orders: Orders, late: list[float]) -> dict[str, object]:
     lateness: list[float] = []
-    lost = 0
+    missing = 0
     for person in people:
         within = [n for n, at in enumerate(person.arrived) if orders.measure <= at < orders.end]
         arrived, stamps = [person.arrived[n] for n in within], [person.timestamps[n] for n in within]
         lateness += lateness_ms(arrived, stamps).tolist()
-        lost += max(0, round((orders.end - orders.measure) / 0.02) - len(within) - 1)
+        missing += max(0, round((orders.end - orders.measure) / FRAME_S) - 1 - len(within))
     gaps = [gap * 1000 for person in people for at, gap in person.gaps if at >= orders.measure]
     return {
-        "lateness": asdict(spread(lateness)),
+        # A frame that never came is later than any.
+        "lateness": asdict(spread(lateness + [NEVER_MS] * missing)),
+        "missing": missing,
         "gap": asdict(spread(gaps)),
         "own_lateness": asdict(spread(late)),
-        "own_cpu": time.process_time() / (time.monotonic() - orders.start),
-        "frames_missing": lost,
+        "own_cpu_percent": 100 * time.process_time() / (time.monotonic() - orders.start),
         "turns": sum(person.turns for person in people),
         "missed": sum(person.missed for person in people),
     }
@@ -184,8 +187,7 @@ def main() -> None:
         [Codec.PCMU.encode(frame) for frame in audio.reshape(-1, FRAME_SAMPLES)] for audio in sounds.person
     ]
     people = [
-        Person(n, speech, sock, leg)
-        for n, (sock, leg) in enumerate(zip(of_call, orders.legs, strict=True))
+        Person(n, speech, sock, leg) for n, (sock, leg) in enumerate(zip(of_call, orders.legs, strict=True))
     ]
     late = run(people, sockets, orders)
     print(json.dumps(figures(people, orders, late)), flush=True)

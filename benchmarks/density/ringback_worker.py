@@ -1,6 +1,6 @@
 """Ringback's worker under load: real conversations on real RTP, with fakes only for the remote services.
 
-    python -m benchmarks.density.ringback_worker CORE SOUNDS FOLDER
+python -m benchmarks.density.ringback_worker CORE SOUNDS FOLDER
 """
 
 from __future__ import annotations

@@ -103,6 +103,8 @@ class RtpStream:
         self._ssrc = secrets.randbits(32)
         self._next_sequence_number = secrets.randbits(16)
         self._timestamp = secrets.randbits(32)
+        self._owed = False
+        """A frame was read, and the one that goes the other way has not been written yet."""
         self._sent = 0
         self._send_errors = 0
         self._closed = False
@@ -144,12 +146,17 @@ class RtpStream:
 
         What arrives before the first call is not kept: it would only delay what follows.
         """
+        if self._owed:
+            # A tick that never took place: its time has passed all the same, and the peer is to see a gap.
+            self._timestamp = (self._timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
+        self._owed = True
         self._listening = True
         self._dtmf.poll(self._clock.monotonic())
         return self._buffer.pop()
 
     def write_frame(self, frame: Frame) -> None:
         """Send 20 ms; dropped while not connected, on hold, or after `close`."""
+        self._owed = False
         timestamp = self._timestamp
         # Time goes on during a hold: the peer hears a gap, not a jump.
         self._timestamp = (timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
