@@ -10,7 +10,7 @@ from wyoming.client import AsyncClient
 from wyoming.info import Describe, Info
 
 from ringback.media.frame import SAMPLE_RATE, Samples
-from ringback.media.speech import SpeechError, Voice
+from ringback.media.speech import SpeechError, Voice, WordEnds
 from ringback.speech.server import serve
 from ringback.speech.settings import SpeechServerSettings
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
@@ -25,9 +25,14 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield uri
 
 
+async def pieces_of(uri: str, text: str, voice: Voice | None = None) -> tuple[list[Samples], list[WordEnds]]:
+    pieces = [piece async for piece in WyomingSynthesizer(uri).synthesize(text, voice or Voice())]
+    ends = [piece for piece in pieces if isinstance(piece, WordEnds)]
+    return [piece for piece in pieces if not isinstance(piece, WordEnds)], ends
+
+
 async def spoken(uri: str, text: str, voice: Voice | None = None) -> Samples:
-    synthesizer = WyomingSynthesizer(uri)
-    return np.concatenate([piece async for piece in synthesizer.synthesize(text, voice or Voice())])
+    return np.concatenate((await pieces_of(uri, text, voice))[0])
 
 
 @pytest.mark.parametrize("rate", [8000, 16000])
@@ -48,9 +53,19 @@ async def test_many_at_once_get_their_own_answers(uri: str) -> None:
 
 async def test_a_text_comes_sentence_by_sentence(uri: str) -> None:
     text = "Good morning. This is the dentist. Are you coming tomorrow?"
-    pieces = [piece async for piece in WyomingSynthesizer(uri).synthesize(text, Voice())]
+    pieces, _ = await pieces_of(uri, text)
     assert len(pieces) >= 3
     assert all(piece.dtype == np.int16 for piece in pieces)
+
+
+async def test_it_tells_where_the_words_end_over_all_sentences(uri: str) -> None:
+    first, second = "Good morning, Ms. Jones.", "You owe $42.50."
+    pieces, [ends] = await pieces_of(uri, f"{first} {second}")
+    alone = [await pieces_of(uri, sentence) for sentence in (first, second)]
+    shift = sum(map(len, alone[0][0])) * 1000 // SAMPLE_RATE
+    assert ends.ends_ms == (*alone[0][1][0].ends_ms, *(shift + end for end in alone[1][1][0].ends_ms))
+    assert len(ends.ends_ms) == 7
+    assert 0 < ends.ends_ms[0] < ends.ends_ms[-1] < sum(map(len, pieces)) * 1000 // SAMPLE_RATE
 
 
 async def test_speed_shortens_and_a_sentence_sounds_the_same_every_time(uri: str) -> None:
@@ -112,7 +127,7 @@ async def test_junk_ends_only_its_own_connection(uri: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "   ", "...", "!?", "🙂", "\n\n"])
 async def test_a_text_without_words_is_no_error(uri: str, text: str) -> None:
-    audio = [piece async for piece in WyomingSynthesizer(uri).synthesize(text, Voice())]
+    audio, _ = await pieces_of(uri, text)
     assert sum(len(piece) for piece in audio) < SAMPLE_RATE
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 
 from ringback.media.frame import SAMPLE_RATE, Samples
-from ringback.media.speech import SpeechError, Voice
+from ringback.media.speech import SpeechError, Voice, WordEnds
+from ringback.speech.word_ends_event import WordEndsEvent
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
 from tests.support.wyoming_peer import Peer, wyoming_peer
 
@@ -25,7 +27,8 @@ def transcriber(uri: str) -> WyomingTranscriber:
 async def spoken(uri: str, **timeouts: float) -> list[Samples]:
     limits = {"connect_timeout_s": 0.3, "first_timeout_s": 0.3, "timeout_s": 0.3} | timeouts
     synthesizer = WyomingSynthesizer(uri, provider="box", **limits)
-    return [piece async for piece in synthesizer.synthesize("Hello.", Voice(speed=1.2))]
+    pieces = synthesizer.synthesize("Hello.", Voice(speed=1.2))
+    return [piece async for piece in pieces if not isinstance(piece, WordEnds)]
 
 
 async def silent(peer: Peer) -> None:
@@ -139,6 +142,31 @@ async def test_a_voice_that_stops_midway_ends_in_time(tmp_path: Path) -> None:
     async with wyoming_peer(tmp_path, script) as uri:
         with pytest.raises(SpeechError, match="did not speak in time"):
             await spoken(uri)
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [([200, 200, 900], (200, 200, 900)), ([300, 200], ()), (["x"], ()), ({}, ()), (None, ()), ([], ())],
+)
+async def test_word_ends_that_make_no_sense_are_none(tmp_path: Path, ends: Any, expected: Any) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.say(WordEndsEvent(ends), AudioChunk(8000, 2, 1, bytes(1600)), AudioStop())
+        await peer.gone()
+
+    async with wyoming_peer(tmp_path, script) as uri:
+        pieces = [piece async for piece in WyomingSynthesizer(uri).synthesize("Hello.", Voice())]
+    assert pieces[0] == WordEnds(expected)
+    assert len(pieces) == 2
+
+
+async def test_word_ends_are_not_yet_audio(tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.say(WordEndsEvent([100]))
+        await peer.gone()
+
+    async with wyoming_peer(tmp_path, script) as uri:
+        with pytest.raises(SpeechError, match="did not speak in time"):
+            await spoken(uri, timeout_s=60.0)
 
 
 async def test_the_callers_own_time_is_not_the_servers(tmp_path: Path) -> None:

@@ -22,11 +22,12 @@ from wyoming.tts import Synthesize, SynthesizeVoice
 from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.speech import SpeechError
 from ringback.speech import hibari
-from ringback.speech.hibari import HibariVoice
+from ringback.speech.hibari import HibariVoice, Said
 from ringback.speech.pcm import PcmReader
 from ringback.speech.settings import SpeechServerSettings
 from ringback.speech.weights import whisper_directory
 from ringback.speech.whisper import WhisperModel
+from ringback.speech.word_ends_event import WordEndsEvent
 from ringback.speech.work import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -127,6 +128,20 @@ class _Models:
         self.sentences.close()
 
 
+class _WordEnds:
+    """Of sentences that are played one after the other."""
+
+    def __init__(self) -> None:
+        self.ends_ms: list[int] = []
+        """Too few where those of a sentence are not known."""
+        self._samples = 0
+
+    def add(self, said: Said) -> None:
+        begin = self._samples * 1000 // SAMPLE_RATE
+        self.ends_ms += [begin + end for end in said.word_ends_ms or ()]
+        self._samples += len(said.audio)
+
+
 _Request = Callable[[], Awaitable[None]]
 
 
@@ -210,12 +225,15 @@ class _Connection:
             raise SpeechError(f"The embedded synthesizer speaks English, not {asked.language!r}.")
         speed = float((request.context or {}).get("speed", 1.0))
         await self._send(AudioStart(SAMPLE_RATE, 2, 1))
-        for sentence in self._models.voice.sentences(request.text):
-            audio = await self._models.sentences.run(
-                self._models.voice.speak, sentence, asked.name or "", speed
-            )
-            for start in range(0, len(audio), _CHUNK_SAMPLES):
-                chunk = audio[start : start + _CHUNK_SAMPLES].astype("<i2").tobytes()
+        sentences = self._models.voice.sentences(request.text)
+        words = _WordEnds()
+        for number, sentence in enumerate(sentences, 1):
+            said = await self._models.sentences.run(self._models.voice.say, sentence, asked.name or "", speed)
+            words.add(said)
+            if number == len(sentences) and len(words.ends_ms) == len(request.text.split()):
+                await self._send(WordEndsEvent(words.ends_ms))
+            for start in range(0, len(said.audio), _CHUNK_SAMPLES):
+                chunk = said.audio[start : start + _CHUNK_SAMPLES].astype("<i2").tobytes()
                 await self._send(AudioChunk(SAMPLE_RATE, 2, 1, chunk))
         await self._send(AudioStop())
 

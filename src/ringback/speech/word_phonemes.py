@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import accumulate
 from typing import Any, Final
 
 _MARKS: Final = ';:,.!?—…"“”() '
@@ -34,7 +36,9 @@ def word_phonemes(sentence: str, g2p: Any) -> WordPhonemes:
     begins = len(phonemes) - len(phonemes.lstrip())
     length = len(phonemes.strip())
     placed = [min(max(end - begins, 0), length) for end in ends]
-    return WordPhonemes(phonemes.strip(), _as_written(sentence.split(), words, placed))
+    return WordPhonemes(
+        phonemes.strip(), _as_written(sentence.split(), words, placed, lambda word: len(g2p(word)))
+    )
 
 
 def _ends(tokens: list[Any]) -> list[int]:
@@ -53,8 +57,10 @@ def _ends(tokens: list[Any]) -> list[int]:
     return ends
 
 
-def _as_written(written: list[str], read_out: list[str], ends: list[int]) -> tuple[float, ...]:
-    """The ends of the written words; several that were read out differently share that stretch by length."""
+def _as_written(
+    written: list[str], read_out: list[str], ends: list[int], length: Callable[[str], int]
+) -> tuple[float, ...]:
+    """The ends of the written words; several that were read out differently share that stretch by `length`."""
     matcher = SequenceMatcher(a=written, b=read_out, autojunk=False)
     placed: list[float] = []
     begin = 0.0
@@ -62,11 +68,8 @@ def _as_written(written: list[str], read_out: list[str], ends: list[int]) -> tup
         end = float(ends[read_last - 1]) if read_last else 0.0
         if kind == "equal":
             placed += map(float, ends[read_last - (last - first) : read_last])
-        elif last > first:
-            total = sum(map(len, written[first:last]))
-            so_far = 0
-            for word in written[first:last]:
-                so_far += len(word)
-                placed.append(begin + (end - begin) * so_far / total)
+        else:
+            reached = list(accumulate(map(length, written[first:last])))
+            placed += [begin + (end - begin) * part / max(1, reached[-1]) for part in reached]
         begin = end
     return tuple(placed)

@@ -18,6 +18,7 @@ from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.speech import SpeechError, Transcription, Voice, WordEnds
 from ringback.speech.pcm import PcmConverter
 from ringback.speech.resample import resample, to_int16
+from ringback.speech.word_ends_event import WordEndsEvent
 
 _WIDTH: Final = 2
 _CHUNK_BYTES: Final = 1 << 15
@@ -176,18 +177,30 @@ class WyomingSynthesizer:
             async with asyncio.timeout_at(deadline) as timeout, self._server.connection() as connection:
                 await connection.send(_request(text, voice))
                 while not AudioStop.is_type((event := await connection.receive()).type):
-                    if AudioChunk.is_type(event.type):
-                        piece = converter.push(AudioChunk.from_event(event))
-                        timeout.reschedule(None)
-                        given = loop.time()
-                        if len(piece):
-                            yield piece
-                        end += loop.time() - given
-                        timeout.reschedule(end)
+                    piece = _piece(event, converter)
+                    if piece is None:
+                        continue
+                    timeout.reschedule(None)
+                    given = loop.time()
+                    yield piece
+                    taken = loop.time() - given
+                    end += taken
+                    deadline = deadline + taken if isinstance(piece, WordEnds) else end
+                    timeout.reschedule(deadline)
         except TimeoutError as error:
             raise self._server.error("did not speak in time.") from error
         if len(rest := converter.flush()):
             yield rest
+
+
+def _piece(event: Event, converter: PcmConverter) -> Samples | WordEnds | None:
+    """What an event brings; None for nothing yet."""
+    if AudioChunk.is_type(event.type):
+        audio = converter.push(AudioChunk.from_event(event))
+        return audio if len(audio) else None
+    if WordEndsEvent.is_type(event.type):
+        return WordEnds(tuple(WordEndsEvent.from_event(event).ends_ms))
+    return None
 
 
 def _request(text: str, voice: Voice) -> Synthesize:
