@@ -348,8 +348,11 @@ class ConversationCore:
         self._answering.cancel()
         agent = scene.agent = scene.agent or AgentTurn(self._out)
         agent.ends = cause
-        agent.say(text, scene.now)
-        self._close_turn(agent)
+        if scene.held:
+            self._hang_up(cause)
+        else:
+            agent.say(text, scene.now)
+            self._close_turn(agent)
 
     def _hang_up(self, cause: HangupCause) -> None:
         if not self._scene.over:

@@ -164,6 +164,7 @@ class Listening:
         else:
             if person.text:
                 scene.out.log("system", f"did not interrupt: {person.text}")
+            self._murmuring.stop()
             scene.person = None
             scene.voice.resume()
 
@@ -190,11 +191,11 @@ class Listening:
         scene = self._scene
         if scene.agent is None or person.answered or scene.phase is not Phase.TALKING or scene.voice.flushing:
             return
-        if not self._interrupts(text):
-            scene.voice.resume()
-        elif self._floor.yields:
+        if self._interrupts(text) and self._floor.yields:
             person.cut_agent = True
             self._floor.cut_off()
+        else:
+            scene.voice.resume()
 
     def _weigh_interim(self, person: Utterance, text: str) -> None:
         """The voice waits through the first looks, but not for a noise to end."""
