@@ -102,6 +102,8 @@ async def chat_server(*answers: Answer) -> AsyncIterator[ChatServer]:
                 pass
         except (ConnectionError, asyncio.IncompleteReadError):
             state.disconnected.set()
+        except asyncio.CancelledError:  # raised again, it would be logged as an error
+            pass
         finally:
             serving.discard(task)
             writer.close()
