@@ -6,13 +6,14 @@ A word of the person is a tone of 200 ms whose level names it; the transcriber r
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 
 from ringback.agents.chat import Ask, ChatError, ChatMessage, ChatPiece, ChatText, ChatUsage
 from ringback.media.frame import SAMPLE_RATE, Frame, Samples
-from ringback.media.speech import SpeechError, Transcription, Voice
+from ringback.media.speech import SpeechError, Transcription, Voice, WordEnds
 
 WINDOW = 256
 _STEP = 500
@@ -86,7 +87,7 @@ class ToneTranscriber:
 
 
 class ToneSynthesizer:
-    """Implements `media.speech.Synthesizer`: 50 ms of tone a character, in two pieces."""
+    """Implements `media.speech.Synthesizer`: 50 ms of tone a character, in two pieces, and where words end."""
 
     provider = "fake"
     model = "tone"
@@ -97,11 +98,12 @@ class ToneSynthesizer:
         self._stalls = stalls
         self.texts: list[str] = []
 
-    async def synthesize(self, text: str, voice: Voice) -> AsyncIterator[Samples]:
+    async def synthesize(self, text: str, voice: Voice) -> AsyncIterator[Samples | WordEnds]:
         self.texts.append(text)
         await asyncio.sleep(3600 if self._stalls else self._delay_s)
         if self._fails_at is not None and len(self.texts) > self._fails_at:
             raise SpeechError("The synthesizer fake is out of order.")
+        yield WordEnds(tuple(50 * word.end() for word in re.finditer(r"\S+\s*", text)))
         for _ in range(2):
             yield np.full(len(text) * SAMPLE_RATE // 40, 8000, dtype=np.int16)
 

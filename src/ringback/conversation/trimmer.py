@@ -20,6 +20,8 @@ class Trimmer:
     """For one utterance: `push` its audio as it comes, then `finish`. The silence inside of it stays."""
 
     def __init__(self) -> None:
+        self.cut = 0
+        """Samples dropped in front so far."""
         self._begun = False
         self._quiet: Samples = np.zeros(0, dtype=np.int16)
 
@@ -29,8 +31,10 @@ class Trimmer:
         loud = np.flatnonzero((audio > LEVEL) | (audio < -LEVEL))
         if not len(loud):
             self._quiet = audio if self._begun else audio[-LEAD:]
+            self.cut += len(audio) - len(self._quiet)
             return audio[:0]
         start = 0 if self._begun else max(0, int(loud[0]) - LEAD)
+        self.cut += start
         end = int(loud[-1]) + 1
         self._begun, self._quiet = True, audio[end:]
         return audio[start:end]

@@ -94,7 +94,12 @@ class Playout:
         self._capacity = int(capacity_s * SAMPLE_RATE)
         self._queue: deque[_Utterance] = deque()
         self._ended: dict[str, int] = {}
+        self._on_ended: Callable[[str], None] = lambda utterance_id: None
+        self._murmur: Samples | None = None
+        self._murmuring = False
+        """Some of the murmur was played."""
         self._tail: Samples | None = None
+        self._murmur_tail: Samples | None = None
         self._paused = False
         self._audible = False
         self._fade_in = False
@@ -122,6 +127,10 @@ class Playout:
                 return utterance.played_ms
         return self._ended.get(utterance_id, 0)
 
+    def watch(self, on_ended: Callable[[str], None]) -> None:
+        """Tell also `on_ended`, inside `next_frame`, that an utterance was played to its end."""
+        self._on_ended = on_ended
+
     def append(self, utterance_id: str, samples: Samples) -> None:
         """Queue audio, which must not be changed afterwards. That of an ended utterance is dropped.
 
@@ -134,6 +143,7 @@ class Playout:
             raise PlayoutFullError(
                 f"more than {self._capacity // SAMPLE_RATE} s of speech are waiting: append as it is played"
             )
+        self._hush()
         utterance.pieces.append(samples)
         utterance.waiting += len(samples)
 
@@ -143,16 +153,30 @@ class Playout:
         if utterance is not None:
             utterance.complete = True
 
+    def murmur(self, samples: Samples) -> bool:
+        """Play a short sound while there is no utterance; False where there is one, a pause or another murmur.
+
+        The first audio of an utterance, a pause and a flush fade it out over 5 ms; it is no utterance itself.
+        """
+        if self._queue or self._paused or self._tail is not None or self._murmur is not None:
+            return False
+        self._murmur = samples
+        return True
+
     def next_frame(self) -> Frame:
         """20 ms to send; silence when there is nothing to say. Not to be written to."""
         if self._tail is not None:
             frame = _padded([self._tail])
             self._tail = None
             return frame
-        if self._paused:
-            return SILENCE
         parts: list[Samples] = []
         missing = FRAME_SAMPLES
+        if self._murmur_tail is not None:
+            parts.append(self._murmur_tail)
+            missing -= len(self._murmur_tail)
+            self._murmur_tail = None
+        if self._paused:
+            return _padded(parts) if parts else SILENCE
         while missing and (utterance := self._ready()) is not None:
             if utterance.waiting:
                 parts.append(self._play(utterance, missing))
@@ -160,17 +184,19 @@ class Playout:
             if not utterance.waiting and utterance.complete:
                 self._end(utterance)
                 self._on_event(Finished(utterance.id, utterance.played_ms))
+                self._on_ended(utterance.id)
             elif not utterance.waiting and missing:
                 self._run_dry(utterance, parts)
         if not parts:
             self._audible = False
-            return SILENCE
+            return SILENCE if self._murmur is None else self._next_of_murmur(self._murmur)
         return parts[0] if len(parts[0]) == FRAME_SAMPLES else _padded(parts)
 
     def pause(self) -> None:
         """Fall silent within 5 ms of the next frame and keep the place. Idempotent."""
         if not self._paused:
             self._cut()
+            self._hush()
             self._paused = True
 
     def resume(self) -> None:
@@ -184,6 +210,7 @@ class Playout:
         None if there was nothing.
         """
         self._cut()
+        self._hush()
         self._paused = False
         self._fade_in = False
         if not self._queue:
@@ -238,6 +265,17 @@ class Playout:
         self._ended[utterance.id] = utterance.played_ms
         if len(self._ended) > _REMEMBERED:
             del self._ended[next(iter(self._ended))]
+
+    def _next_of_murmur(self, murmur: Samples) -> Frame:
+        self._murmuring = len(murmur) > FRAME_SAMPLES
+        self._murmur = murmur[FRAME_SAMPLES:] if self._murmuring else None
+        return murmur[:FRAME_SAMPLES] if len(murmur) >= FRAME_SAMPLES else _padded([murmur])
+
+    def _hush(self) -> None:
+        """Let the next frame begin with the fading end of a murmur."""
+        if self._murmur is not None and self._murmuring:
+            self._murmur_tail = _faded_out(self._murmur[:_FADE])
+        self._murmur, self._murmuring = None, False
 
     def _cut(self) -> None:
         """Let the next frame fade out what is audible."""
