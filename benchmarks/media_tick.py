@@ -60,6 +60,9 @@ class BareCall(asyncio.DatagramProtocol):
     def tick(self) -> None:
         self.transport.sendto(_DATAGRAM, self.target)
 
+    def settle(self) -> None:
+        pass
+
     def skip(self, ticks: int) -> None:
         pass
 
@@ -81,6 +84,9 @@ class StreamCall:
 
     def tick(self) -> None:
         self.stream.write_frame(self.stream.read_frame())
+
+    def settle(self) -> None:
+        pass
 
     def skip(self, ticks: int) -> None:
         pass

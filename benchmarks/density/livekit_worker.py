@@ -120,6 +120,8 @@ class SessionCall:
         self._ears.push(self._stream.read_frame())
         self._stream.write_frame(self._mouth.next_frame())
 
+    def settle(self) -> None: ...
+
     def skip(self, ticks: int) -> None:
         for _ in range(ticks):
             self._ears.push(self._stream.read_frame())

@@ -50,6 +50,8 @@ class Talker:
         self.stream.write_frame(numbered(self.sent))
         self.sent += 1
 
+    def settle(self): ...
+
     def skip(self, ticks):
         for _ in range(ticks):
             self.stream.read_frame()
@@ -65,7 +67,7 @@ class Talk:
         self.talkers = [Talker(stream) for stream in streams]
 
     async def run(self, ticks):
-        ticker, done = Ticker(), asyncio.Event()
+        ticker, done = Ticker(phases=1), asyncio.Event()
         for talker in self.talkers:
             ticker.add(talker)
         ticker.after(lambda: done.set() if self.talkers[0].sent >= ticks else None)

@@ -43,7 +43,7 @@ class Ears:
 @pytest.fixture
 def call(tmp_path):
     leg, ears, playout, errors = LoopLeg(), Ears(), Playout(lambda event: None), []
-    ticker = Ticker()
+    ticker = Ticker(phases=1)
     recorder = Recorder(tmp_path / "call.wav")
     audio = CallAudio(ticker, leg, ears, playout, recorder, errors.append)
     return audio, leg, ears, playout, recorder, errors
@@ -74,12 +74,12 @@ async def test_it_ticks_from_start_to_stop_and_a_failure_is_told(call):
     audio, leg, ears, _, _, errors = call
     ticker = audio._ticker
     audio.start()
-    ticker._tick()
+    ticker._tick(ticker._phases[0])
     audio.stop()
-    ticker._tick()
+    ticker._tick(ticker._phases[0])
     assert ears.heard == [1]
     leg.broken = True
     audio.start()
-    ticker._tick()
-    ticker._tick()
+    ticker._tick(ticker._phases[0])
+    ticker._tick(ticker._phases[0])
     assert [str(error) for error in errors] == ["socket gone"]

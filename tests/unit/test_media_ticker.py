@@ -39,6 +39,8 @@ class Counter:
         if len(self.times) == self.stop_after:
             self.ticker.stop()
 
+    def settle(self): ...
+
     def skip(self, ticks):
         self.skipped += ticks
 
@@ -53,7 +55,7 @@ def clock():
 
 @pytest.fixture
 def ticker(clock):
-    return Ticker(clock)
+    return Ticker(clock, phases=1)
 
 
 async def test_the_schedule_does_not_drift(ticker, clock):

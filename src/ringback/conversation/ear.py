@@ -26,7 +26,7 @@ class Ear:
         window_ms: int,
         on_activity: Callable[[SpeechStarted | SpeechStopped, float], None],
     ) -> None:
-        """`on_activity` is called inside `push` with the change and how many seconds ago it was."""
+        """`on_activity` is called inside `take` with the change and how many seconds ago it was."""
         self._stream = stream
         self._activity = SpeechActivity(window_ms)
         self._on_activity = on_activity
@@ -39,14 +39,14 @@ class Ear:
         self._memory[start : start + len(frame)] = frame
         self._position += len(frame)
         self._stream.push(frame)
+
+    def take(self) -> list[float]:
+        """Judges the windows that are complete by now; nothing is left of them."""
         for probability in self._stream.take():
             change = self._activity.push(probability)
             if change is not None:
                 position_ms = self._position * 1000 // SAMPLE_RATE
                 self._on_activity(change, (position_ms - change.at_ms) / 1000)
-
-    def take(self) -> list[float]:
-        """Nothing: `push` has taken the windows that the last tick completed."""
         return []
 
     def close(self) -> None:

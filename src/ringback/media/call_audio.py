@@ -64,6 +64,9 @@ class CallAudio:
         self._recorder.write(heard, spoken)
         self._ticks += 1
 
+    def settle(self) -> None:
+        self._voice.take()
+
     def skip(self, ticks: int) -> None:
         """Time that passed while the process stood still: nothing was said in it."""
         for _ in range(ticks):

@@ -1,4 +1,4 @@
-"""The heartbeat of a process's calls: one tick every 20 ms for all of them."""
+"""The heartbeat of a process's calls: a tick every 20 ms for each, spread over phases of 5 ms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
+from operator import methodcaller
 from typing import Final, Protocol
 
 from ringback.clock import Clock, SystemClock
@@ -13,10 +15,16 @@ from ringback.media.frame import FRAME_MS
 
 TICK_S: Final = FRAME_MS / 1000
 
+PHASES: Final = 4
+"""Groups of calls that tick one after the other within the 20 ms: whatever else waits for the event loop then waits
+for a part of the calls only, and packets leave in smaller bursts."""
+
 _CATCH_UP: Final = 5
 """Ticks made up for after a stall: a burst that the far end can take. Older ones are skipped."""
-_WINDOW: Final = 3000
-"""Ticks (one minute) that the lateness figures cover."""
+_WINDOW_S: Final = 60.0
+
+_tick: Final = methodcaller("tick")
+_settle: Final = methodcaller("settle")
 
 _log = logging.getLogger(__name__)
 
@@ -28,18 +36,22 @@ class Member(Protocol):
         """20 ms have passed. Must not block."""
         ...
 
+    def settle(self) -> None:
+        """What runs after a tick has run after this one (the voice detector). Must not block."""
+        ...
+
     def skip(self, ticks: int) -> None:
         """So many ticks will never take place, though their time has passed: the process stood still."""
         ...
 
     def failed(self, error: Exception) -> None:
-        """`tick` or `skip` raised, and the member was removed."""
+        """One of the above raised, and the member was removed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """How late ticks began over the last minute, and what never took place since the start."""
+    """How late ticks began, of each tick its latest phase; and what never took place since the start."""
 
     p50_ms: float
     p99_ms: float
@@ -49,32 +61,39 @@ class Lateness:
 
 
 class Ticker:
-    """Calls every member once per 20 ms on an absolute schedule, then the `after` callbacks once."""
+    """Calls every member once per 20 ms on an absolute schedule.
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    Members share `phases` phases evenly. After those of a phase the `after` callbacks run once, then the members
+    settle.
+    """
+
+    def __init__(self, clock: Clock | None = None, phases: int = PHASES) -> None:
         self._clock = clock or SystemClock()
-        self._members: dict[Member, None] = {}
+        self._phases: list[dict[Member, None]] = [{} for _ in range(phases)]
         self._after: list[Callable[[], None]] = []
         self._broken: set[Callable[[], None]] = set()
-        self._late_s: deque[float] = deque(maxlen=_WINDOW)
+        self._late_s: deque[float] = deque(maxlen=int(_WINDOW_S / TICK_S))
         self._ticks = 0
         self._skipped = 0
         self._stopped = False
 
     def add(self, member: Member) -> None:
-        """The member's first tick is the next one. Members compare by identity."""
-        self._members[member] = None
+        """The member's first tick follows within 20 ms. Members compare by identity."""
+        min(self._phases, key=len)[member] = None
 
     def remove(self, member: Member) -> None:
         """No tick follows, not even a running one. Idempotent."""
-        self._members.pop(member, None)
+        for phase in self._phases:
+            phase.pop(member, None)
 
     def after(self, callback: Callable[[], None]) -> None:
-        """Run `callback` at the end of every tick (the batched voice detector). One that raises stays."""
+        """Run `callback` at the end of every phase (the batched voice detector). One that raises stays."""
         self._after.append(callback)
 
-    def lateness(self) -> Lateness:
-        late_ms = sorted(late * 1000 for late in self._late_s) or [0.0]
+    def lateness(self, window_s: float = _WINDOW_S) -> Lateness:
+        """Of so many of the last seconds, at most a minute."""
+        window = islice(reversed(self._late_s), round(window_s / TICK_S))
+        late_ms = sorted(late * 1000 for late in window) or [0.0]
         return Lateness(
             p50_ms=late_ms[len(late_ms) // 2],
             p99_ms=late_ms[len(late_ms) * 99 // 100],
@@ -85,38 +104,42 @@ class Ticker:
 
     async def run(self) -> None:
         """Tick until `stop`."""
-        start = self._clock.monotonic()
+        start = self._clock.monotonic() + TICK_S
+        beat = 0
         while not self._stopped:
-            due = start + (self._ticks + self._skipped + 1) * TICK_S
-            # Also when behind: incoming packets get their turn between the ticks that are made up for.
-            await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
-            late = max(0.0, self._clock.monotonic() - due)
-            if late > (_CATCH_UP + 1) * TICK_S:
-                self._skip(int(late / TICK_S) - _CATCH_UP)
-            self._late_s.append(late)
-            self._ticks += 1
-            self._tick()
+            number = beat % len(self._phases)
+            # The first phase ticks also without members: somebody may be waiting for what it says of lateness.
+            if number == 0 or self._phases[number]:
+                due = start + beat * TICK_S / len(self._phases)
+                # Also when behind: incoming packets get their turn between the ticks that are made up for.
+                await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+                late = max(0.0, self._clock.monotonic() - due)
+                if late > (_CATCH_UP + 1) * TICK_S:
+                    ticks = int(late / TICK_S) - _CATCH_UP
+                    beat += ticks * len(self._phases)
+                    self._skip(ticks)
+                self._note(number, late)
+                self._tick(self._phases[number])
+            beat += 1
 
     def stop(self) -> None:
         self._stopped = True
 
+    def _note(self, phase: int, late: float) -> None:
+        if phase == 0:
+            self._ticks += 1
+            self._late_s.append(late)
+        else:
+            self._late_s[-1] = max(self._late_s[-1], late)
+
     def _skip(self, ticks: int) -> None:
         _log.warning("audio stood still: %d ms skipped", ticks * FRAME_MS)
         self._skipped += ticks
-        for member in tuple(self._members):
-            try:
-                member.skip(ticks)
-            except Exception as error:
-                self._expel(member, error)
+        for phase in self._phases:
+            self._each(phase, methodcaller("skip", ticks))
 
-    def _tick(self) -> None:
-        for member in tuple(self._members):
-            if member not in self._members:
-                continue
-            try:
-                member.tick()
-            except Exception as error:
-                self._expel(member, error)
+    def _tick(self, phase: dict[Member, None]) -> None:
+        self._each(phase, _tick)
         for callback in self._after:
             try:
                 callback()
@@ -125,6 +148,15 @@ class Ticker:
                 if callback not in self._broken:
                     self._broken.add(callback)
                     _log.error("a callback after the tick fails: %r", error)
+        self._each(phase, _settle)
+
+    def _each(self, phase: dict[Member, None], act: Callable[[Member], None]) -> None:
+        for member in tuple(phase):
+            if member in phase:
+                try:
+                    act(member)
+                except Exception as error:
+                    self._expel(member, error)
 
     def _expel(self, member: Member, error: Exception) -> None:
         _log.error("a call's audio failed and was taken off the ticker: %r", error)
