@@ -15,8 +15,6 @@ DETERMINISTIC: Final = 0
 BY_MODEL: Final = 100
 """Priorities of edges that name none (contract 7)."""
 ROUTING_TOKENS: Final = 250
-STAY: Final = "stay_on_current_node"
-"""The function that takes no edge; the vendor's name, as are those of the edges."""
 
 
 def graph_plan(config: graph.Graph, language: str, chat: ChatSettings | None) -> plan.GraphPlan:
@@ -66,7 +64,7 @@ def _notes(config: graph.Graph) -> Iterator[str]:
 
 
 def _node(node: graph.Node, language: str) -> plan.Node:
-    taken: set[str] = {STAY}
+    taken: set[str] = {plan.STAY}
     taken.update(edge.function_name for edge in node.edges if edge.function_name)
     return plan.Node(
         id=node.id,

@@ -36,6 +36,16 @@ def is_no(text: str) -> bool:
     return _judge(text) is False
 
 
+def without_answers(text: str) -> list[str]:
+    """The words that are left when those for yes and no are gone."""
+    return _TOKEN.sub(" ", " ".join(words(text))).split()
+
+
+def ends_with_answer(line: str) -> bool:
+    """Whether a line of words ends with one for yes or no, such as "i am"."""
+    return any(match.end() == len(line) for match in _TOKEN.finditer(line))
+
+
 def _judge(text: str) -> bool | None:
     """True for yes, False for no, None for neither. A plain yes or no at the beginning decides; elsewhere any
     negation makes a no, for "that is not right" holds the words of a yes."""

@@ -28,10 +28,10 @@ def find_date(text: str, today: date) -> date | None:
     "Friday" alone the next one to come, never today.
     """
     if match := _ISO.search(text):
-        return _day(int(match[1]), int(match[2]), int(match[3]))
+        return day_of(int(match[1]), int(match[2]), int(match[3]))
     if match := _SLASHED.search(text):
         year = None if match[3] is None else int(match[3]) % 100 + 2000
-        return _coming(today, int(match[1]), int(match[2]), year)
+        return coming(today, int(match[1]), int(match[2]), year)
     said = tokens(text)
     named = any(_month_day(said, place) is not None for place in range(len(said)))
     if named:
@@ -39,12 +39,30 @@ def find_date(text: str, today: date) -> date | None:
     return _relative(said, today) or _day_of_month(said, today) or _weekday(said, today)
 
 
+def names_month(text: str) -> bool:
+    return any(word in _MONTHS for word in tokens(text))
+
+
+def names_relative_day(text: str) -> bool:
+    """ "tomorrow" and the like, or a day of the week."""
+    said = tokens(text)
+    weekday = any(word.removesuffix("'s") in _WEEKDAYS for word in said)
+    return weekday or bool({"today", "tonight", "tomorrow"} & set(said))
+
+
+def names_day_number(text: str) -> bool:
+    """ "the third", "3rd", "3"."""
+    said = tokens(text)
+    found = (ordinal(said, place) or below_hundred(said, place) for place in range(len(said)))
+    return any(number is not None and 1 <= number[0] <= 31 for number in found)
+
+
 def _named(said: Tokens, today: date) -> date | None:
     for place in range(len(said)):
         found = _month_day(said, place)
         if found is not None:
             month, day, after = found
-            return _coming(today, month, day, _year(said, after))
+            return coming(today, month, day, _year(said, after))
     return None
 
 
@@ -119,7 +137,7 @@ def _day_of_month(said: Tokens, today: date) -> date | None:
             continue
         for ahead in range(_SEARCHED_MONTHS + 1):
             months = today.year * 12 + today.month - 1 + ahead
-            day = _day(months // 12, months % 12 + 1, found[0])
+            day = day_of(months // 12, months % 12 + 1, found[0])
             if day is not None and day >= today:
                 return day
     return None
@@ -137,17 +155,18 @@ def _weekday(said: Tokens, today: date) -> date | None:
     return None
 
 
-def _coming(today: date, month: int, day: int, year: int | None) -> date | None:
+def coming(today: date, month: int, day: int, year: int | None) -> date | None:
+    """The day in that year, or the next one to come; None where the calendar has none."""
     if year is not None:
-        return _day(year, month, day)
+        return day_of(year, month, day)
     for candidate in range(today.year, today.year + 9):
-        found = _day(candidate, month, day)
+        found = day_of(candidate, month, day)
         if found is not None and found >= today:
             return found
     return None
 
 
-def _day(year: int, month: int, day: int) -> date | None:
+def day_of(year: int, month: int, day: int) -> date | None:
     try:
         return date(year, month, day)
     except ValueError:

@@ -52,6 +52,11 @@ def find_digits(text: str, count: int) -> str | None:
     return None
 
 
+def digit_runs(text: str) -> list[str]:
+    """All digits that were said in a row, each row as one string."""
+    return ["".join(run) for run in _runs(tokens(text))]
+
+
 def cardinal(said: Tokens, start: int) -> tuple[int, int] | None:
     """The number that begins at `start`, and the place after it: "two hundred and five" is 205."""
     total, place, scale = 0, start, 0

@@ -14,7 +14,7 @@ _AFTER: Final = re.compile(r"\b(pm|afternoon|evening|tonight|night)\b")
 _BEFORE: Final = re.compile(r"\b(am|morning)\b")
 _MARKERS: Final = ("at", "around", "about", "by", "say", "from", "until", "before", "after")
 
-_Half = Literal["am", "pm"] | None
+Half = Literal["am", "pm"] | None
 
 
 def find_time(text: str) -> time | None:
@@ -24,16 +24,16 @@ def find_time(text: str) -> time | None:
     """
     said = tokens(text)
     line = " ".join(said)
-    half: _Half = "pm" if _AFTER.search(line) else "am" if _BEFORE.search(line) else None
+    half: Half = "pm" if _AFTER.search(line) else "am" if _BEFORE.search(line) else None
     for clock in (_CLOCK, _BARE_CLOCK):
         if match := clock.search(text):
-            return _resolve(int(match[1]), int(match[2]), half)
+            return resolve(int(match[1]), int(match[2]), half)
     if "midnight" in said:
         return time(0)
     for place in range(len(said)):
         found = _relative(said, place) or _stated(said, place)
         if found is not None:
-            return _resolve(*found, half)
+            return resolve(*found, half)
     return time(12) if {"noon", "midday"} & set(said) else None
 
 
@@ -75,7 +75,8 @@ def _stated(said: Tokens, place: int) -> tuple[int, int] | None:
     return (hour, 0) if named or part or military or marked or alone else None
 
 
-def _resolve(hour: int, minute: int, half: _Half) -> time | None:
+def resolve(hour: int, minute: int, half: Half) -> time | None:
+    """A stated hour on the 24-hour clock; None for one that no clock has."""
     if hour > 23 or minute > 59:
         return None
     if hour <= 12:
