@@ -1,0 +1,149 @@
+"""What the agent's ear and transcriber make of rendered utterances: each pause with the words known at it.
+
+The same detector, hysteresis, pre-roll and model as in a call, as fast as the machine can.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from benchmarks.turns.labels import Utterance
+from benchmarks.turns.render import Rendered, render
+from benchmarks.turns.voices import CACHE
+from ringback.conversation.ear import PRE_ROLL_S
+from ringback.media.activity import SpeechActivity, SpeechStarted, SpeechStopped
+from ringback.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Samples
+from ringback.speech.vad import SileroVoiceDetector
+from ringback.speech.weights import WHISPER_BASE, whisper_directory
+from ringback.speech.whisper import WhisperModel
+
+BEFORE_MS: Final = 1000
+AFTER_MS: Final = 2400
+"""Only the line's noise, so long before and after the person speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The voice detector said that the person had stopped. Milliseconds since the first sound of the utterance."""
+
+    at_ms: int
+    """Where the silence began, as the detector has it."""
+    known_ms: int
+    """When it said so, and the transcription begins."""
+    resumed_ms: int | None
+    """When it said that the person speaks again; None for never."""
+    text: str
+    """The whole utterance up to `known_ms`, transcribed."""
+    transcribed_s: float
+    """How long that took, when it was first done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listened:
+    utterance: Utterance
+    end_ms: int
+    """The true end of the person's speech."""
+    pauses: tuple[tuple[int, int], ...]
+    """True beginning and end of each pause."""
+    stops: tuple[Stop, ...]
+
+
+def listen(utterances: list[Utterance]) -> list[Listened]:
+    """Render, detect and transcribe what is not in the cache."""
+    rendered = [render(utterance) for utterance in utterances]
+    wires = [one.on_the_wire(BEFORE_MS, AFTER_MS) for one in rendered]
+    changes = _changes(wires)
+    with _transcriber() as transcribe:
+        return [_listened(*parts, transcribe) for parts in zip(rendered, wires, changes, strict=True)]
+
+
+_Change = tuple[SpeechStarted | SpeechStopped, int]
+"""With the position in milliseconds where it was known."""
+
+
+def _changes(wires: list[Samples]) -> list[list[_Change]]:
+    """Of all at once: the detector takes them in batches."""
+    detector = SileroVoiceDetector()
+    streams = [detector.open() for _ in wires]
+    activities = [SpeechActivity(detector.window_ms) for _ in wires]
+    changes: list[list[_Change]] = [[] for _ in wires]
+    for start in range(0, max(map(len, wires)), FRAME_SAMPLES):
+        at_ms = (start + FRAME_SAMPLES) * 1000 // SAMPLE_RATE
+        for wire, stream in zip(wires, streams, strict=True):
+            if start < len(wire):
+                stream.push(np.resize(wire[start : start + FRAME_SAMPLES], FRAME_SAMPLES))
+        detector.run()
+        for stream, activity, found in zip(streams, activities, changes, strict=True):
+            for probability in stream.take():
+                if (change := activity.push(probability)) is not None:
+                    found.append((change, at_ms))
+    return changes
+
+
+def _listened(
+    rendered: Rendered,
+    wire: Samples,
+    changes: list[_Change],
+    transcribe: Callable[[Samples], tuple[str, float]],
+) -> Listened:
+    stops: list[Stop] = []
+    began_ms: int | None = None
+    for number, (change, known_ms) in enumerate(changes):
+        if isinstance(change, SpeechStarted):
+            began_ms = change.at_ms if began_ms is None else began_ms
+            continue
+        assert began_ms is not None
+        start = max(0, began_ms - round(PRE_ROLL_S * 1000))
+        text, took_s = transcribe(wire[_samples(start) : _samples(known_ms)])
+        resumed = changes[number + 1][1] - BEFORE_MS if number + 1 < len(changes) else None
+        stops.append(Stop(change.at_ms - BEFORE_MS, known_ms - BEFORE_MS, resumed, text, took_s))
+    spans = rendered.spans
+    pauses = tuple((spans[n][1], spans[n + 1][0]) for n in range(len(spans) - 1))
+    return Listened(rendered.utterance, rendered.end_ms, pauses, tuple(stops))
+
+
+@contextmanager
+def _transcriber() -> Iterator[Callable[[Samples], tuple[str, float]]]:
+    """Whisper, which is loaded only for what it has not heard yet."""
+    path = CACHE / "texts.json"
+    known: dict[str, tuple[str, float]] = json.loads(path.read_text()) if path.exists() else {}
+    loaded: list[WhisperModel] = []
+
+    def transcribe(audio: Samples) -> tuple[str, float]:
+        key = hashlib.sha256(audio.tobytes()).hexdigest()[:32]
+        if key not in known:
+            if not loaded:
+                loaded.append(WhisperModel(whisper_directory(WHISPER_BASE, CACHE)))
+            begun = time.perf_counter()
+            text = loaded[0].transcribe(audio)
+            known[key] = (text, round(time.perf_counter() - begun, 3))
+            if len(known) % 50 == 0:
+                _save(known, path)
+        text, took_s = known[key]
+        return text, took_s
+
+    try:
+        yield transcribe
+    finally:
+        if loaded:
+            _save(known, path)
+
+
+def _save(known: dict[str, tuple[str, float]], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(known))
+    part.replace(path)
+
+
+def _samples(ms: int) -> int:
+    return ms * SAMPLE_RATE // 1000
