@@ -59,6 +59,8 @@ class Echo:
 
     def __init__(self) -> None:
         self.log: list[str] = []
+        self.then = Reply()
+        """What follows the model's answer."""
 
     @property
     def slots(self) -> Mapping[str, Any]:
@@ -78,7 +80,7 @@ class Echo:
 
     def answered(self, answer: ModelAnswer) -> Reply:
         self.log.append(f"answered {answer.text}")
-        return Reply()
+        return self.then
 
     def unanswered(self, message: str) -> Reply | None:
         return None
@@ -322,6 +324,16 @@ def test_a_stop_is_always_enough() -> None:
     talk = interrupted(number_of_words_for_interruption=5)
     talk(1.1, TimerFired(Timer.INTERIM))
     assert talk(1.3, Transcribed(2, "Stop!")) == [FlushVoice()]
+
+
+def test_a_goodbye_is_spoken_although_somebody_just_spoke_over_the_answer() -> None:
+    """The random calls' seed 178: the voice stayed paused."""
+    talk = asked()
+    talk.dialogue.then = Reply(ends=True)
+    talk(3.6, ReplyText(3, "Because. "))
+    talk(3.7, UtteranceStarted(4))
+    talk(3.9, SpeechStarted(3.8))
+    assert talk(4.0, ReplyDone(3)) == [CancelTimer(Timer.INTERIM), ResumeVoice()]
 
 
 def test_backchannels_do_not_interrupt() -> None:

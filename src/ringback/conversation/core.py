@@ -232,6 +232,8 @@ class ConversationCore:
         scene = self._scene
         if agent.ends is not None and scene.phase is Phase.TALKING:
             scene.phase = Phase.CLOSING
+            self._timers.cancel(Timer.INTERIM)
+            self._voice.resume()
         if self._answering.runs_functions:
             # What a function does cannot be taken back, and so the words that led to it stand.
             scene.settle_answered()

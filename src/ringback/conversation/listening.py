@@ -64,7 +64,8 @@ class Listening:
         scene.timers.cancel(Timer.ENDPOINT)
         if scene.person is None:
             scene.person = Utterance(scene.out, at)
-            self._murmuring.began(at)
+            if scene.phase is Phase.TALKING:
+                self._murmuring.began(at)
         else:
             self._go_on(scene.person)
         if scene.agent is not None and scene.phase is Phase.TALKING and not scene.voice.flushing:
@@ -87,8 +88,9 @@ class Listening:
             person.transcribe(self._scene.now)
 
     def murmur_due(self) -> None:
-        holds_the_floor = self._scene.speaking and self._scene.agent is None
-        self._murmuring.due(self._scene.now, holds_the_floor)
+        scene = self._scene
+        holds_the_floor = scene.speaking and scene.agent is None and not scene.held
+        self._murmuring.due(scene.now, holds_the_floor)
 
     def leg_ended(self) -> None:
         """The last words count, also those that were still being said."""
