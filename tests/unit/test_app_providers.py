@@ -29,7 +29,7 @@ def providers(**llm: Any) -> Providers:
 def plan(
     base_url: str | None = None, fallback: OtherModel | None = None, provider: str = "openai"
 ) -> ChatPlan:
-    return ChatPlan(provider, ChatSettings("big"), base_url, fallback)
+    return ChatPlan(provider, ChatSettings("big"), base_url, fallback=fallback)
 
 
 def where(chat: object) -> tuple[str, str, str]:

@@ -184,7 +184,6 @@ class GraphPlan:
     """Stands before the prompt of every llm node."""
     chat: ChatSettings | None = None
     base_url: str | None = None
-    fallback: OtherModel | None = None
     language: str = "en"
     """In which the person is understood without a language model."""
     routing: ChatSettings | None = None
@@ -194,6 +193,7 @@ class GraphPlan:
     """Variables that the definition sets."""
     variable_types: Mapping[str, VariableType] = field(default_factory=dict)
     """By name or path."""
+    fallback: OtherModel | None = None
     notes: tuple[str, ...] = ()
     """What of the definition is not honoured: a line each for the log."""
 
@@ -205,8 +205,8 @@ class ChatPlan:
     provider: str
     chat: ChatSettings
     base_url: str | None = None
-    fallback: OtherModel | None = None
     system_prompt: str = ""
+    fallback: OtherModel | None = None
     notes: tuple[str, ...] = ()
     """What of the definition is not honoured: a line each for the log."""
 
