@@ -6,7 +6,7 @@ PYTHON ?= $(shell for v in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test lint bench bench-ledger clean
+.PHONY: help demo serve test lint bench bench-ledger bench-turns clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,12 @@ bench: $(VENV)/.installed-dev  ## Run every benchmark; each ends with one line o
 bench-ledger: $(VENV)/.installed-dev  ## The lists at 100 thousand and a million executions; a line of JSON a store
 	@sh scripts/packages.sh bench
 	$(BIN)/python -m benchmarks.ledger $(BENCH)
+
+# Which turns, e.g. BENCH='--split tune --calls 6 --limit 60 --part turns'; without it everything, which takes half an hour.
+bench-turns: $(VENV)/.installed-dev  ## Endpointing, barge-in and heard text in real calls; ends with a line of JSON
+	@sh scripts/packages.sh bench
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.turns $(BENCH)
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that `tests` talk to (real SIP peers, a PostgreSQL server) or that the `bench` of the
-# ledger measures against (a PostgreSQL server, nginx, the shells, curl).
+# ledger measures against (a PostgreSQL server, nginx, the shells, curl), or that speak in the bench of turns.
 # Without root or sudo it only says what is missing: tests that need it are then skipped with a reason, and the
 # benchmark ends with the first one it needs.
 #
@@ -20,6 +20,8 @@ bench)
     need sqlite3 sqlite3
     need psql postgresql-client
     need curl curl
+    need flite flite
+    need espeak-ng espeak-ng
     ;;
 *)
     echo "usage: $0 tests|bench" >&2
