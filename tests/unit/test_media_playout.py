@@ -165,6 +165,59 @@ def test_the_queue_is_bounded():
     assert playout.buffered_ms == 1000
 
 
+def test_a_murmur_plays_where_nothing_else_does():
+    playout, events = make()
+    assert playout.murmur(tone(200, 5))
+    assert not playout.murmur(tone(200, 6)), "one at a time"
+    assert playout.idle
+    assert playout.next_frame().tolist() == [5] * FRAME_SAMPLES
+    assert playout.next_frame().tolist() == [5] * 40 + [0] * 120
+    assert playout.next_frame() is SILENCE
+    playout.append("a", tone(1))
+    assert not playout.murmur(tone(200, 6))
+    assert events == []
+
+
+@pytest.mark.parametrize("gives_way_to", ["append", "pause", "flush"])
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_murmur_gives_way(gives_way_to, begun):
+    playout, _ = make(prebuffer_ms=40)
+    playout.murmur(tone(800))
+    if begun:
+        playout.next_frame()
+    if gives_way_to == "append":
+        playout.append("a", tone(10, 1))  # that alone does not play yet
+    else:
+        getattr(playout, gives_way_to)()
+    frame = playout.next_frame()
+    if begun:
+        assert np.all(np.diff(frame[:FADE].astype(int)) < 0)
+    assert not frame[FADE if begun else 0 :].any()
+    playout.resume()
+    assert playout.next_frame() is SILENCE
+
+
+def test_there_is_no_murmur_in_a_pause():
+    playout, _ = make()
+    playout.pause()
+    assert not playout.murmur(tone(200))
+    playout.resume()
+    assert playout.next_frame() is SILENCE
+
+
+def test_the_end_of_an_utterance_is_told_to_who_watches():
+    playout, _ = make()
+    ended = []
+    playout.watch(ended.append)
+    playout.append("a", tone(FRAME_SAMPLES))
+    playout.append("b", tone(FRAME_SAMPLES))
+    playout.finish("a")
+    playout.next_frame()
+    assert ended == ["a"]
+    playout.flush()
+    assert ended == ["a"]
+
+
 class PlayoutMachine(RuleBasedStateMachine):
     """Whatever the order of calls: nothing is played that was not appended, and every utterance adds up."""
 
@@ -214,10 +267,18 @@ class PlayoutMachine(RuleBasedStateMachine):
         assert self.playout.idle
         assert not self.playout.paused
 
+    @rule(samples=st.integers(1, 700))
+    def murmur(self, samples):
+        assert not (
+            self.playout.murmur(tone(samples, 9000)) and (self.playout.paused or not self.playout.idle)
+        )
+
     @rule(ticks=st.integers(1, 8))
     def play(self, ticks):
         paused = self.playout.paused
+        busy = not self.playout.idle
         frames = [self.playout.next_frame() for _ in range(ticks)]
+        assert not (busy and (frames[0][FADE:] > 8000).any()), "an utterance and a murmur at a time"
         assert all(frame.shape == (FRAME_SAMPLES,) and frame.dtype == np.int16 for frame in frames)
         if paused:
             assert not frames[0][FADE:].any()
