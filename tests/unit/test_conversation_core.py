@@ -31,10 +31,13 @@ from ringback.conversation.events import (
     AudioReady,
     Digit,
     Event,
+    Held,
+    Injected,
     LegEnded,
     ReplyDone,
     ReplyFailed,
     ReplyText,
+    Resumed,
     SpeechStarted,
     SpeechStopped,
     Timer,
@@ -89,7 +92,7 @@ class Echo:
         return Reply()
 
     def inject(self, name: str, properties: Mapping[str, Any]) -> Reply | None:
-        return None
+        return Reply(f"It is {name}.")
 
     def repeat(self) -> Reply | None:
         return None
@@ -478,3 +481,35 @@ def test_nothing_happens_after_the_end() -> None:
     assert talk.core.over
     for event in (LegEnded(), SpeechStarted(2.0), TimerFired(Timer.SILENCE), Transcribed(2, "x"), Answered()):
         assert talk(3.0, event) == []
+
+
+def test_nobody_is_listened_to_during_a_hold() -> None:
+    talk = Talk().welcomed()
+    assert talk(2.0, Held())[1:] == [CancelTimer(Timer.SILENCE), PauseVoice()]
+    assert talk(2.2, SpeechStarted(2.1)) == []
+    assert talk(3.2, SpeechStopped(3.0)) == []
+    assert talk(4.0, Resumed())[1:] == [ResumeVoice(), SetTimer(Timer.SILENCE, 14.0)]
+
+
+def test_who_speaks_when_a_hold_ends_is_heard_from_there() -> None:
+    """The random calls' seed 5141."""
+    talk = Talk().welcomed()
+    talk(2.0, Held())
+    talk(2.2, SpeechStarted(2.1))
+    talk(4.0, Resumed())
+    assert talk(5.2, SpeechStopped(5.0)) == [Transcribe(2, 4.0)]
+
+
+def test_who_was_told_of_an_event_may_think_about_it() -> None:
+    talk = Talk().welcomed()
+    assert talk(10.0, Injected("paid")) == [CancelTimer(Timer.SILENCE), Speak(2, "It is paid.")]
+    talk(10.1, UtteranceStarted(2))
+    assert talk(11.0, UtteranceFinished(2))[-1] == SetTimer(Timer.SILENCE, 21.0)
+
+
+def test_what_an_empty_reply_had_of_marks_is_not_spoken() -> None:
+    talk = asked()
+    talk(3.6, ReplyText(3, "..."))
+    talk(4.0, ReplyDone(3))
+    talk(4.4, ReplyText(4, "Because."))
+    assert talk(4.5, ReplyDone(4)) == [Speak(5, "Because.")]

@@ -198,6 +198,7 @@ class Answering:
         if self._asked_again:
             return self._fail("The language model gave an empty reply, twice.")
         self._asked_again = True
+        self._turn.drop_reply()
         self._out.log("llm", "The language model gave an empty reply and is asked again.")
         return self._start(ask, now)
 

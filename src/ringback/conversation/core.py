@@ -54,6 +54,8 @@ class ConversationCore:
         self._injected: deque[events.Injected] = deque()
         self._failure: Failure | None = None
         self._hello = False
+        self._heard_in_hold = False
+        """There was speech while the call was held, and it has not stopped."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.Answered: self._answered,
             events.SpeechStarted: self._speech_started,
@@ -133,6 +135,7 @@ class ConversationCore:
 
     def _speech_started(self, event: events.SpeechStarted) -> None:
         scene = self._scene
+        self._heard_in_hold = scene.held
         if scene.phase in (Phase.RINGING, Phase.ENDED) or scene.speaking or scene.held:
             return
         scene.speaking = True
@@ -141,6 +144,7 @@ class ConversationCore:
 
     def _speech_stopped(self, event: events.SpeechStopped) -> None:
         scene = self._scene
+        self._heard_in_hold = False
         if not scene.speaking:
             return
         scene.speaking = False
@@ -201,6 +205,7 @@ class ConversationCore:
         if reply is None:
             self.await_person()
         else:
+            self._patience.renew()
             self._speak(reply)
 
     def _held(self, _: events.Held) -> None:
@@ -215,6 +220,8 @@ class ConversationCore:
             self._scene.held = False
             self._voice.release()
             self._patience.renew()
+            if self._heard_in_hold:
+                self._speech_started(events.SpeechStarted(self._scene.now))
             self.await_person()
 
     # The agent
