@@ -46,6 +46,10 @@ def test_fill_never_raises(text: str, values: dict[str, Any]) -> None:
     assert fill(text, {}) == text
 
 
+def test_what_is_missing_may_have_a_word() -> None:
+    assert fill("{a} and {b}", {"a": 1}, missing="NULL") == "1 and NULL"
+
+
 def system(user_data: dict[str, Any]) -> dict[str, Any]:
     return variables(
         user_data,
@@ -75,6 +79,10 @@ def test_system_variables() -> None:
 def test_the_timezone_of_the_caller() -> None:
     there = system({"timezone": "Asia/Kolkata"})
     assert (there["timezone"], there["current_time"]) == ("Asia/Kolkata", "09:34 AM")
+    assert (there["current_hour"], there["current_minute"]) == (9, 34)
+    assert (there["current_weekday"], there["current_day"]) == ("tuesday", 24)
+    assert (there["current_month"], there["current_year"]) == (11, 2026)
+    assert "current_hour" not in system({})
 
 
 @pytest.mark.parametrize("zone", ["Mars/Base", "../../etc/passwd", "", "America", 7, "/etc/localtime"])

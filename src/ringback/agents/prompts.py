@@ -60,19 +60,33 @@ def variables(
 
     `user_data["timezone"]`, a name such as "Asia/Kolkata", sets the zone of `current_date` and
     `current_time`; an unknown one counts as UTC. `now_us` is wall time in microseconds.
+    The parts of the time that a graph may compare are there only where the zone is known: opening hours by another
+    clock than the person's would be wrong in silence.
     """
     zone = zone_of(user_data)
     now = datetime.fromtimestamp(now_us / 1e6, zone)
-    return dict(user_data) | {
-        "agent_id": agent_id,
-        "execution_id": execution_id,
-        "call_sid": call_sid,
-        "from_number": from_number,
-        "to_number": to_number,
-        "current_date": f"{now:%A, %B} {now.day}, {now.year}",
-        "current_time": f"{now:%I:%M %p}",
-        "timezone": "UTC" if zone is UTC else str(zone),
+    comparable = {
+        "current_hour": now.hour,
+        "current_minute": now.minute,
+        "current_weekday": f"{now:%A}".lower(),
+        "current_day": now.day,
+        "current_month": now.month,
+        "current_year": now.year,
     }
+    return (
+        dict(user_data)
+        | (comparable if zone is not UTC else {})
+        | {
+            "agent_id": agent_id,
+            "execution_id": execution_id,
+            "call_sid": call_sid,
+            "from_number": from_number,
+            "to_number": to_number,
+            "current_date": f"{now:%A, %B} {now.day}, {now.year}",
+            "current_time": f"{now:%I:%M %p}",
+            "timezone": "UTC" if zone is UTC else str(zone),
+        }
+    )
 
 
 def zone_of(user_data: Mapping[str, Any]) -> tzinfo:

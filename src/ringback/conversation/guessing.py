@@ -48,14 +48,17 @@ _YES: Final = re.compile(
     r"\b(agree\w*|accept\w*|confirm\w*|says? yes|said yes|answers? yes|affirm\w*|positive\w*|consent\w*|approv\w*"
     r"|willing|interested|available|correct|ready)\b"
 )
-_TALK_WORDS: Final = """a an the this that these those of to for in on at by with from or and if when is are was be been has have had do
-    does did not no yes user users customer customers caller callers person people client patient guest they them their
-    he she his her it its say says said saying tell tells told ask asks asked asking want wants wanted wish wishes like
-    would will can could should may might must about provide provides provided give gives gave given mention mentions
-    mentioned state states stated express expresses expressed request requests requested need needs needed answer
-    answers reply replies respond responds response any some one ones other more what which who whom how why there
-    here then than so as also just only who's wants know knows speak talk get gets go goes make makes valid their
-    conversation call agent into out up interest interested"""
+_TALK_WORDS: Final = """
+    a an the this that these those of to for in on at by with from or and if when is are was be been has
+    have had do does did not no yes user users customer customers caller callers person people client
+    patient guest they them their he she his her it its say says said saying tell tells told ask asks asked
+    asking want wants wanted wish wishes like would will can could should may might must about provide
+    provides provided give gives gave given mention mentions mentioned state states stated express expresses
+    expressed request requests requested need needs needed answer answers reply replies respond responds
+    response any some one ones other more what which who whom how why there here then than so as also just
+    only who's know knows speak talk get gets go goes make makes valid conversation call agent into out up
+    interest interested
+"""
 _ABOUT_TALK: Final = frozenset(_TALK_WORDS.split())
 _SHORT: Final = 3
 """Letters that a word needs to be salient."""

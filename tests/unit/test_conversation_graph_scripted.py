@@ -1,4 +1,4 @@
-"""The scripted dialogue: which node follows, what is said, what is remembered."""
+"""A graph without a language model: which node follows, what is said, what is remembered."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ringback.agents.plan import (
     Time,
 )
 from ringback.conversation.dialogue import DialogueError, Reply
-from ringback.conversation.scripted import GIVING_UP, ScriptedDialogue
+from ringback.conversation.graph import GIVING_UP, GraphDialogue
 
 TODAY = date(2026, 11, 24)
 
@@ -33,8 +33,8 @@ def graph(start: str, *nodes: Node) -> GraphPlan:
     return GraphPlan("scripted", start, {node.id: node for node in nodes})
 
 
-def talk(plan: GraphPlan, **variables: Any) -> ScriptedDialogue:
-    return ScriptedDialogue(plan, variables, TODAY)
+def talk(plan: GraphPlan, **variables: Any) -> GraphDialogue:
+    return GraphDialogue(plan, {}, variables, TODAY)
 
 
 def static(name: str, message: str, *edges: Edge, **rest: Any) -> Node:
