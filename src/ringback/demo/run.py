@@ -70,8 +70,8 @@ async def run(show: Show) -> Facts:
     """Place the call and follow it to its end. Raises DemoFailed."""
     folder = Path(tempfile.mkdtemp(prefix="ringback-demo-"))
     show("note", "starting a simulated person: a process with its own SIP endpoint, ears and voice")
-    port = _free_udp_port()
-    async with _person(folder, port) as person:
+    port = free_udp_port()
+    async with companion("ringback.demo.person", str(folder), str(port)) as person:
         settings = with_free_port(
             Settings(
                 data=folder,
@@ -85,7 +85,7 @@ async def run(show: Show) -> Facts:
         assert key is not None, "the store of the demo is new"
         facts = Facts(folder, settings.base_url, key, person=person.told)
         show("note", f"starting Ringback on {settings.base_url} with its data in {folder}")
-        async with _platform(settings):
+        async with platform(settings):
             await person.listening()
             client = httpx.AsyncClient(
                 base_url=settings.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=10
@@ -153,7 +153,7 @@ async def _ask(client: httpx.AsyncClient, method: str, path: str, **request: Any
 
 
 @asynccontextmanager
-async def _platform(settings: Settings) -> AsyncIterator[None]:
+async def platform(settings: Settings) -> AsyncIterator[None]:
     """`ringback serve` as a user would start it, up and running."""
     environment = {
         "RINGBACK_CONFIG": "",
@@ -170,7 +170,7 @@ async def _platform(settings: Settings) -> AsyncIterator[None]:
         "-m",
         "ringback",
         "serve",
-        env={**_foreign_environment(), **environment},
+        env={**foreign_environment(), **environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -186,8 +186,8 @@ async def _platform(settings: Settings) -> AsyncIterator[None]:
         await _stop(process)
 
 
-class _Person:
-    """The other process, and what it tells."""
+class Companion:
+    """Another process, and what it tells: an object of JSON a line."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.told: list[dict[str, Any]] = []
@@ -220,30 +220,30 @@ class _Person:
 
 
 @asynccontextmanager
-async def _person(data: Path, port: int) -> AsyncIterator[_Person]:
+async def companion(module: str, *arguments: str) -> AsyncIterator[Companion]:
+    """`python -m module` with these arguments beside us, until the context ends."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "ringback.demo.person",
-        str(data),
-        str(port),
-        env=_foreign_environment(),
+        module,
+        *arguments,
+        env=foreign_environment(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
     )
-    person = _Person(process)
+    other = Companion(process)
     try:
-        yield person
+        yield other
     finally:
-        await person.close()
+        await other.close()
 
 
-def _foreign_environment() -> dict[str, str]:
+def foreign_environment() -> dict[str, str]:
     """Ours without any setting of Ringback's: the demo is the same wherever it runs."""
     return {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
 
 
-def _free_udp_port() -> int:
+def free_udp_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
