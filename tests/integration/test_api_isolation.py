@@ -61,7 +61,7 @@ def _exports(of: Belongings) -> Iterable[dict[str, str]]:
             yield {**filters, "format": kind}
 
 
-PUBLIC = {("GET", "/health"), ("GET", "/docs"), ("GET", "/openapi.json")}
+PUBLIC = {("GET", "/health"), ("GET", "/metrics"), ("GET", "/docs"), ("GET", "/openapi.json")}
 CASES: dict[Route, Case] = {
     ("GET", "/agent/{agent_id}/executions"): Case(queries=_filters),
     ("GET", "/v2/agent/{agent_id}/executions"): Case(queries=_filters),

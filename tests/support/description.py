@@ -28,6 +28,7 @@ def application() -> FastAPI:
     class Nothing:
         max_body_bytes = 0
         rate_limits = None
+        request_times = None
 
     return create_app(cast(Services, Nothing()))
 

@@ -16,6 +16,7 @@ from ringback.api import (
     executions,
     exports,
     health,
+    metrics,
     openapi,
     recordings,
 )
@@ -25,7 +26,7 @@ from ringback.api.services import Services
 
 _DESCRIPTION = """
 Voice agents on the telephone, on your own machine. Paths, fields and statuses are those of Bolna's API, so
-its clients work with another base URL. Every request but `/health` and links to recordings needs
+its clients work with another base URL. Every request but `/health`, `/metrics` and links to recordings needs
 `Authorization: Bearer <key>`; every error has the same body.
 """
 
@@ -44,7 +45,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     errors.install(app)
     openapi.install(app)
-    for resource in (executions, exports, agents, calls, call_events, recordings, health, docs):
+    for resource in (executions, exports, agents, calls, call_events, recordings, health, metrics, docs):
         app.include_router(resource.router)
     # The last one added is the outermost.
     app.add_middleware(errors.Unexpected)
@@ -58,4 +59,6 @@ def create_app(services: Services) -> FastAPI:
         allow_headers=["*"],
         expose_headers=["Retry-After", "Content-Range", "Accept-Ranges", "Content-Disposition", *HEADERS],
     )
+    if services.request_times is not None:
+        app.add_middleware(metrics.RequestTimes, tell=services.request_times)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,16 @@ from ringback.dialing.call_events import CallEvents
 from ringback.dialing.queue import CallQueue
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """What answers GET /metrics."""
+
+    text: Callable[[], Awaitable[bytes]]
+    content_type: str
+    token: str
+    """That a scrape must bear; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,10 @@ class Services:
     """Refuse v2 lists without `from` and `to`, or over seven days."""
     rate_limits: RateLimits | None = None
     """None: unlimited."""
+    scrape: Scrape | None = None
+    """None: /metrics is turned off."""
+    request_times: Callable[[str, str, int, float], None] | None = None
+    """Told the method, route, status and seconds of every request."""
 
 
 async def services(request: Request) -> Services:

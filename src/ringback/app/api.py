@@ -16,6 +16,8 @@ from ringback.api.services import Services
 from ringback.app.core import Core, opened
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.settings import Settings, SettingsError
+from ringback.app.telemetry.opening import API, watched
+from ringback.app.telemetry.queue_figures import of_queue
 from ringback.app.upkeep import upkeep
 from ringback.dialing.call_events import CallEvents
 from ringback.executions.history import History
@@ -30,7 +32,12 @@ async def run(settings: Settings) -> None:
     """Serve until told to stop. Raises SettingsError where the address cannot be used."""
     stopping = stop_event()
     listener = _listen(settings)
-    async with opened(settings) as core, _upkeep(settings, core):
+    async with (
+        watched(settings, API) as watching,
+        opened(settings, watching.telemetry.moved) as core,
+        _upkeep(settings, core),
+        watching.pulse(core.clock, of_queue(watching.telemetry, core.db, core.clock)),
+    ):
         services = Services(
             keys=Keys(core.db, core.clock),
             agents=core.agents,
@@ -43,6 +50,8 @@ async def run(settings: Settings) -> None:
             max_body_bytes=settings.max_body_bytes,
             strict_date_window=settings.strict_date_window,
             rate_limits=_rate_limits(settings, core),
+            scrape=watching.scrape,
+            request_times=watching.telemetry.request,
         )
         config = uvicorn.Config(
             create_app(services),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from ringback.app.settings import Settings
 from ringback.clock import Clock, SystemClock
 from ringback.dialing.queue import CallQueue
 from ringback.executions.ledger import Ledger
+from ringback.executions.record import Execution
 from ringback.store.database import Database, open_database
 from ringback.store.wakeup import Wakeup, open_wakeup
 
@@ -29,14 +30,19 @@ class Core:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Core]:
-    """Open the store of an installation; its tables must exist (see `store.migrate`). Raises StoreError."""
+async def opened(
+    settings: Settings, moved: Callable[[Execution], None] = lambda execution: None
+) -> AsyncIterator[Core]:
+    """Open the store of an installation; its tables must exist (see `store.migrate`). Raises StoreError.
+
+    `moved` is told of every execution that this process gives a new status.
+    """
     clock = SystemClock()
     db = await open_database(settings.store_url)
     try:
         wakeup = await open_wakeup(db, settings.data)
         try:
-            ledger = Ledger(db, clock, settings.base_url)
+            ledger = Ledger(db, clock, settings.base_url, moved)
             queue = CallQueue(db, ledger, wakeup, provider=PROVIDER, from_numbers=settings.trunk.from_numbers)
             yield Core(db, clock, wakeup, ledger, Agents(db, clock), queue)
         finally:

@@ -13,6 +13,7 @@ from ringback.accounts.accounts import ensure_first_account
 from ringback.app.lifespan import stop_event
 from ringback.app.settings import Settings, SettingsError
 from ringback.app.supervisor import Child, Supervisor
+from ringback.app.telemetry.metrics_folder import metrics_folder
 from ringback.clock import SystemClock
 from ringback.dialing.dialler import HANGUP_S
 from ringback.store.database import open_database
@@ -43,8 +44,8 @@ async def serve(settings: Settings, announce: Callable[[str | None], None]) -> N
     """
     stopping = stop_event()
     key = await prepare(settings)
-    with _alone(settings.data):
-        supervisor = Supervisor(_children(settings))
+    with _alone(settings.data), _metrics_folder(settings) as environment:
+        supervisor = Supervisor(_children(settings, environment))
         await supervisor.start()
         announce(key)
         try:
@@ -72,11 +73,21 @@ def _alone(data: Path) -> Iterator[None]:
         yield
 
 
-def _children(settings: Settings) -> list[Child]:
-    port = {"RINGBACK_PORT": str(settings.port)}
+@contextmanager
+def _metrics_folder(settings: Settings) -> Iterator[dict[str, str]]:
+    """The environment through which the children's metrics meet."""
+    if not settings.metrics.enabled:
+        yield {}
+        return
+    with metrics_folder(settings.data) as environment:
+        yield environment
+
+
+def _children(settings: Settings, environment: dict[str, str]) -> list[Child]:
+    port = {"RINGBACK_PORT": str(settings.port)} | environment
     children = [Child("api", ["api"], port)]
     if not (settings.speech.transcriber_uri and settings.speech.synthesizer_uri):
-        children.insert(0, Child("speech", ["speech"], _ONE_THREAD))
+        children.insert(0, Child("speech", ["speech"], _ONE_THREAD | environment))
     children += [
         Child(f"worker-{index}", ["worker", "--index", str(index)], port | _ONE_THREAD)
         for index in range(settings.workers)

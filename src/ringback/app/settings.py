@@ -115,6 +115,19 @@ class RateLimitSettings(BaseModel, extra="forbid"):
     other_per_minute: int = Field(1000, ge=0, description="To all other paths together; 0: unlimited.")
 
 
+class MetricsSettings(BaseModel, extra="forbid"):
+    """Metrics for Prometheus: `GET /metrics` of the API."""
+
+    enabled: bool = Field(True, description="Whether metrics are kept and served.")
+    token: SecretStr = Field(
+        SecretStr(""), description="Bearer token that a scrape must bring; empty: none is needed."
+    )
+    host: str = Field("127.0.0.1", description="Address of the port below.")
+    port: Port = Field(
+        0, description="Port for the metrics of a worker or speech process that runs alone; 0: none."
+    )
+
+
 class Settings(BaseSettings):
     """The whole configuration of one installation."""
 
@@ -151,6 +164,7 @@ class Settings(BaseSettings):
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     prices: PriceSettings = Field(default_factory=PriceSettings)
     rate_limits: RateLimitSettings = Field(default_factory=RateLimitSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
     @classmethod
     def settings_customise_sources(

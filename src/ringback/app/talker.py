@@ -19,13 +19,15 @@ from ringback.agents.registry import Agents, UnknownAgent
 from ringback.app.journal import Journal
 from ringback.app.latency import latency_data
 from ringback.app.providers import Providers, UnknownProvider
+from ringback.app.telemetry.measured import MeasuredChat, MeasuredSynthesizer, MeasuredTranscriber
+from ringback.app.telemetry.telemetry import Telemetry
 from ringback.billing.prices import PriceBook
 from ringback.billing.rating import rated
 from ringback.clock import Clock
 from ringback.conversation.conversation import Conversation, dialogue_of
 from ringback.conversation.dialogue import DialogueError
 from ringback.conversation.result import ConversationResult
-from ringback.conversation.transcript import LogEntry
+from ringback.conversation.transcript import LogEntry, Turn
 from ringback.dialing.call import CallRefused, LiveCall, Talk
 from ringback.dialing.call_events import EventDelivery, Receive
 from ringback.executions.ledger import Ledger
@@ -55,6 +57,7 @@ class Studio:
     prices: PriceBook
     recordings: Path
     events: EventDelivery
+    telemetry: Telemetry
 
     async def prepare(self, execution: Execution) -> AgentTalker:
         """Make the agent of an execution ready. Raises CallRefused with the reason."""
@@ -99,6 +102,7 @@ class AgentTalker:
             recording_path(studio.recordings, execution.account_id, execution.id, call.number)
         )
         journal = Journal(studio.ledger, studio.clock, execution.account_id, execution.id)
+        synthesizer = MeasuredSynthesizer(self._synthesizer, studio.telemetry)
         conversation = Conversation(
             call.leg,
             self._plan,
@@ -106,17 +110,19 @@ class AgentTalker:
             ticker=studio.ticker,
             detector=studio.detector,
             recorder=recorder,
-            transcriber=self._transcriber,
-            synthesizer=self._synthesizer,
-            chat=self._chat,
+            transcriber=MeasuredTranscriber(self._transcriber, studio.telemetry),
+            synthesizer=synthesizer,
+            chat=MeasuredChat(self._chat, studio.telemetry) if self._chat else None,
             clock=studio.clock,
-            observer=journal,
+            observer=_Follower(journal, studio.telemetry, call),
             today=_today(execution, call.answered_us),
         )
+        if (trace := studio.telemetry.trace_id(execution.id)) is not None:
+            journal.log(LogEntry("event", "system", f"trace {trace}"))
         writing = asyncio.create_task(journal.write())
         receive = receiver(conversation, journal)
         try:
-            with studio.events.to(execution.account_id, execution.id, receive):
+            with studio.telemetry.talking(), studio.events.to(execution.account_id, execution.id, receive):
                 result = await conversation.run()
         finally:
             writing.cancel()
@@ -128,7 +134,8 @@ class AgentTalker:
             error = result.failure.message if result.failure else None
         except RecordingError as failure:
             error = str(failure)
-        return self._outcome(result, call, recorder.duration_ms, error)
+        latency = latency_data(call.leg.call_id, result.turns, synthesizer.first_audio_ms)
+        return self._outcome(result, recorder.duration_ms, error, latency)
 
     def _variables(self, call: LiveCall) -> Mapping[str, Any]:
         execution = call.execution
@@ -143,7 +150,11 @@ class AgentTalker:
         )
 
     def _outcome(
-        self, result: ConversationResult, call: LiveCall, duration_ms: int, error: str | None
+        self,
+        result: ConversationResult,
+        duration_ms: int,
+        error: str | None,
+        latency: Mapping[str, Any] | None,
     ) -> Talk:
         lines = [
             UsageLine(UsageKind(u.component), u.provider, u.model, _UNITS[u.unit], u.quantity, 0)
@@ -153,10 +164,26 @@ class AgentTalker:
             ended=result.ended,
             conversation_ms=duration_ms,
             extracted=dict(result.slots) or None,
-            latency=latency_data(call.leg.call_id, result.turns, None),
+            latency=latency,
             error=error,
             usage=rated(lines, self._studio.prices),
         )
+
+
+class _Follower:
+    """Implements `Observer`: what happens in a call goes to its journal and to whoever watches the process."""
+
+    def __init__(self, journal: Journal, telemetry: Telemetry, call: LiveCall) -> None:
+        self._journal = journal
+        self._telemetry = telemetry
+        self._call = call
+
+    def log(self, entry: LogEntry) -> None:
+        self._journal.log(entry)
+
+    def turn(self, turn: Turn) -> None:
+        self._journal.turn(turn)
+        self._telemetry.turn(self._call.execution.id, self._call.answered_us, turn)
 
 
 class Injectable(Protocol):

@@ -15,6 +15,8 @@ from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.providers import Providers
 from ringback.app.settings import Settings, SettingsError
 from ringback.app.talker import Studio
+from ringback.app.telemetry.opening import watched
+from ringback.app.telemetry.ticker_figures import of_ticker
 from ringback.billing.prices import PriceBook, PriceError, cents
 from ringback.dialing.call import Line
 from ringback.dialing.call_events import EventDelivery
@@ -35,7 +37,11 @@ async def run(settings: Settings, index: int) -> None:
     """Be worker number `index` of this machine until told to stop; calls under way are finished first."""
     stopping, name = stop_event(), _name(index)
     prices = price_book(settings)
-    async with opened(settings) as core, _carrier(settings, index) as carrier:
+    async with (
+        watched(settings, f"worker-{index}") as watching,
+        opened(settings, watching.telemetry.moved) as core,
+        _carrier(settings, index) as carrier,
+    ):
         ticker, detector = Ticker(), SileroVoiceDetector()
         ticker.after(detector.run)
         events = EventDelivery(core.db, core.wakeup, name)
@@ -50,6 +56,7 @@ async def run(settings: Settings, index: int) -> None:
             prices,
             settings.recordings,
             events,
+            watching.telemetry,
         )
         completion = Completion(core.ledger, settings.recordings, prices)
 
@@ -69,7 +76,8 @@ async def run(settings: Settings, index: int) -> None:
         say_ready()
         logger.info("worker %d is ready for %d calls", index, settings.calls_per_worker)
         try:
-            await dialler.run(stopping)
+            async with watching.pulse(core.clock, of_ticker(watching.telemetry, ticker)):
+                await dialler.run(stopping)
         finally:
             ticker.stop()
             for task in beside:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -74,11 +74,21 @@ class Ledger:
     Every method runs in a transaction of its own unless it is given one, e.g. to claim and move in one step.
     """
 
-    def __init__(self, db: Database, clock: Clock, public_url: str) -> None:
-        """`public_url` is the base of the links in the record, without a trailing slash."""
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        public_url: str,
+        moved: Callable[[Execution], None] = lambda execution: None,
+    ) -> None:
+        """`public_url` is the base of the links in the record, without a trailing slash.
+
+        `moved` is told of every execution with a new status; where the caller has the transaction, before its end.
+        """
         self._db = db
         self._clock = clock
         self._public_url = public_url
+        self._moved = moved
 
     async def create(self, new: NewExecution, *, tx: Transaction | None = None) -> Execution:
         """Write an execution that is queued (or scheduled, if its time is to come) and its first attempt.
@@ -157,6 +167,7 @@ class Ledger:
                 await call_events.delete_all(tx, account_id, execution_id)
             reason = f": {execution.error_message}" if changes.get("error_message") else ""
             await self._log_event(tx, execution, f"{before} -> {to}{reason}")
+        self._moved(execution)
         return execution
 
     async def update(

@@ -32,6 +32,22 @@ async def next_due(db: Reader) -> int | None:
     return row["due_at"] if row else None
 
 
+async def depth(db: Reader, *, now_us: int, limit: int) -> Row:
+    """`due`: how many attempts wait although their time has come, counted up to the limit; `oldest`: since when the
+    first of them does, None without any. Cross-account."""
+    row = await db.fetch_one(
+        """
+        SELECT COUNT(*) AS due, MIN(due_at) AS oldest FROM (
+          SELECT due_at FROM attempts WHERE state = 'waiting' AND due_at <= :now ORDER BY due_at LIMIT :limit
+        ) AS waiting
+        """,
+        now=now_us,
+        limit=limit,
+    )
+    assert row is not None
+    return row
+
+
 async def claim(tx: Transaction, keys: Sequence[Key], *, owner: str, until_us: int) -> None:
     await tx.execute_many(
         """
