@@ -74,7 +74,7 @@ class GraphDialogue:
         return self._node.repeat_after_s
 
     def judge(self, text: str) -> Expectation:
-        conditions = [edge.condition for edge in self._edges() if not isinstance(edge.condition, Event)]
+        conditions = (edge.condition for edge in self._node.edges)
         return judge(conditions, text, self._today, self._graph.language)
 
     def mark(self) -> object:
@@ -162,8 +162,7 @@ class GraphDialogue:
         log: Log = []
         learned = self._typed(properties, log) | {"event": dict(properties), "event_name": name}
         self._state = replace(self._state, context={**self._state.context, **learned})
-        named = (edge for edge in self._edges() if edge.condition == Event(name))
-        edge = next(named, None) or self._true_expression()
+        edge = next((e for e in self._edges() if e.condition == Event(name)), None) or self._true_expression()
         if edge is None:
             return None
         self._state = self._turn("")
@@ -177,8 +176,7 @@ class GraphDialogue:
         node = self._node
         if node.repeat_after_s is None:
             return None
-        state = self._turn("")
-        self._state = replace(state, silence_repeats=state.silence_repeats + 1)
+        self._state = replace(self._turn(""), silence_repeats=self._state.silence_repeats + 1)
         edge = self._true_expression()
         if edge is not None:
             return self._go([], [self._take(edge, Found(None), "silence")])
@@ -302,8 +300,8 @@ class GraphDialogue:
         if entered and node.function:
             return self._enter_function(node.function, said, log)
         edge = self._true_expression()
-        if edge is None and node.kind == "static" and _only_onward(node):
-            edge = node.edges[0]
+        if edge is None and node.kind == "static" and (_only_onward(node) or node.function):
+            edge = _way_on(node)
         if edge is not None:
             log.append(self._take(edge, Found(None)))
             return self._go(said, log)
@@ -390,6 +388,12 @@ class GraphDialogue:
 
 def _only_onward(node: Node) -> bool:
     return len(node.edges) == 1 and isinstance(node.edges[0].condition, Always)
+
+
+def _way_on(node: Node) -> Edge | None:
+    """The unconditional edge, where no edge is about what is heard."""
+    silent = all(isinstance(edge.condition, Always | Expression) for edge in node.edges)
+    return next((edge for edge in node.edges if silent and isinstance(edge.condition, Always)), None)
 
 
 def _entry(data: str, kind: Any = "event") -> LogEntry:
