@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
+from ringback.media.ambience import Ambience
 from ringback.media.call_audio import CallAudio
 from ringback.media.frame import FRAME_SAMPLES
 from ringback.media.playout import Playout
@@ -57,6 +59,24 @@ async def test_a_tick_hears_speaks_and_records_the_same_20_ms(call):
     assert ears.heard == [1, 2, 3, 4]
     assert leg.sent == [500, 500, 0, 0]
     assert audio.position_ms == recorder.duration_ms == 80
+
+
+async def test_a_room_is_behind_everything_that_is_sent_and_recorded(tmp_path):
+    leg, playout = LoopLeg(), Playout(lambda event: None)
+    recorder = Recorder(tmp_path / "call.wav")
+    ambience = Ambience(np.full(FRAME_SAMPLES, 7, np.int16), "x")
+    audio = CallAudio(Ticker(), leg, Ears(), playout, recorder, print, ambience)
+    playout.append("a", np.full(2 * FRAME_SAMPLES, 500, np.int16))
+    audio.tick()
+    playout.pause()
+    for _ in range(2):
+        audio.tick()
+    playout.resume()
+    audio.tick()
+    assert leg.sent == [507, 507, 7, 7], "the first of a pause and of what follows fades"
+    await recorder.close()
+    sent = wavfile.read(tmp_path / "call.wav")[1][:, 1]
+    assert sent[::FRAME_SAMPLES].tolist() == leg.sent
 
 
 async def test_time_that_was_skipped_is_in_the_recording_too(call):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from ringback.media.ambience import Ambience
 from ringback.media.frame import FRAME_MS, SILENCE, Frame
 from ringback.media.playout import Playout
 from ringback.media.recorder import Recorder
@@ -34,12 +35,15 @@ class CallAudio:
         playout: Playout,
         recorder: Recorder,
         on_failed: Callable[[Exception], None],
+        ambience: Ambience | None = None,
     ) -> None:
         """`on_failed` is told when a part raised; the call has no audio from then on and should be ended."""
         self._ticker = ticker
         self._leg = leg
         self._voice = voice
-        self._playout = playout
+        self._next_frame = playout.next_frame
+        if ambience is not None:
+            self._next_frame = lambda: ambience.mix(playout.next_frame())
         self._recorder = recorder
         self._on_failed = on_failed
         self._ticks = 0
@@ -59,7 +63,7 @@ class CallAudio:
     def tick(self) -> None:
         heard = self._leg.read_frame()
         self._voice.push(heard)
-        spoken = self._playout.next_frame()
+        spoken = self._next_frame()
         self._leg.write_frame(spoken)
         self._recorder.write(heard, spoken)
         self._ticks += 1
