@@ -205,6 +205,11 @@ DEVIATIONS: Sequence[Deviation] = (
         "7: a calling window has both its hours",
         _asked("AgentConfigV2.calling_guardrails", _demand("call_start_hour", "call_end_hour")),
     ),
+    Deviation("7: a function has a name", _asked("TransferCallTools", _demand("name"))),
+    Deviation(
+        "7: a function's name is one that language models take",
+        _asked("TransferCallTools.name", lambda name: {**name, "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+    ),
     # Calls.
     Deviation(
         "1: numbers are E.164",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ringback.agents import graph, plan
 from ringback.agents.chat import ChatSettings
 from ringback.agents.compile_graph import graph_plan
+from ringback.agents.compile_tools import compile_tools
 from ringback.agents.definition import (
     GRAPH_AGENTS,
     AgentConfig,
@@ -46,14 +47,17 @@ def compile_plan(agent_id: str, definition: Definition, *, voice_id: str | None 
     assert tools.transcriber is not None
     language = tools.transcriber.language
     prompt = definition.prompts.get(f"task_{number}", {}).get("system_prompt") or ""
+    functions, notes = compile_tools(tools.api_tools, language, config.webhook_url)
+    dialogue = _dialogue(tools.llm_agent, prompt, language)
     return plan.Plan(
         agent_id=agent_id,
         name=config.agent_name,
         welcome_message=config.agent_welcome_message or "",
         transcriber=_transcriber(tools.transcriber),
         synthesizer=_synthesizer(tools, language, voice_id),
-        dialogue=_dialogue(tools.llm_agent, prompt, language),
+        dialogue=replace(dialogue, notes=(*dialogue.notes, *notes)),
         talk=_talk(task.task_config, tools.transcriber, language),
+        tools=functions,
         telephony_provider=_telephony(tools),
     )
 

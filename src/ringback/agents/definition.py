@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import Field, SerializeAsAny, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, PlainValidator, SerializeAsAny, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
+from ringback.agents.api_tools import ApiTools
 from ringback.agents.graph import Graph, Problems, ScriptedGraph
 from ringback.agents.task_config import TaskConfig
 from ringback.agents.validation import (
@@ -40,6 +41,13 @@ class Definition:
     prompts: dict[str, Any]
 
 
+def _stop(value: Any) -> Any:
+    texts = value if isinstance(value, list) else [value]
+    if not all(isinstance(text, str) for text in texts):
+        raise PydanticCustomError("stop", "must be a text or an array of texts")
+    return value
+
+
 class LlmConfig(Part):
     """A language model. No `base_url` means the one of the installation's settings.
 
@@ -64,7 +72,7 @@ class LlmConfig(Part):
     extraction_details: Text | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
-    stop: list[str] | str | None = None
+    stop: Annotated[list[str] | str, PlainValidator(_stop), DescribedAs(list[str] | str)] | None = None
     vector_store: dict[str, Any] | None = None
     fallback_model: Name | None = None
     fallback_provider: Name | None = None
@@ -190,7 +198,7 @@ class ToolsConfig(Part):
     transcriber: Transcriber | None = None
     input: Handler | None = None
     output: Handler | None = None
-    api_tools: dict[str, Any] | None = None
+    api_tools: ApiTools | None = None
 
 
 class Toolchain(Part):

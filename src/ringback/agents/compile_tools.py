@@ -1,0 +1,68 @@
+"""The functions of a definition, compiled to what a call uses."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ringback.agents.api_tools import END_CALL, ApiTools, Request, Tool, is_custom, kind_of
+from ringback.agents.chat import ToolSpec
+from ringback.agents.prompts import in_language
+from ringback.agents.templates import written
+from ringback.agents.tools import EndCall, HttpTool
+from ringback.agents.tools import Tool as CompiledTool
+
+DEFAULT_TIMEOUT_S: Final = 10.0
+_END_CALL_DESCRIPTION: Final = "End the telephone call. Call this when the conversation is over, in the same answer in which you say goodbye."
+
+
+def compile_tools(
+    api_tools: ApiTools | None, language: str, webhook_url: str | None
+) -> tuple[dict[str, CompiledTool], list[str]]:
+    """The functions that the language model is offered by name, and a note on each that it is not offered.
+
+    `webhook_url` is the agent's: it is told before a call whose function has a body for that and no URL.
+    """
+    tools: dict[str, CompiledTool] = {}
+    notes: list[str] = []
+    for tool in api_tools.functions() if api_tools else ():
+        assert api_tools is not None
+        name, request = tool.function.name, api_tools.request_of(tool)
+        if is_custom(tool):
+            assert request is not None  # the definition sees to it
+            tools[name] = _http_tool(tool, request, language, webhook_url)
+        elif kind_of(tool) == END_CALL:
+            tools[name] = EndCall(_spec(tool, _END_CALL_DESCRIPTION), _nodes(request))
+        else:
+            notes.append(f"the function {name} is not offered: there is no {kind_of(tool)} yet")
+    return tools, notes
+
+
+def _http_tool(tool: Tool, request: Request, language: str, webhook_url: str | None) -> HttpTool:
+    webhook = request.pre_call_webhook_url
+    if not webhook and request.pre_call_webhook_param is not None:
+        webhook = webhook_url
+    message = in_language(request.pre_call_message, language) or in_language(tool.pre_call_message, language)
+    headers = request.headers if isinstance(request.headers, dict) else {}
+    return HttpTool(
+        spec=_spec(tool, tool.function.name),
+        url=request.url or "",
+        method="POST" if request.method.upper() == "POST" else "GET",
+        param=request.param,
+        headers={name: written(value) for name, value in headers.items() if value is not None},
+        api_token=request.api_token or "",
+        pre_call_message=message,
+        webhook_url=webhook or "",
+        webhook_param=request.pre_call_webhook_param,
+        timeout_s=request.timeout_ms / 1000 if request.timeout_ms else DEFAULT_TIMEOUT_S,
+        nodes=_nodes(request),
+    )
+
+
+def _spec(tool: Tool, description: str) -> ToolSpec:
+    function = tool.function
+    schema: dict[str, Any] = {"type": "object", "properties": {}} | (function.parameters or {})
+    return ToolSpec(function.name, function.description or description, schema)
+
+
+def _nodes(request: Request | None) -> frozenset[str] | None:
+    return frozenset(request.nodes or ()) if request is not None and request.scope == "node" else None
