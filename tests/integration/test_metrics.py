@@ -17,6 +17,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ringback.app.api import scrape
 from ringback.app.settings import MetricsSettings, Settings, SettingsError
 from ringback.app.supervisor import SUPERVISED
 from ringback.app.telemetry import catalogue
@@ -51,8 +52,9 @@ def metrics(**changes: Any) -> Settings:
 @asynccontextmanager
 async def watching(api: Api, **changes: Any) -> AsyncIterator[tuple[Watched, Client, Client]]:
     """With a client that bears the account's key and one that bears none."""
-    async with watched(metrics(**changes), "api") as opened:
-        services = {"scrape": opened.scrape, "request_times": opened.telemetry.request}
+    settings = metrics(**changes)
+    async with watched(settings, "api") as opened:
+        services = {"scrape": scrape(settings, opened), "request_times": opened.telemetry.request}
         async with api.with_services(**services) as client:
             nobody = replace(api, client=api.nobody)
             nobody.client.headers["authorization"] = ""

@@ -12,11 +12,11 @@ import uvicorn
 from ringback.accounts.keys import Keys
 from ringback.accounts.rate_limits import RateLimits, windows
 from ringback.api.app import create_app
-from ringback.api.services import Services
+from ringback.api.services import Scrape, Services
 from ringback.app.core import Core, opened
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.settings import Settings, SettingsError
-from ringback.app.telemetry.opening import API, watched
+from ringback.app.telemetry.opening import API, Watched, watched
 from ringback.app.telemetry.queue_figures import of_queue
 from ringback.app.upkeep import upkeep
 from ringback.dialing.call_events import CallEvents
@@ -50,7 +50,7 @@ async def run(settings: Settings) -> None:
             max_body_bytes=settings.max_body_bytes,
             strict_date_window=settings.strict_date_window,
             rate_limits=_rate_limits(settings, core),
-            scrape=watching.scrape,
+            scrape=scrape(settings, watching),
             request_times=watching.telemetry.request,
         )
         config = uvicorn.Config(
@@ -80,6 +80,17 @@ def _rate_limits(settings: Settings, core: Core) -> RateLimits | None:
     if not (limits.named_per_minute or limits.other_per_minute):
         return None
     return RateLimits(windows(core.db), core.clock, **limits.model_dump())
+
+
+def scrape(settings: Settings, watching: Watched) -> Scrape | None:
+    """What answers GET /metrics; None where metrics are turned off."""
+    if (prometheus := watching.prometheus) is None:
+        return None
+
+    async def text() -> bytes:
+        return await asyncio.to_thread(prometheus.text)
+
+    return Scrape(text, prometheus.content_type, settings.metrics.token.get_secret_value())
 
 
 class _Server(uvicorn.Server):

@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ringback.api.services import Scrape
 from ringback.app.settings import Settings
 from ringback.app.supervisor import SUPERVISED
 from ringback.app.telemetry.pulse import Sample, pulse
@@ -34,7 +33,7 @@ class Watched:
     """What watches one process."""
 
     telemetry: Telemetry
-    scrape: Scrape | None
+    prometheus: Prometheus | None
     """None where metrics are turned off."""
 
     @asynccontextmanager
@@ -54,16 +53,15 @@ async def watched(settings: Settings, process: str) -> AsyncIterator[Watched]:
     async with AsyncExitStack() as stack:
         sinks: list[Sink] = []
         spans: Spans | None = None
-        scrape = None
-        if settings.metrics.enabled:
-            sinks.append(prometheus := _prometheus(settings, process, stack))
-            scrape = _scrape(settings, prometheus)
+        prometheus = _prometheus(settings, process, stack) if settings.metrics.enabled else None
+        if prometheus is not None:
+            sinks.append(prometheus)
         exported = exporting(process, os.environ)
         if exported is not None:
             stack.push_async_callback(exported.close)
             spans = exported.spans()
             sinks += filter(None, [exported.sink()])
-        yield Watched(Telemetry(process, sinks, spans), scrape)
+        yield Watched(Telemetry(process, sinks, spans), prometheus)
 
 
 def _prometheus(settings: Settings, process: str, stack: AsyncExitStack) -> Prometheus:
@@ -76,13 +74,6 @@ def _prometheus(settings: Settings, process: str, stack: AsyncExitStack) -> Prom
     if alone and settings.metrics.port:
         stack.enter_context(port(settings, prometheus.text))
     return prometheus
-
-
-def _scrape(settings: Settings, prometheus: Prometheus) -> Scrape:
-    async def text() -> bytes:
-        return await asyncio.to_thread(prometheus.text)
-
-    return Scrape(text, prometheus.content_type, settings.metrics.token.get_secret_value())
 
 
 def exporting(process: str, environment: Mapping[str, str]) -> OpenTelemetry | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -68,8 +69,9 @@ class OpenTelemetry:
         threads = [threading.Thread(target=provider.shutdown, daemon=True) for provider in providers]
         for thread in threads:
             thread.start()
+        end = time.monotonic() + _LAST_EXPORT_S
         for thread in threads:
-            thread.join(_LAST_EXPORT_S)
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def opened(process: str, environment: Mapping[str, str], *, traces: bool, metrics: bool) -> OpenTelemetry:
