@@ -21,9 +21,9 @@ from ringback.conversation.core import ConversationCore
 from ringback.conversation.dialogue import Dialogue, DialogueError
 from ringback.conversation.ear import Ear
 from ringback.conversation.events import Event
+from ringback.conversation.graph import GraphDialogue
 from ringback.conversation.requests import TRANSCRIPTION_TIMEOUT_S, Answers, Functions, Transcriptions
 from ringback.conversation.result import ConversationResult, Usage
-from ringback.conversation.scripted import ScriptedDialogue
 from ringback.conversation.speaker import Speaker
 from ringback.conversation.tasks import Tasks
 from ringback.conversation.transcript import Failure, LogEntry, Observer, Turn
@@ -46,7 +46,7 @@ def dialogue_of(plan: Plan, variables: Mapping[str, Any], today: date) -> Dialog
     """The dialogue that a plan asks for. Raises DialogueError for one that needs what we do not have."""
     if isinstance(plan.dialogue, ChatPlan):
         return ChatDialogue(plan.dialogue, plan.tools, variables)
-    return ScriptedDialogue(plan.dialogue, variables, today)
+    return GraphDialogue(plan.dialogue, plan.tools, variables, today)
 
 
 class Conversation:
