@@ -1,136 +1,89 @@
-"""A whole call around the conversation core in virtual time: a person, ears, a voice and a language model.
+"""A whole call around the conversation core in virtual time: a person, ears, a voice, a language model, functions.
 
-Every word that the person says is unique, so it can be followed to the place where it ends up.
+Most words that the person says are unique, so they can be followed to the place where they end up.
 """
 
 from __future__ import annotations
 
 import heapq
 import random
-from collections import deque
-from dataclasses import dataclass, field
-from datetime import date
 from itertools import count
 
-from ringback.agents.chat import ChatSettings
-from ringback.agents.plan import (
-    Always,
-    Anything,
-    ChatPlan,
-    Edge,
-    GraphPlan,
-    Keywords,
-    Node,
-    Number,
-    Plan,
-    SpeechPart,
-    TalkSettings,
-)
+from ringback.agents.tools import ToolResult
 from ringback.conversation import actions, events
 from ringback.conversation.actions import Action
-from ringback.conversation.chat import ChatDialogue
 from ringback.conversation.core import ConversationCore
-from ringback.conversation.dialogue import Dialogue
 from ringback.conversation.events import Event, Timer
-from ringback.conversation.scripted import ScriptedDialogue
-from ringback.conversation.transcript import Turn
+from ringback.conversation.phrases import phrases_for
+from ringback.conversation.transcript import LogEntry, Turn
+from tests.support.call_rules import Call
+from tests.support.simulated_agents import OUTSIDE, make_dialogue, make_plan
+from tests.support.simulated_person import SimulatedPerson
+from tests.support.simulated_providers import Answers, SimulatedProviders, check_question
+from tests.support.simulated_voice import SimulatedVoice, Spoken
+from tests.support.watched_dialogue import WatchedDialogue
 
 ONSET_S = 0.1
 HANGOVER_S = 0.2
 WORD_S = 0.3
-LONGEST_PAUSE_S = 2.0
-"""Of the voice after the person's last sound: the endpoint wait and the slowest transcription fit into it."""
-REPLY = "I see what you mean. Let us go on with that, shall we? There is more."
-
-GRAPH = GraphPlan(
-    "scripted",
-    "ask",
-    {
-        "ask": Node("ask", "static", "May I ask you something now?", edges=(Edge("count", Anything()),)),
-        "count": Node(
-            "count",
-            "static",
-            "How many of you will come on that day?",
-            "Please say a number.",
-            1,
-            edges=(Edge("end", Number(), slots={"people": None}), Edge("route", Always())),
-        ),
-        "route": Node("route", "router", edges=(Edge("more", Always()),)),
-        "more": Node(
-            "more",
-            "static",
-            "Is there anything else that we can do for you?",
-            edges=(Edge("end", Keywords(("seven",))), Edge("more", Anything(), priority=5)),
-        ),
-        "end": Node("end", "static", "Thank you for your time, and goodbye."),
-    },
-)
-
-
-@dataclass
-class Spoken:
-    """An utterance in the simulated voice."""
-
-    id: int
-    text: str
-    ready: float
-    length: float
-    fails: bool
-    played: float = 0.0
-    started: bool = False
-
-
-@dataclass
-class Call:
-    """What became of the call."""
-
-    turns: list[Turn] = field(default_factory=list)
-    played: dict[int, Spoken] = field(default_factory=dict)
-    said: list[tuple[str, float]] = field(default_factory=list)
-    """The person's words and when each of them ended."""
-    logged: list[str] = field(default_factory=list)
-    hung_up: float | None = None
-    greeted: float | None = None
-    leg_ended: float = 0.0
-    ended: float = 0.0
-    transcriber_failed: bool = False
-    events: int = 0
+PHRASES = phrases_for("en")
+FILLERS = {*PHRASES.fillers, *PHRASES.waiting}
 
 
 class SimulatedCall:
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+        chance = self.chance = random.Random(seed)
         self.now = 0.0
         self.call = Call()
         self._queue: list[tuple[float, int, Event | str]] = []
         self._order = count()
-        self._words = count()
-        self._voice: deque[Spoken] = deque()
-        self._playing_since: float | None = None
-        self._paused = False
-        self._synthesized = 0.0
+        self._person = SimulatedPerson(chance)
         self._timers: dict[Timer, float] = {}
         self._transcription: int | None = None
         self._reply: int | None = None
+        self._runs: set[int] = set()
         self._leg_up = True
-        self._speaking_until = 0.0
-        self.plan = self._make_plan()
-        self.core = ConversationCore(self.plan, self._make_dialogue(), {"name": "Ada"})
+        self._held = False
+        self._talking = False
+        """The voice detector has told of speech and not of its end."""
+        self._speaking_until = -1.0
+        self._heard_of_turn: list[Spoken] = []
+        """Utterances of the agent's present turn that were played, wholly or in part."""
+        self.providers = SimulatedProviders(chance)
+        self.voice = SimulatedVoice(chance)
+        self.plan = make_plan(chance)
+        self.dialogue = WatchedDialogue(make_dialogue(self.plan, chance))
+        self.core = ConversationCore(self.plan, self.dialogue, {"name": "Ada"})
 
     def run(self) -> Call:
         """Play the call to its end. Raises AssertionError where the core breaks a rule."""
-        self._later(0.0, events.Answered())
-        self._later(self.random.uniform(0.0, 4.0), "talk")
-        if self.random.random() < 0.5:
-            self._later(self.random.uniform(0.0, 40.0), events.LegEnded())
-        limit = self.plan.talk.call_terminate_s + 20.0
+        self._plan_the_call()
+        limit = self.plan.talk.call_terminate_s + 30.0
         while not self.core.over:
             self._step()
             assert self.now < limit, "the call does not end"
             assert self.call.events < 20_000, "the call is stuck in a loop"
         self.call.ended = self.now
+        self.call.happened["person hung up"] += self.call.hung_up is None
+        self.call.happened["injected event taken up"] += self.dialogue.injected
+        self.call.happened["unknown function"] += self.dialogue.unknown
+        self.call.heard, self.call.answered = self.dialogue.heard_turns, self.dialogue.answered_texts
+        self.call.happened["withdrawn answer"] += self.dialogue.rewinds
         self._check_end()
         return self.call
+
+    def _plan_the_call(self) -> None:
+        chance = self.chance
+        self._later(0.0, events.Answered())
+        self._later(chance.choice([0.0, 1.0, 5.0, 20.0]) * chance.random(), "talk")
+        if chance.random() < 0.5:
+            self._later(chance.uniform(0.0, 60.0), events.LegEnded())
+        for _ in range(chance.choice([0, 0, 0, 1, 1, 3])):
+            self._later(chance.uniform(0.0, 30.0), events.Injected(chance.choice(OUTSIDE), {"x": 1}))
+        for _ in range(chance.choice([0, 0, 0, 0, 1, 2])):
+            self._later(chance.uniform(0.0, 20.0), "hold")
+        if chance.random() < 0.002:
+            self._later(chance.uniform(0.0, 20.0), events.AudioFailed("No audio."))
 
     # Time
 
@@ -138,12 +91,10 @@ class SimulatedCall:
         heapq.heappush(self._queue, (self.now + seconds, next(self._order), event))
 
     def _step(self) -> None:
-        voice_at, timer_at = self._voice_due(), min(self._timers.values(), default=None)
+        voice_at, timer_at = self.voice.due(self.now), min(self._timers.values(), default=None)
         queue_at = self._queue[0][0] if self._queue else None
         due = min(at for at in (voice_at, timer_at, queue_at) if at is not None)
         self.now = max(self.now, due)
-        stuck = self._paused and self._voice and self.now > self._speaking_until + LONGEST_PAUSE_S
-        assert not stuck, "the voice stays paused although the person is silent"
         if due == queue_at:
             self._happen(heapq.heappop(self._queue)[2])
         elif due == voice_at:
@@ -151,219 +102,301 @@ class SimulatedCall:
         else:
             timer = min(self._timers, key=lambda name: self._timers[name])
             del self._timers[timer]
+            self.call.happened[f"timer {timer}"] += 1
             self._give(events.TimerFired(timer))
+        self._check_moment()
 
     def _happen(self, event: Event | str) -> None:
         match event:
-            case "talk":
-                self._talk()
             case str():
-                self._person_finishes()
+                self._act(event)
             case events.LegEnded():
                 if self._leg_up:
                     self._leg_up = False
                     self.call.leg_ended = self.now
-                    self._advance_voice()
+                    self.voice.leave(self.now)
                     self._give(event)
-            case events.SpeechStarted() | events.SpeechStopped() | events.Digit():
+            case events.SpeechStarted() | events.SpeechStopped():
                 if self._leg_up:
+                    self._talking = isinstance(event, events.SpeechStarted)
                     self._give(event)
-            case events.Transcribed(request, _) | events.TranscriptionFailed(request, _):
-                if request == self._transcription:
-                    self._transcription = None
-                    self._give(event)
-            case events.ReplyText(reply, _) | events.ReplyDone(reply) | events.ReplyFailed(reply, _):
-                if reply == self._reply:
-                    self._reply = reply if isinstance(event, events.ReplyText) else None
-                    self._give(event)
-            case _:
+            case _ if self._is_news(event):
                 self._give(event)
+
+    def _is_news(self, event: Event) -> bool:
+        """Of what was not cancelled."""
+        match event:
+            case events.Transcribed(request, _) | events.TranscriptionFailed(request, _):
+                news = request == self._transcription
+                self._transcription = None if news else self._transcription
+            case events.ReplyText(reply, _):
+                news = reply == self._reply
+            case events.ReplyDone(reply) | events.ReplyFailed(reply, _):
+                news = reply == self._reply
+                self._reply = None if news else self._reply
+            case events.ToolDone(run, _):
+                news = run in self._runs
+                self._runs.discard(run)
+            case events.AudioReady(utterance):
+                news = any(spoken.id == utterance for spoken in self.voice.queue)
+            case _:
+                news = self._leg_up
+        return news
+
+    def _act(self, what: str) -> None:
+        if not self._leg_up:
+            return
+        match what:
+            case "talk":
+                self._talk()
+            case "finish":
+                if self.now >= self._speaking_until + HANGOVER_S - 1e-9:
+                    self._happen(events.SpeechStopped(self._speaking_until))
+            case "hold":
+                seconds = self.chance.choice([0.1, 1.0, 4.0, 15.0])
+                self._held = True
+                self.call.holds.append((self.now, self.now + seconds))
+                self._later(seconds, "resume")
+                self._give(events.Held())
+            case "resume":
+                self._held = self.now < max(end for _, end in self.call.holds) - 1e-9
+                if not self._held:
+                    self._give(events.Resumed())
 
     def _give(self, event: Event) -> None:
         answers: list[Event] = [event]
         while answers:
             self.call.events += 1
-            for action in self.core.handle(answers.pop(0), self.now):
+            event = answers.pop(0)
+            for action in self.core.handle(event, self.now):
                 answer = self._perform(action)
                 if answer is not None:
                     answers.append(answer)
+            if isinstance(event, events.VoiceFlushed):
+                self._check_heard([], interrupted=True)
 
     # What the core wants
 
     def _perform(self, action: Action) -> Event | None:
         match action:
             case actions.SetTimer(timer, at):
-                assert self._leg_up
+                assert self._leg_up, f"{timer} is set after the end"
+                assert at >= self.now - 5.0
                 self._timers[timer] = at
             case actions.CancelTimer(timer):
                 assert timer in self._timers, f"{timer} is cancelled but not set"
                 del self._timers[timer]
             case actions.AddTurn(turn):
-                self.call.turns.append(turn)
+                self._add(turn)
             case actions.Log(entry):
-                self.call.logged.append(entry.data)
+                self._log(entry)
             case actions.HangUp():
                 assert self.call.hung_up is None, "hangs up twice"
                 self.call.hung_up = self.now
-                self._later(self.random.choice([0.0, 0.05, 0.5]), events.LegEnded())
-            case actions.Transcribe(request, since):
-                assert self._transcription is None, "two transcriptions at a time"
-                self._transcription = request
-                self._transcribe(request, since)
-            case actions.CancelTranscription(request):
-                assert self._transcription == request
-                self._transcription = None
-            case actions.StartReply(reply, ask):
-                assert ask.messages[-1].role == "user"
-                assert self._reply is None, "two replies at a time"
-                self._start_reply(reply)
-            case actions.CancelReply(reply):
-                assert self._reply == reply
-                self._reply = None
+                self.call.happened[f"hangup {action.cause}"] += 1
+                self._later(self.chance.choice([0.0, 0.05, 0.5, 6.0]), events.LegEnded())
+            case actions.Transcribe() | actions.CancelTranscription():
+                self._perform_ears(action)
+            case actions.StartReply() | actions.CancelReply():
+                self._perform_model(action)
+            case actions.RunTool() | actions.CancelTool():
+                self._perform_functions(action)
             case _:
                 return self._perform_voice(action)
         return None
 
     def _perform_voice(self, action: Action) -> Event | None:
-        self._advance_voice()
         match action:
             case actions.Speak(utterance, text):
-                assert self._leg_up, "speaks although the call is over"
-                assert self.call.hung_up is None, "speaks after it hung up"
-                self.call.greeted = self.now if self.call.greeted is None else self.call.greeted
-                self._synthesized = max(self.now, self._synthesized) + self.random.choice([0.02, 0.05, 0.4])
-                spoken = Spoken(
-                    utterance, text, self._synthesized, len(text) * 0.05, self.random.random() < 0.002
-                )
-                self._voice.append(spoken)
+                self._speak(utterance, text)
+            case actions.Murmur(text):
+                assert self._leg_up, "murmurs although the call is over"
+                assert self.call.hung_up is None, "murmurs after it hung up"
+                murmurs = all(spoken.id is None for spoken in self.voice.queue)
+                assert murmurs, "murmurs over the agent's own voice"
+                assert self._talking, "murmurs although nobody talks"
+                assert not self._held, "murmurs into a hold"
+                self.call.happened["murmur"] += 1
+                self.voice.speak(None, text, self.now)
             case actions.PauseVoice():
-                assert not self._paused, "pauses twice"
-                self._paused = True
-                pending = any(spoken.ready > self.now for spoken in self._voice)
-                left = sum(spoken.length - spoken.played for spoken in self._voice)
-                return events.VoicePaused(None if pending else round(left * 1000))
+                return self.voice.pause(self.now)
             case actions.ResumeVoice():
-                assert self._paused, "resumes what is not paused"
-                self._paused = False
+                assert not self._held, "resumes during a hold"
+                self.voice.resume(self.now)
             case actions.FlushVoice():
-                self._paused = False
-                first = self._voice[0] if self._voice else None
-                self._voice.clear()
-                self._synthesized = 0.0
-                if first is None:
-                    return events.VoiceFlushed()
-                length = round(first.length * 1000) if first.ready <= self.now else None
-                return events.VoiceFlushed(first.id, round(first.played * 1000), length)
+                first, answer = self.voice.flush(self.now)
+                if first is not None and first.started:
+                    self._heard_of_turn.append(first)
+                return answer
         return None
 
-    # The voice
-
-    def _advance_voice(self) -> None:
-        """Book what was played since the last look."""
-        since, self._playing_since = self._playing_since, self.now
-        if since is not None and self._voice and self._voice[0].started and not self._paused:
-            self._voice[0].played += self.now - since
-
-    def _voice_due(self) -> float | None:
-        if not self._voice or self._paused:
-            return None
-        first = self._voice[0]
-        if not first.started:
-            return max(self.now, first.ready)
-        return self.now + max(0.0, first.length - first.played - (self.now - (self._playing_since or 0.0)))
+    def _speak(self, utterance: int, text: str) -> None:
+        assert self._leg_up, "speaks although the call is over"
+        assert self.call.hung_up is None, "speaks after it hung up"
+        if text in FILLERS:
+            assert self._reply is not None or self._runs, "covers no wait"
+            self.call.happened["excuse" if text in PHRASES.waiting else "filler"] += 1
+        elif text in PHRASES.apology:
+            self.call.happened["apology"] += 1
+        self.call.greeted = self.now if self.call.greeted is None else self.call.greeted
+        spoken = self.voice.speak(utterance, text, self.now)
+        if not spoken.fails:
+            self._later(spoken.ready - self.now, events.AudioReady(utterance))
 
     def _voice_event(self) -> None:
-        self._advance_voice()
-        first = self._voice[0]
-        if first.fails:
-            self._voice.popleft()
-            self._give(events.UtteranceFailed(first.id, "The synthesizer failed."))
-        elif not first.started:
-            assert self._leg_up
-            first.started = True
-            self.call.played[first.id] = first
-            self._give(events.UtteranceStarted(first.id))
-        else:
-            first.played = first.length
-            self._voice.popleft()
-            self._give(events.UtteranceFinished(first.id))
+        assert self._leg_up
+        assert not self._held, "speaks into a hold"
+        spoken, event = self.voice.happen(self.now)
+        if isinstance(event, events.UtteranceStarted):
+            self.call.played[event.utterance] = spoken
+        elif isinstance(event, events.UtteranceFinished):
+            self._heard_of_turn.append(spoken)
+        if event is not None:
+            self._give(event)
+
+    def _add(self, turn: Turn) -> None:
+        self.call.turns.append(turn)
+        if turn.role == "assistant":
+            self._check_heard(turn.text.split(), turn.interrupted)
+            self.call.happened["cut" if turn.interrupted else "whole turn"] += 1
+        elif self._talking:
+            self.call.happened["turn while talking"] += 1
+
+    def _check_heard(self, words: list[str], interrupted: bool) -> None:
+        """The words of a turn are those of its utterances that were played, the last one perhaps in part."""
+        utterances, self._heard_of_turn = self._heard_of_turn, []
+        for spoken in utterances:
+            told = spoken.text.split()
+            here, words = words[: len(told)], words[len(told) :]
+            assert here == told[: len(here)], f"{here} was not said: {told}"
+            if spoken.played >= spoken.length:
+                assert here == told, f"{here}, but all was heard: {told}"
+                continue
+            assert interrupted
+            if spoken.word_ends_ms is not None and spoken.ready <= self.now:
+                middles = zip([0, *spoken.word_ends_ms], spoken.word_ends_ms, strict=False)
+                count = sum((begin + end) / 2 <= round(spoken.played * 1000) for begin, end in middles)
+                assert len(here) == count, f"{here} does not fit the times of the words"
+                self.call.happened["cut by the times of the words"] += 1
+            else:
+                limit = spoken.played / spoken.length * len(spoken.text) + 12
+                assert len(" ".join(here)) <= limit, f"{here} is more than was heard"
+        assert not words, f"{words} was never played"
+
+    def _log(self, entry: LogEntry) -> None:
+        self.call.logged.append(entry.data)
+        for beginning in _LOGGED:
+            if entry.data.startswith(beginning):
+                self.call.happened[beginning] += 1
+        if entry.type == "error":
+            self.call.happened[f"failure {entry.component}"] += 1
+
+    # Providers
+
+    def _perform_ears(self, action: actions.Transcribe | actions.CancelTranscription) -> None:
+        if isinstance(action, actions.CancelTranscription):
+            assert self._transcription == action.request
+            self._transcription = None
+            return
+        assert self._transcription is None, "two transcriptions at a time"
+        self._transcription = action.request
+        since = action.since + 1e-6
+        words = [word for word, _, end in self.call.said if since < end <= self.now + 1e-6]
+        answers = list(self.providers.transcription(action.request, words))
+        self.call.transcriber_failed |= isinstance(answers[0][1], events.TranscriptionFailed)
+        self._schedule(iter(answers))
+
+    def _perform_model(self, action: actions.StartReply | actions.CancelReply) -> None:
+        if isinstance(action, actions.CancelReply):
+            assert self._reply == action.reply
+            self._reply = None
+            return
+        assert self._reply is None, "two replies at a time"
+        check_question(action.ask)
+        self.call.happened["question for the dialogue alone"] += not action.ask.spoken
+        self._reply = action.reply
+        self._schedule(self.providers.reply(action.reply, action.ask))
+
+    def _perform_functions(self, action: actions.RunTool | actions.CancelTool) -> None:
+        if isinstance(action, actions.CancelTool):
+            self._runs.remove(action.run)
+            self.call.happened["function cancelled"] += 1
+            return
+        assert self._leg_up, "runs a function although the call is over"
+        assert self.call.hung_up is None, "runs a function after it hung up"
+        assert action.call.name in self.plan.tools
+        self.call.happened["functions side by side" if self._runs else "function"] += 1
+        self._runs.add(action.run)
+        self.dialogue.effects += 1
+        self._schedule(self.providers.function(action.run, action.call))
+
+    def _schedule(self, answers: Answers) -> None:
+        after = 0.0
+        for delay, event in answers:
+            after += delay
+            self._later(after, event)
 
     # The person
 
     def _talk(self) -> None:
         """One burst of words, or a noise; then the next one is planned."""
-        if not self._leg_up:
+        if self.call.holds and self.now < max(end for _, end in self.call.holds) + 1.0:
+            self._later(1.0, "talk")
             return
-        length = self.random.choice([1, 1, 2, 3, 5, 12])
-        noise = self.random.random() < 0.1
-        for number in range(length):
-            word = self.random.choice(["seven", *[f"w{next(self._words)}"] * 9])
-            if not noise:
-                self.call.said.append((word, self.now + (number + 1) * WORD_S))
-        end = self.now + length * WORD_S
-        if self.now > self._speaking_until + HANGOVER_S or self._speaking_until == 0.0:
-            heapq.heappush(
-                self._queue, (self.now + ONSET_S, next(self._order), events.SpeechStarted(self.now))
-            )
+        words = self._person.burst(self.call.happened)
+        end = self.now + len(words) * WORD_S
+        for place, word in enumerate(words, 1):
+            if word:
+                self.call.said.append((word, self.now, self.now + place * WORD_S))
+        if self.now > self._speaking_until + HANGOVER_S:
+            self._later(ONSET_S, events.SpeechStarted(self.now))
         self._speaking_until = end
         self._later(end - self.now + HANGOVER_S, "finish")
-        pause = self.random.choice([0.1, 0.3, 0.5, 0.9, 2.0, 5.0, 30.0]) * self.random.uniform(0.5, 1.5)
+        pause = self.chance.choice([0.1, 0.3, 0.5, 0.9, 2.0, 5.0, 30.0]) * self.chance.uniform(0.5, 1.5)
         self._later(end - self.now + pause, "talk")
-        if self.random.random() < 0.05:
-            self._later(self.random.uniform(0.0, 1.0), events.Digit("5"))
-
-    def _person_finishes(self) -> None:
-        if self.now >= self._speaking_until + HANGOVER_S - 1e-9 and self._leg_up:
-            self._give(events.SpeechStopped(self._speaking_until))
-
-    # Ears and language model
-
-    def _transcribe(self, request: int, since: float) -> None:
-        words = [word for word, end in self.call.said if since + 1e-6 < end <= self.now + 1e-6]
-        delay = self.random.choice([0.05, 0.15, 0.25, 0.8])
-        if self.random.random() < 0.01:
-            self.call.transcriber_failed = True
-            self._later(delay, events.TranscriptionFailed(request, "The transcriber failed."))
-        else:
-            self._later(delay, events.Transcribed(request, " ".join(words)))
-
-    def _start_reply(self, reply: int) -> None:
-        at = self.random.uniform(0.05, 1.0)
-        tokens = REPLY.split()
-        for token in tokens[: self.random.randint(0 if self.random.random() < 0.02 else 3, len(tokens))]:
-            self._later(at, events.ReplyText(reply, token + " "))
-            at += self.random.choice([0.0, 0.01, 0.1])
-        if self.random.random() < 0.03:
-            self._later(at, events.ReplyFailed(reply, "The language model failed."))
-        else:
-            self._later(at, events.ReplyDone(reply))
-        self._reply = reply
+        if self.chance.random() < 0.05:
+            self._later(self.chance.uniform(0.0, 1.0), events.Digit("5"))
 
     # Rules
 
+    def _check_moment(self) -> None:
+        """Nobody waits for nothing, and the voice neither speaks into a hold nor waits for ever."""
+        agent = self.core._scene.agent
+        mine = [spoken.id for spoken in self.voice.queue if spoken.id is not None]
+        assert mine == (list(agent._left) if agent else []), "not the utterances of one turn"
+        assert self.voice.paused or not (self._held and self.voice.queue), "speaks into a hold"
+        if not self._leg_up or self.call.hung_up is not None or self._held:
+            return
+        asked = self._transcription is not None or self._reply is not None or bool(self._runs)
+        weighed = self._talking or self._transcription is not None or Timer.ENDPOINT in self._timers
+        assert weighed or not (self.voice.paused and self.voice.queue), "the voice stays paused"
+        timers = self._timers.keys() & _WAITS
+        assert asked or timers or self._talking or self.voice.plays, "waits for nothing"
+
     def _check_end(self) -> None:
         assert not self._timers, f"timers are left: {self._timers}"
-        assert self._transcription is None
-        assert not self._voice
-        for event in (events.SpeechStarted(self.now), events.TimerFired(Timer.SILENCE), events.LegEnded()):
+        assert self._transcription is None, "a transcription is left"
+        assert self._reply is None, "a reply is left"
+        assert not self._runs, "a function is left"
+        assert not self.voice.queue, "utterances are left"
+        assert not self._heard_of_turn, "what was heard last is not in the transcript"
+        for event in (
+            events.SpeechStarted(self.now),
+            events.TimerFired(Timer.SILENCE),
+            events.ToolDone(1, ToolResult("")),
+            events.LegEnded(),
+        ):
             assert self.core.handle(event, self.now + 1.0) == [], f"acts on {event} after the end"
 
-    def _make_plan(self) -> Plan:
-        talk = TalkSettings(
-            hangup_after_silence_s=self.random.choice([3.0, 10.0]),
-            call_terminate_s=self.random.choice([5.0, 30.0, 90.0]),
-            number_of_words_for_interruption=self.random.choice([0, 1, 2, 3]),
-            welcome_message_delay_ms=self.random.choice([0, 0, 500, 1000]),
-            call_hangup_message=self.random.choice([None, "Goodbye then."]),
-        )
-        dialogue = self.random.choice(
-            [GRAPH, ChatPlan("local", ChatSettings("m"), None, "Be kind to {name}.")]
-        )
-        welcome = self.random.choice(["", "Hello {name}, this is the clinic that called you."])
-        part = SpeechPart("local")
-        return Plan("a", "b", welcome, part, part, dialogue, talk)
 
-    def _make_dialogue(self) -> Dialogue:
-        if isinstance(self.plan.dialogue, ChatPlan):
-            return ChatDialogue(self.plan.dialogue, self.plan.tools, {"name": "Ada"})
-        return ScriptedDialogue(self.plan.dialogue, {}, date(2026, 11, 24))
+_LOGGED = (
+    "did not interrupt",
+    "is the call over? no",
+    'is the call over? "yes"',
+    "call held",
+    "event dropped",
+    "keypad",
+    "The language model gave an empty reply and",
+    "The language model broke off",
+)
+_WAITS = {Timer.WELCOME, Timer.ENDPOINT, Timer.SILENCE, Timer.ONLINE}
