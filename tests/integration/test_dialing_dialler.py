@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,49 @@ async def test_a_record_is_written_although_the_database_is_away(
     async with exchange.open(SimulatedCarrier(lambda leg: leg.give(BUSY))):
         assert (await exchange.over(await exchange.place()))["status"] == "busy"
     assert next(failures, None) is None
+
+
+class Gate:
+    """What a dialler asks before it claims; counts how often it was asked while it was shut."""
+
+    def __init__(self) -> None:
+        self.shut = False
+        self.asked = asyncio.Event()
+
+    def __call__(self) -> bool:
+        if self.shut:
+            self.asked.set()
+        return not self.shut
+
+
+async def test_a_worker_without_time_leaves_the_queue_to_another_and_keeps_its_calls(
+    exchange: Exchange,
+) -> None:
+    late, other = (SimulatedCarrier(lambda leg: leg.give(Answered())) for _ in range(2))
+    gate = Gate()
+    async with exchange.open(late, worker="late", admits=gate):
+        held = await exchange.place()
+        await exchange.until(held, Status.IN_PROGRESS)
+        gate.shut = True
+        left = await exchange.place("+14155550124")
+        async with asyncio.timeout(15):
+            await gate.asked.wait()
+        async with exchange.open(other, worker="other"):
+            await exchange.until(left, Status.IN_PROGRESS)
+            late.legs[0].give(NORMAL)
+            assert (await exchange.over(held))["status"] == "completed"
+            other.legs[0].give(NORMAL)
+            assert (await exchange.over(left))["status"] == "completed"
+    assert [request.to_number for request in late.dialled] == ["+14155550123"]
+    assert [request.to_number for request in other.dialled] == ["+14155550124"]
+
+
+async def test_a_worker_that_has_time_again_takes_what_waits(exchange: Exchange) -> None:
+    gate = Gate()
+    gate.shut = True
+    async with exchange.open(SimulatedCarrier(lambda leg: leg.give(BUSY)), admits=gate):
+        waiting = await exchange.place()
+        async with asyncio.timeout(15):
+            await gate.asked.wait()
+        gate.shut = False
+        assert (await exchange.over(waiting))["status"] == "busy"

@@ -58,6 +58,8 @@ class Exchange:
         capacity: int = 10,
         ring_timeout_s: float = 30,
         drain_s: float = TIMEOUT_S,
+        worker: str = "worker",
+        admits: Callable[[], bool] = lambda: True,
     ) -> AsyncIterator[None]:
         clock = SystemClock()
         completion = Completion(self.books.ledger, self.folder, PriceBook())
@@ -66,7 +68,7 @@ class Exchange:
             await completion.complete(claim.account_id, claim.execution_id)
 
         line = Line(
-            claims=Claims(self.books.db, self.books.ledger, clock, "worker"),
+            claims=Claims(self.books.db, self.books.ledger, clock, worker),
             ledger=self.books.ledger,
             carrier=carrier,
             clock=clock,
@@ -74,7 +76,7 @@ class Exchange:
             after_call=after_call,
             ring_timeout_s=ring_timeout_s,
         )
-        dialler = Dialler(line, self.wakeup, capacity=capacity, drain_s=drain_s)
+        dialler = Dialler(line, self.wakeup, capacity=capacity, drain_s=drain_s, admits=admits)
         running = asyncio.create_task(dialler.run(self.stopping))
         try:
             yield

@@ -153,3 +153,71 @@ async def test_after_runs_once_a_tick_behind_all_members_and_survives_an_error(t
         await ticker.run()
     assert seen == [[n, n] for n in range(1, 6)]
     assert caplog.text.count("no detector") == 1
+
+
+async def test_members_share_the_phases_evenly_and_keep_20_ms_each(clock):
+    ticker = Ticker(clock, phases=4)
+    members = [Counter(ticker, clock) for _ in range(7)] + [Counter(ticker, clock, stop_after=50)]
+    for member in members:
+        ticker.add(member)
+    await ticker.run()
+    first = [member.times[0] for member in members]
+    assert sorted(first) == pytest.approx([1000.02] * 2 + [1000.025] * 2 + [1000.03] * 2 + [1000.035] * 2)
+    for member in members:
+        gaps = [after - before for before, after in zip(member.times, member.times[1:], strict=False)]
+        assert gaps == pytest.approx([0.02] * len(gaps))
+    assert ticker.lateness().ticks == 50
+
+
+async def test_a_long_stall_skips_the_same_for_every_phase(clock):
+    ticker = Ticker(clock, phases=4)
+    members = [Counter(ticker, clock) for _ in range(3)] + [Counter(ticker, clock, stop_after=50)]
+    for member in members:
+        ticker.add(member)
+    clock.stalls = [0.0] * 10 + [3.0]
+    await ticker.run()
+    assert {member.skipped for member in members} == {145}
+    assert {len(member.times) for member in members} == {50}
+    late = [member.times[-1] - (1000.02 + 0.02 * (49 + 145)) for member in members]
+    assert late == pytest.approx([0.0, 0.005, 0.01, 0.015])
+    assert ticker.lateness().skipped == 145
+
+
+async def test_members_settle_after_the_callbacks_of_their_phase(clock):
+    order = []
+
+    class Settling(Counter):
+        def tick(self):
+            order.append("tick")
+            super().tick()
+
+        def settle(self):
+            order.append("settle")
+
+    ticker = Ticker(clock, phases=2)
+    for _ in range(3):
+        ticker.add(Settling(ticker, clock, stop_after=2))
+    ticker.after(lambda: order.append("after"))
+    await ticker.run()
+    assert order[:8] == ["tick", "tick", "after", "settle", "settle", "tick", "after", "settle"]
+
+
+async def test_a_member_that_cannot_settle_is_removed_and_told(clock):
+    ticker = Ticker(clock)
+    broken = Counter(ticker, clock)
+    broken.settle = lambda: 1 / 0
+    ticker.add(broken)
+    ticker.add(Counter(ticker, clock, stop_after=5))
+    await ticker.run()
+    assert len(broken.times) == 1
+    assert isinstance(broken.errors[0], ZeroDivisionError)
+
+
+async def test_a_process_that_is_short_of_time_does_not_flood_its_log(ticker, clock, caplog):
+    ticker.add(Counter(ticker, clock, stop_after=600))
+    clock.stalls = [0.0, *[0.2] * 100]
+    await ticker.run()
+    lines = [record.getMessage() for record in caplog.records]
+    assert 2 <= len(lines) <= 4
+    assert lines[0] == "audio stood still: 100 ms skipped"
+    assert ticker.lateness().skipped > 100

@@ -22,6 +22,7 @@ from ringback.dialing.call import Line
 from ringback.dialing.call_events import EventDelivery
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
+from ringback.media.admission import WINDOW_S, Admission
 from ringback.media.leg import Carrier
 from ringback.media.rtp_stream import PortRange
 from ringback.media.ticker import Ticker
@@ -72,7 +73,13 @@ async def run(settings: Settings, index: int) -> None:
             after_call=after_call,
             ring_timeout_s=settings.trunk.ring_timeout_s,
         )
-        dialler = Dialler(line, core.wakeup, capacity=settings.calls_per_worker, drain_s=settings.drain_s)
+        dialler = Dialler(
+            line,
+            core.wakeup,
+            capacity=settings.calls_per_worker,
+            drain_s=settings.drain_s,
+            admits=Admission(lambda: ticker.lateness(WINDOW_S).p99_ms, settings.lateness_limit_ms),
+        )
         say_ready()
         logger.info("worker %d is ready for %d calls", index, settings.calls_per_worker)
         try:

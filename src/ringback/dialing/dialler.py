@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _IDLE_S: Final = 30.0
 """Longest sleep without a wake-up: bounds what a lost notification can cost."""
+_REFUSED_S: Final = 1.0
+"""So long after it had no time for another call a worker looks again."""
 _RENEW_S: Final = 5.0
 _REAP_S: Final = 10.0
 
@@ -34,11 +36,24 @@ _MOVED_ON: Final = (LeaseLost, IllegalTransition, UnknownExecution)
 class Dialler:
     """Runs the calls of one worker."""
 
-    def __init__(self, line: Line, wakeup: Wakeup, *, capacity: int, drain_s: float) -> None:
-        """`drain_s`: how long calls may go on after the stop before they are hung up."""
+    def __init__(
+        self,
+        line: Line,
+        wakeup: Wakeup,
+        *,
+        capacity: int,
+        drain_s: float,
+        admits: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`drain_s`: how long calls may go on after the stop before they are hung up.
+
+        `admits` is asked before calls are claimed; while it says no, they are left to other workers.
+        """
         self._line = line
         self._wakeup = wakeup
         self._capacity = capacity
+        self._admits = admits
+        self._refused = False
         self._drain_s = drain_s
         self._tasks: dict[Claim, asyncio.Task[None]] = {}
         """Work under way: calls, and the after-call work of lost workers' calls."""
@@ -72,7 +87,8 @@ class Dialler:
     async def _claim_some(self, stopping: asyncio.Event) -> bool:
         """Start what is due and fits; whether there was any."""
         room = self._capacity - len(self._tasks)
-        if room <= 0:
+        self._refused = room > 0 and not self._admits()
+        if room <= 0 or self._refused:
             return False
         try:
             claims = await self._line.claims.take(room)
@@ -128,6 +144,8 @@ class Dialler:
     async def _idle_s(self) -> float:
         if len(self._tasks) >= self._capacity:
             return _IDLE_S
+        if self._refused:
+            return _REFUSED_S
         try:
             due = await self._line.claims.next_due_us()
         except StoreError:

@@ -22,6 +22,8 @@ for a part of the calls only, and packets leave in smaller bursts."""
 _CATCH_UP: Final = 5
 """Ticks made up for after a stall: a burst that the far end can take. Older ones are skipped."""
 _WINDOW_S: Final = 60.0
+_COMPLAIN_S: Final = 10.0
+"""Stalls are logged no more often: a process that is short of time must not spend it on its log."""
 
 _tick: Final = methodcaller("tick")
 _settle: Final = methodcaller("settle")
@@ -75,6 +77,9 @@ class Ticker:
         self._late_s: deque[float] = deque(maxlen=int(_WINDOW_S / TICK_S))
         self._ticks = 0
         self._skipped = 0
+        self._unsaid = 0
+        """Ticks skipped since the last line of the log that spoke of them."""
+        self._complained: float | None = None
         self._stopped = False
 
     def add(self, member: Member) -> None:
@@ -133,8 +138,12 @@ class Ticker:
             self._late_s[-1] = max(self._late_s[-1], late)
 
     def _skip(self, ticks: int) -> None:
-        _log.warning("audio stood still: %d ms skipped", ticks * FRAME_MS)
         self._skipped += ticks
+        self._unsaid += ticks
+        now = self._clock.monotonic()
+        if self._complained is None or now - self._complained >= _COMPLAIN_S:
+            _log.warning("audio stood still: %d ms skipped", self._unsaid * FRAME_MS)
+            self._complained, self._unsaid = now, 0
         for phase in self._phases:
             self._each(phase, methodcaller("skip", ticks))
 
