@@ -118,6 +118,17 @@ async def test_the_first_start_shows_a_key_that_works_and_the_second_shows_none(
         assert not re.search(rb"bn-[A-Za-z0-9_-]{40}", (tmp_path / "ringback.db").read_bytes())
 
 
+async def test_one_scrape_sees_every_process(tmp_path: Path) -> None:
+    async with serving(tmp_path) as platform, httpx.AsyncClient(base_url=platform.url) as client:
+
+        async def all_are_there() -> bool:
+            told = (await client.get("/metrics")).text
+            seen = re.findall(r'event_loop_lag_seconds_count\{process="([^"]+)"', told)
+            return {*seen} == {"api", "speech", "worker-0"} and "ringback_queue_due 0" in told
+
+        await until(all_are_there)
+
+
 async def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
     async with serving(tmp_path) as platform:
         before = platform.children()["api"]
