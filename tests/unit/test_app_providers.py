@@ -9,7 +9,7 @@ import pytest
 from ringback.agents.chat import ChatSettings
 from ringback.agents.plan import ChatPlan, GraphPlan, OtherModel
 from ringback.app.providers import Providers, UnknownProvider
-from ringback.app.settings import Settings
+from ringback.app.settings import Settings, SettingsError
 from ringback.llm.fallback import FallbackChat
 from ringback.llm.openai_compatible import OpenAICompatible
 
@@ -95,3 +95,13 @@ def test_an_agents_own_fallback_wins_and_gets_no_foreign_key() -> None:
 def test_a_provider_without_an_adapter(bad: ChatPlan) -> None:
     with pytest.raises(UnknownProvider, match='language model "parrot"'):
         providers().chat(bad)
+
+
+def test_functions_have_one_runner() -> None:
+    known = providers()
+    assert known.tools is known.tools
+
+
+def test_a_bad_network_is_named() -> None:
+    with pytest.raises(SettingsError, match=r'outbound\.allow: "10\.0\.0\.0/99"'):
+        Providers(Settings(outbound={"allow": ["10.0.0.0/99"]}))

@@ -12,7 +12,10 @@ from ringback.agents.tools import EndCall, HttpTool
 from ringback.agents.tools import Tool as CompiledTool
 
 DEFAULT_TIMEOUT_S: Final = 10.0
-_END_CALL_DESCRIPTION: Final = "End the telephone call. Call this when the conversation is over, in the same answer in which you say goodbye."
+_END_CALL_DESCRIPTION: Final = (
+    "End the telephone call. Call this when the conversation is over, "
+    "in the same answer in which you say goodbye."
+)
 
 
 def compile_tools(

@@ -6,10 +6,14 @@ from typing import Final
 
 from ringback.agents.chat import ChatModel
 from ringback.agents.plan import ChatPlan, GraphPlan, OtherModel, SpeechPart
-from ringback.app.settings import Settings
+from ringback.agents.tools import ToolRunner
+from ringback.app.settings import Settings, SettingsError
 from ringback.media.frame import SAMPLE_RATE
 from ringback.media.speech import Synthesizer, Transcriber
+from ringback.net.addresses import Allowed, BadEntry
+from ringback.net.client import GuardedClient
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
+from ringback.tools.http import HttpToolRunner
 
 LOCAL_TRANSCRIBERS: Final = ("local", "whisper", "wyoming")
 LOCAL_SYNTHESIZERS: Final = ("local", "hibari", "wyoming")
@@ -32,8 +36,10 @@ class Providers:
     """Makes ears, voices and language models by the names that agents give them."""
 
     def __init__(self, settings: Settings) -> None:
+        """Raises SettingsError for a list of allowed networks that cannot be read."""
         speech = settings.speech
         self._settings = settings
+        self._tools = HttpToolRunner(GuardedClient(_allowed(settings)))
         self._chats: dict[tuple[str, str | None, OtherModel | None], ChatModel] = {}
         # Our own speech process takes the telephone's rate as it is; others expect 16 kHz.
         self._transcriber = (
@@ -54,6 +60,11 @@ class Providers:
                 settings.speech_uri, provider="local", model="hibari", first_timeout_s=speech.timeout_s
             )
         )
+
+    @property
+    def tools(self) -> ToolRunner:
+        """What runs the functions of all agents."""
+        return self._tools
 
     def transcriber(self, part: SpeechPart) -> Transcriber:
         if part.provider not in LOCAL_TRANSCRIBERS:
@@ -111,3 +122,10 @@ class Providers:
         if base_url and base_url == llm.fallback_base_url and llm.fallback_api_key.get_secret_value():
             return llm.fallback_api_key.get_secret_value()
         return llm.api_key.get_secret_value() if base_url in (None, llm.base_url) else None
+
+
+def _allowed(settings: Settings) -> Allowed:
+    try:
+        return Allowed(settings.outbound.allow)
+    except BadEntry as error:
+        raise SettingsError(f"outbound.allow: {error}") from None

@@ -12,6 +12,7 @@ from openai.types.chat import ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import ChoiceDelta, ChoiceDeltaToolCall
 
 from ringback.agents.chat import ChatReasoning, ChatText, ToolCall
+from ringback.agents.storable import storable, storable_text
 
 
 class BrokenCall(ValueError):
@@ -67,8 +68,8 @@ class AnswerReader:
     def _read_delta(self, delta: ChoiceDelta) -> list[ChatText | ChatReasoning]:
         for part in delta.tool_calls or ():
             self._read_call(part)
-        thought = _extra(delta, "reasoning_content") or _extra(delta, "reasoning")
-        said = delta.content or delta.refusal
+        thought = storable_text(_extra(delta, "reasoning_content") or _extra(delta, "reasoning"))
+        said = storable_text(delta.content or delta.refusal or "")
         pieces: list[ChatText | ChatReasoning] = []
         if thought:
             pieces.append(ChatReasoning(thought))
@@ -106,8 +107,8 @@ def _arguments(call: _Call) -> Mapping[str, Any]:
     if not text:
         return {}
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = storable(json.loads(text))
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise BrokenCall(f'sent arguments of the function "{call.name}" that are not a JSON object')
