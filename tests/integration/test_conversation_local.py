@@ -35,7 +35,7 @@ from ringback.llm.openai_compatible import OpenAICompatible
 from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.leg import HangupCause
 from ringback.media.recorder import Recorder
-from ringback.media.speech import Voice
+from ringback.media.speech import Voice, WordEnds
 from ringback.media.ticker import Ticker
 from ringback.speech.vad import SileroVoiceDetector
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
@@ -76,9 +76,8 @@ class Silent:
 
 async def spoken(uri: str, text: str) -> Samples:
     """The person's voice, without the silence around it."""
-    audio = np.concatenate(
-        [piece async for piece in WyomingSynthesizer(uri).synthesize(text, Voice(speed=1.1))]
-    )
+    pieces = WyomingSynthesizer(uri).synthesize(text, Voice(speed=1.1))
+    audio = np.concatenate([piece async for piece in pieces if not isinstance(piece, WordEnds)])
     loud = np.flatnonzero(np.abs(audio.astype(np.int32)) > 300)
     return audio[loud[0] : loud[-1]]
 
