@@ -10,9 +10,9 @@ from typing import Any, Final
 from benchmarks.turns.labels import Utterance
 from ringback.agents.compile import compile_plan
 from ringback.agents.definition import Definition
-from ringback.agents.plan import GraphPlan, Plan
+from ringback.agents.plan import Plan
+from ringback.conversation.conversation import dialogue_of
 from ringback.conversation.dialogue import Dialogue
-from ringback.conversation.scripted import ScriptedDialogue
 
 TODAY: Final = date(2026, 11, 24)
 _WELCOME: Final = "Hello."
@@ -71,8 +71,7 @@ def plan_for(utterance: Utterance) -> Plan:
 
 def dialogue_for(plan: Plan) -> Dialogue:
     """The dialogue where it waits for the utterance of `plan_for`."""
-    assert isinstance(plan.dialogue, GraphPlan)
-    dialogue = ScriptedDialogue(plan.dialogue, {}, TODAY)
+    dialogue = dialogue_of(plan, {}, TODAY)
     dialogue.opening()
     return dialogue
 

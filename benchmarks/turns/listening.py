@@ -19,8 +19,8 @@ import numpy as np
 from benchmarks.turns.labels import Utterance
 from benchmarks.turns.render import Rendered, render
 from benchmarks.turns.voices import CACHE
-from ringback.conversation.ear import PRE_ROLL_S
-from ringback.media.activity import SpeechActivity, SpeechStarted, SpeechStopped
+from ringback.conversation.ear import Ear
+from ringback.media.activity import SpeechStarted, SpeechStopped
 from ringback.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Samples
 from ringback.speech.vad import SileroVoiceDetector
 from ringback.speech.weights import WHISPER_BASE, whisper_directory
@@ -63,49 +63,67 @@ def listen(utterances: list[Utterance]) -> list[Listened]:
     wires = [one.on_the_wire(BEFORE_MS, AFTER_MS) for one in rendered]
     changes = _changes(wires)
     with _transcriber() as transcribe:
-        return [_listened(*parts, transcribe) for parts in zip(rendered, wires, changes, strict=True)]
+        return [_listened(*parts, transcribe) for parts in zip(rendered, changes, strict=True)]
 
 
-_Change = tuple[SpeechStarted | SpeechStopped, int]
-"""With the position in milliseconds where it was known."""
+@dataclass(frozen=True, slots=True)
+class _Change:
+    started: bool
+    at_ms: int
+    known_ms: int
+    audio: Samples
+    """Of the whole utterance so far, as the transcriber would get it; empty where it goes on."""
+
+
+class _Listener:
+    """An agent's ear on one wire, which keeps what it tells."""
+
+    def __init__(self, wire: Samples, detector: SileroVoiceDetector) -> None:
+        self._wire = wire
+        self._ear = Ear(detector.open(), detector.window_ms, self._change)
+        self._now_ms = 0
+        self._began_ms: float | None = None
+        self.changes: list[_Change] = []
+
+    def push(self, start: int) -> None:
+        if start < len(self._wire):
+            self._ear.push(np.resize(self._wire[start : start + FRAME_SAMPLES], FRAME_SAMPLES))
+            self._now_ms = (start + FRAME_SAMPLES) * 1000 // SAMPLE_RATE
+
+    def take(self) -> None:
+        self._ear.take()
+
+    def _change(self, change: SpeechStarted | SpeechStopped, ago_s: float) -> None:
+        at_ms = self._now_ms - 1000 * ago_s
+        started = isinstance(change, SpeechStarted)
+        if self._began_ms is None:
+            self._began_ms = at_ms
+        audio = self._ear.last(0 if started else (self._now_ms - self._began_ms) / 1000)
+        self.changes.append(_Change(started, round(at_ms), self._now_ms, audio))
 
 
 def _changes(wires: list[Samples]) -> list[list[_Change]]:
     """Of all at once: the detector takes them in batches."""
     detector = SileroVoiceDetector()
-    streams = [detector.open() for _ in wires]
-    activities = [SpeechActivity(detector.window_ms) for _ in wires]
-    changes: list[list[_Change]] = [[] for _ in wires]
+    listeners = [_Listener(wire, detector) for wire in wires]
     for start in range(0, max(map(len, wires)), FRAME_SAMPLES):
-        at_ms = (start + FRAME_SAMPLES) * 1000 // SAMPLE_RATE
-        for wire, stream in zip(wires, streams, strict=True):
-            if start < len(wire):
-                stream.push(np.resize(wire[start : start + FRAME_SAMPLES], FRAME_SAMPLES))
+        for listener in listeners:
+            listener.push(start)
         detector.run()
-        for stream, activity, found in zip(streams, activities, changes, strict=True):
-            for probability in stream.take():
-                if (change := activity.push(probability)) is not None:
-                    found.append((change, at_ms))
-    return changes
+        for listener in listeners:
+            listener.take()
+    return [listener.changes for listener in listeners]
 
 
 def _listened(
-    rendered: Rendered,
-    wire: Samples,
-    changes: list[_Change],
-    transcribe: Callable[[Samples], tuple[str, float]],
+    rendered: Rendered, changes: list[_Change], transcribe: Callable[[Samples], tuple[str, float]]
 ) -> Listened:
     stops: list[Stop] = []
-    began_ms: int | None = None
-    for number, (change, known_ms) in enumerate(changes):
-        if isinstance(change, SpeechStarted):
-            began_ms = change.at_ms if began_ms is None else began_ms
-            continue
-        assert began_ms is not None
-        start = max(0, began_ms - round(PRE_ROLL_S * 1000))
-        text, took_s = transcribe(wire[_samples(start) : _samples(known_ms)])
-        resumed = changes[number + 1][1] - BEFORE_MS if number + 1 < len(changes) else None
-        stops.append(Stop(change.at_ms - BEFORE_MS, known_ms - BEFORE_MS, resumed, text, took_s))
+    for number, change in enumerate(changes):
+        if not change.started:
+            text, took_s = transcribe(change.audio)
+            resumed = changes[number + 1].known_ms - BEFORE_MS if number + 1 < len(changes) else None
+            stops.append(Stop(change.at_ms - BEFORE_MS, change.known_ms - BEFORE_MS, resumed, text, took_s))
     spans = rendered.spans
     pauses = tuple((spans[n][1], spans[n + 1][0]) for n in range(len(spans) - 1))
     return Listened(rendered.utterance, rendered.end_ms, pauses, tuple(stops))
@@ -143,7 +161,3 @@ def _save(known: dict[str, tuple[str, float]], path: Path) -> None:
     part = path.with_suffix(".part")
     part.write_text(json.dumps(known))
     part.replace(path)
-
-
-def _samples(ms: int) -> int:
-    return ms * SAMPLE_RATE // 1000

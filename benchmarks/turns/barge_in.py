@@ -1,0 +1,59 @@
+"""What became of interruptions and backchannels: from the recordings, and from the transcripts' claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.turns.calls import Call, SpokenTurn
+from benchmarks.turns.heard import HeardError, compare
+from benchmarks.turns.monologues import MONOLOGUES
+from benchmarks.turns.telephone import Said
+from benchmarks.turns.wire import Wire
+from ringback.media.frame import Samples
+
+_LAG_MS: Final = 3000
+"""So long after its onset a remark may still cut the agent."""
+_TOGETHER_MS: Final = 400
+"""Between the two sides' clocks and their jitter buffers."""
+_WELCOME: Final = "Hello. "
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What one did to the agent."""
+
+    said: Said
+    pause_ms: int | None
+    """From its onset to the agent's silence, None where the agent did not fall silent."""
+    cut: SpokenTurn | None
+    """The agent's turn that it ended."""
+
+
+def remarks(call: Call) -> Iterator[Remark]:
+    wire = Wire(call.recording)
+    cuts = [turn for turn in call.turns if turn.role == "assistant" and turn.interrupted]
+    for said in call.said:
+        cut = next((turn for turn in cuts if _cuts(said, turn)), None)
+        if cut is not None:
+            cuts.remove(cut)
+        yield Remark(said, wire.pause_ms(said.start_ms), cut)
+
+
+def _cuts(said: Said, turn: SpokenTurn) -> bool:
+    begun = turn.start_ms - _TOGETHER_MS < said.start_ms
+    return begun and said.start_ms - _TOGETHER_MS < turn.end_ms < said.start_ms + _LAG_MS
+
+
+def heard_errors(calls: Sequence[Call], transcribe: Callable[[Samples], str]) -> Iterator[HeardError]:
+    """Of each interruption that ended a turn of the agent's."""
+    texts = [start + monologue for monologue in MONOLOGUES for start in ("", _WELCOME)]
+    for call in calls:
+        wire = Wire(call.recording)
+        for remark in remarks(call):
+            if remark.cut is None:
+                continue
+            begin_ms = remark.cut.start_ms - _TOGETHER_MS
+            audio = wire.between(max(0, begin_ms), remark.said.end_ms + _TOGETHER_MS // 2)
+            yield compare(remark.said.id, remark.cut.text, texts, transcribe(audio))
