@@ -109,7 +109,7 @@ class Conversation:
         """Talk until the leg has ended. Failures of providers are in the result; only cancellation raises."""
         limit_s = self._plan.talk.call_terminate_s + HANGUP_TIMEOUT_S + TRANSCRIPTION_TIMEOUT_S
         self._audio.start()
-        self._tasks.start("leg", self._follow_leg())
+        self._tasks.start("leg", self._follow_leg(), self._leg_lost)
         self._post(events.Answered())
         try:
             async with asyncio.timeout(limit_s):
@@ -166,7 +166,7 @@ class Conversation:
                 self._observer.log(entry)
             case actions.HangUp(cause, failure):
                 self._cause, self._failure = cause, failure
-                self._tasks.start("hangup", self._hang_up(cause))
+                self._tasks.start("hangup", self._hang_up(cause), self._leg_lost)
             case _:
                 self._request(action)
         return None
@@ -196,6 +196,7 @@ class Conversation:
                 await self._leg.hangup(cause)
         except Exception as error:
             _log.warning("hanging up call %s failed: %r", self._leg.call_id, error)
+            self._leg_lost()
 
     # What happens
 
@@ -235,12 +236,19 @@ class Conversation:
 
     # The end
 
+    def _leg_lost(self) -> None:
+        """The leg tells or obeys no more: what can be done is left to `_force_end`."""
+        self._fail("its leg was lost")
+        self._post(events.LegEnded())
+
     async def _close(self) -> None:
+        # At once as far as possible: a cancellation may come with any await.
         self._audio.stop()
         self._alarms.close()
-        await self._speaker.close()
-        await self._tasks.close(but="hangup")
         self._ear.close()
+        self._speaker.flush()
+        await self._tasks.close(but="hangup")
+        await self._speaker.close()
 
     async def _force_end(self) -> Ended:
         """The conversation broke while the call goes on: end the call."""
@@ -251,7 +259,8 @@ class Conversation:
                     event = await self._leg.next_event()
                     if isinstance(event, Ended):
                         self._ended = event
-        except TimeoutError:
+        except Exception as error:
+            _log.error("the end of call %s is not known: %r", self._leg.call_id, error)
             detail = "The call could not be ended in an orderly way."
             return Ended(Outcome.ERROR, EndedBy.ERROR, "Unknown", detail=detail)
         return self._ended

@@ -18,6 +18,7 @@ from ringback.agents.chat import (
     ToolCall,
 )
 from ringback.agents.plan import Plan
+from ringback.agents.tokens import estimated_usage
 from ringback.agents.tools import HttpTool, ToolResult, ToolRunner
 from ringback.conversation import events
 from ringback.conversation.events import Event
@@ -48,7 +49,9 @@ class Transcriptions:
         self._heard_ms = 0
 
     def start(self, request: int, audio: Samples) -> None:
-        self._tasks.start(("transcribe", request), self._run(request, audio))
+        message = f"The transcriber {self._transcriber.provider} broke."
+        failed = events.TranscriptionFailed(request, message)
+        self._tasks.start(("transcribe", request), self._run(request, audio), lambda: self._post(failed))
 
     def cancel(self, request: int) -> None:
         self._tasks.cancel(("transcribe", request))
@@ -84,23 +87,22 @@ class Answers:
         self._tasks = tasks
         self._post = post
         self._write = write
-        self._tokens: dict[tuple[str, str], tuple[int, int]] = {}
+        self._tokens: dict[tuple[str, str, bool], tuple[int, int]] = {}
 
     def start(self, reply: int, ask: Ask) -> None:
-        self._tasks.start(("reply", reply), self._run(reply, ask))
+        failed = events.ReplyFailed(reply, "The language model broke.")
+        self._tasks.start(("reply", reply), self._run(reply, ask), lambda: self._post(failed))
 
     def cancel(self, reply: int) -> None:
         self._tasks.cancel(("reply", reply))
 
     def usage(self) -> list[Usage]:
-        return [
-            line
-            for (provider, model), (given, taken) in self._tokens.items()
-            for line in (
-                Usage("llm", provider, model, "input_tokens", given),
-                Usage("llm", provider, model, "output_tokens", taken),
-            )
-        ]
+        lines: list[Usage] = []
+        for (provider, model, estimated), (given, taken) in self._tokens.items():
+            detail = "estimated" if estimated else ""
+            lines.append(Usage("llm", provider, model, "input_tokens", given, detail))
+            lines.append(Usage("llm", provider, model, "output_tokens", taken, detail))
+        return lines
 
     async def _run(self, reply: int, ask: Ask) -> None:
         if self._chat is None:
@@ -126,6 +128,7 @@ class Answers:
         said: list[str] = []
         thought: list[str] = []
         calls: list[ToolCall] = []
+        who, counted = (chat.provider, ask.settings.model), False
         try:
             async for piece in chat.stream(ask):
                 match piece:
@@ -137,16 +140,23 @@ class Answers:
                     case ToolCall():
                         calls.append(piece)
                     case ChatFallback(message):
+                        who = piece.provider or who[0], piece.model or who[1]
                         self._write(LogEntry("error", "llm", message, chat.provider))
                     case ChatUsage():
-                        self._count(piece, chat.provider, ask.settings.model)
+                        counted = True
+                        self._count(piece, who)
+        except ChatError:
+            counted = counted or not (said or thought)  # who refuses is not paid
+            raise
         finally:
+            if not counted:  # broken off, by us or by them: what came so far is paid all the same
+                self._count(estimated_usage(ask, *said, *thought, *calls), who)
             shown = "".join(said) or "".join(f"{call.name}({_json(call.arguments)})" for call in calls)
             self._write(LogEntry("response", "llm", shown, chat.provider, reasoning="".join(thought)))
         return tuple(calls)
 
-    def _count(self, usage: ChatUsage, provider: str, model: str) -> None:
-        key = usage.provider or provider, usage.model or model
+    def _count(self, usage: ChatUsage, who: tuple[str, str]) -> None:
+        key = usage.provider or who[0], usage.model or who[1], usage.estimated
         given, taken = self._tokens.get(key, (0, 0))
         self._tokens[key] = given + usage.input_tokens, taken + usage.output_tokens
 
@@ -162,7 +172,8 @@ class Functions:
         self._write = write
 
     def start(self, run: int, call: ToolCall, variables: Mapping[str, Any]) -> None:
-        self._tasks.start(("tool", run), self._run(run, call, variables))
+        failed = events.ToolDone(run, ToolResult(f"The function {call.name} broke.", failed=True))
+        self._tasks.start(("tool", run), self._run(run, call, variables), lambda: self._post(failed))
 
     def cancel(self, run: int) -> None:
         self._tasks.cancel(("tool", run))

@@ -136,8 +136,17 @@ class Speaker:
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task is self._work and (task.cancelled() or task.exception() is not None):
+            # Cancelled by others than us: by a library, say.
+            for utterance in [*self._begun.values(), *self._waiting]:
+                if not utterance.complete:
+                    self._fail(utterance, f"{self._name} broke.")
+                    return
 
     async def _synthesize_all(self) -> None:
         while self._waiting:
