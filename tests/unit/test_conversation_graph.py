@@ -317,6 +317,28 @@ def test_ending_the_call() -> None:
     assert (reply.text, reply.ends) == ("b.", True)
 
 
+def test_what_was_said_before_a_call_is_told_once() -> None:
+    dialogue = talk(graph("a", llm("a")), BOOK, END)
+    dialogue.opening()
+    dialogue.answer("book it")
+    calls = (ToolCall("1", "book", {"day": "Monday"}), ToolCall("2", "end_call", {}))
+    reply = dialogue.answered(ModelAnswer("One moment.", calls))
+    assert (reply.calls, reply.ends) == (calls[:1], False)
+    during = asked(dialogue.results([(calls[0], ToolResult("done"))]))
+    assert during.messages[2].content == "One moment."
+    dialogue.answered(ModelAnswer("Booked."))
+    dialogue.heard("One moment. Booked.")
+    dialogue.answer("again")
+    reply = dialogue.answered(ModelAnswer("", calls[:1]))
+    later = asked(dialogue.results([(calls[0], ToolResult("done"))])).messages
+    assert [message.content for message in later if message.role == "assistant"] == [
+        "",
+        "One moment. Booked.",
+        "",
+    ]
+    assert later[-1].call_id != "1"
+
+
 # Types
 
 

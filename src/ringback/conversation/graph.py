@@ -85,9 +85,7 @@ class GraphDialogue:
         self._state = mark
 
     def heard(self, text: str) -> None:
-        if text:
-            history = (*self._state.history, ChatMessage("assistant", text))
-            self._state = replace(self._state, history=history)
+        self._state = self._state.heard_of_the_agent(text)
 
     # What happens
 
@@ -97,13 +95,8 @@ class GraphDialogue:
         return reply
 
     def answer(self, text: str) -> Reply:
-        state = self._turn(text)
-        self._state = replace(
-            state,
-            history=(*state.history, ChatMessage("user", text)),
-            node_turns=state.node_turns + 1,
-            total_turns=state.total_turns + 1,
-        )
+        state = self._turn(text).told(ChatMessage("user", text))
+        self._state = replace(state, node_turns=state.node_turns + 1, total_turns=state.total_turns + 1)
         return self._decide(self._edges(), [], [])
 
     def answered(self, answer: ModelAnswer) -> Reply:
@@ -116,9 +109,11 @@ class GraphDialogue:
                 given = next((call.arguments for call in answer.calls if call.name == function), {})
                 return self._call_on_entry(function, given, [], [])
             case Talk() if answer.calls:
-                if any(isinstance(self._tools.get(call.name), EndCall) for call in answer.calls):
-                    return Reply(ends=True)
-                return self._call(answer.calls, False, [], [])
+                # To hang up beside other functions would leave their results untold: asked again, it says goodbye.
+                calls = [call for call in answer.calls if not isinstance(self._tools.get(call.name), EndCall)]
+                return (
+                    self._call(Calls(tuple(calls), False, answer.text), [], []) if calls else Reply(ends=True)
+                )
         return Reply()
 
     def unanswered(self, message: str) -> Reply | None:
@@ -135,9 +130,7 @@ class GraphDialogue:
         waiting = self._state.waiting
         if not isinstance(waiting, Calls):
             return Reply()
-        state, log = self._state, Log()
-        told = [ChatMessage("tool", result.content, call_id=call.id) for call, result in results]
-        calls = ChatMessage("assistant", "", tuple(call for call, _ in results))
+        state, log = self._state.called(waiting, results), Log()
         learned: dict[str, Any] = {}
         for call, result in results:
             learned |= self._typed(result.values, log)
@@ -146,7 +139,6 @@ class GraphDialogue:
             state,
             waiting=None,
             rounds=state.rounds + 1,
-            history=(*state.history, calls, *told),
             context={**state.context, **learned},
         )
         if waiting.entering:
@@ -165,10 +157,8 @@ class GraphDialogue:
         edge = next((e for e in self._edges() if e.condition == Event(name)), None) or self._true_expression()
         if edge is None:
             return None
-        self._state = self._turn("")
         told = json.dumps(dict(properties), ensure_ascii=False, default=str)
-        history = (*self._state.history, ChatMessage("user", f"[Event {name}: {told}]"))
-        self._state = replace(self._state, history=history)
+        self._state = self._turn("").told(ChatMessage("user", f"[Event {name}: {told}]"))
         log.append(self._take(edge, Found(None), f"event {name}"))
         return self._go([], log)
 
@@ -367,11 +357,11 @@ class GraphDialogue:
         assert isinstance(tool, HttpTool)
         number = len(self._state.history)
         call = ToolCall(f"enter_{number}", function, {**self._arguments(tool), **given})
-        return self._call((call,), True, said, log)
+        return self._call(Calls((call,), True), said, log)
 
-    def _call(self, calls: tuple[ToolCall, ...], entering: bool, said: Said, log: Log) -> Reply:
-        self._state = replace(self._state, waiting=Calls(calls, entering))
-        return Reply(" ".join(said), calls=calls, log=tuple(log))
+    def _call(self, calls: Calls, said: Said, log: Log) -> Reply:
+        self._state = replace(self._state, waiting=calls)
+        return Reply(" ".join(said), calls=calls.calls, log=tuple(log))
 
     def _arguments(self, tool: HttpTool) -> dict[str, Any]:
         """Those parameters of a function that are known already."""

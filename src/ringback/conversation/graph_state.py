@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ringback.agents.chat import ChatMessage, ToolCall
 from ringback.agents.plan import Edge
+from ringback.agents.tools import ToolResult
 
 PATH_LENGTH: Final = 500
 """Nodes of the way that are remembered."""
@@ -39,6 +40,8 @@ class Calls:
 
     calls: tuple[ToolCall, ...]
     entering: bool
+    text: str = ""
+    """What the language model said before it called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,27 @@ class State:
     routed: bool = False
     """Llm edges were decided in this turn."""
     opening: bool = True
+
+    def told(self, *messages: ChatMessage) -> State:
+        return replace(self, history=(*self.history, *messages))
+
+    def called(self, waiting: Calls, results: Sequence[tuple[ToolCall, ToolResult]]) -> State:
+        """With the results of functions in the history: every call answered, under an id of its own."""
+        taken = {call.id for message in self.history for call in message.calls}
+        calls: list[ToolCall] = []
+        for number, (call, _) in enumerate(results, len(self.history)):
+            calls.append(replace(call, id=f"{call.id}_{number}") if call.id in taken else call)
+            taken.add(call.id)
+        answers = [
+            ChatMessage("tool", result.content, call_id=call.id)
+            for call, (_, result) in zip(calls, results, strict=True)
+        ]
+        return self.told(ChatMessage("assistant", waiting.text, tuple(calls)), *answers)
+
+    def heard_of_the_agent(self, text: str) -> State:
+        """What was said before a call stands in `text` too, as far as it was heard."""
+        history = tuple(replace(m, content="") if m.calls else m for m in self.history)
+        return replace(self, history=(*history, ChatMessage("assistant", text)) if text else history)
 
     @property
     def counters(self) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from ringback.agents.chat import Ask, ChatMessage, ToolSpec
@@ -44,7 +45,7 @@ def question(
     told = [ChatMessage(message.role, message.content) for message in spoken[-REMEMBERED:]]
     tools = [_function(edge) for edge in edges]
     return Ask(
-        (ChatMessage("system", _joined(parts)), *told),
+        (ChatMessage("system", _joined(parts)), *_in_turns(told)),
         plan.routing,
         (*tools, _STAY_SPEC),
         must_call=True,
@@ -71,10 +72,25 @@ def speech(
 ) -> tuple[ChatMessage, ...]:
     """The conversation for the model that speaks in an llm node; `said` is what the agent is just saying."""
     system = _joined([fill(plan.information, values), fill(node.prompt, values), *_samples(node)])
-    told = [*history, ChatMessage("assistant", said)] if said else [*history]
+    told = _in_turns([*history, ChatMessage("assistant", said)] if said else history)
     if not told or told[-1].role == "assistant":
         told.append(_GO_ON)  # some servers continue the agent's last sentence instead of answering
     return (ChatMessage("system", system), *told) if system else tuple(told)
+
+
+def _in_turns(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """No side speaks twice in a row or says nothing, as strict servers want it."""
+    turns: list[ChatMessage] = []
+    for message in messages:
+        if not message.content and not message.calls and message.role != "tool":
+            continue
+        last = turns[-1] if turns else None
+        if last and last.role == message.role != "tool" and not last.calls:
+            both = "\n".join(text for text in (last.content, message.content) if text)
+            turns[-1] = replace(message, content=both)
+        else:
+            turns.append(message)
+    return turns
 
 
 def _samples(node: Node) -> list[str]:
