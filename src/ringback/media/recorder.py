@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from ringback.media.frame import FRAME_MS, SAMPLE_RATE, SILENCE, Frame
+from ringback.media.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame
 
 _CHANNELS: Final = 2
 _SAMPLE_BYTES: Final = 2
@@ -130,8 +130,10 @@ class Recorder:
 def _interleaved(frames: list[tuple[Frame, Frame]]) -> bytes:
     if not frames:
         return b""
-    # (frames, channels, samples) -> (frames, samples, channels)
-    return np.asarray(frames, dtype="<i2").swapaxes(1, 2).tobytes()
+    audio = np.empty((len(frames) * FRAME_SAMPLES, _CHANNELS), dtype="<i2")
+    audio[:, 0] = np.concatenate([heard for heard, _ in frames])
+    audio[:, 1] = np.concatenate([spoken for _, spoken in frames])
+    return audio.tobytes()
 
 
 def _header(audio_bytes: int) -> bytes:
