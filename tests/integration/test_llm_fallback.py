@@ -64,6 +64,7 @@ async def test_the_second_answers_where_the_first_failed_before_any_text(failure
         notice = next(piece for piece in pieces if isinstance(piece, ChatFallback))
         assert notice.message.startswith("The language model one (big) ")
         assert notice.message.endswith(" two (small) answers instead.")
+        assert (notice.provider, notice.model) == ("two", "small")
         assert [p for p in pieces if not isinstance(p, ChatFallback | ChatReasoning)] == FROM_SECOND
         assert len(second.requests) == 1
         assert second.requests[0]["model"] == "small"

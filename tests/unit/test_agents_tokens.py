@@ -9,7 +9,7 @@ ASK = Ask((ChatMessage("user", "x" * 400),), ChatSettings("m"))
 
 
 def test_a_quarter_of_the_bytes_and_what_frames_a_message() -> None:
-    usage = estimated_usage(ASK, "y" * 100, "y" * 100, provider="p")
+    usage = estimated_usage(ASK, "y" * 100, "y" * 100, provider="p", model="m")
     assert (usage.input_tokens, usage.output_tokens) == (104, 50)
     assert (usage.provider, usage.model, usage.estimated) == ("p", "m", True)
 

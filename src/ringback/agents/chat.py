@@ -101,6 +101,8 @@ class ChatFallback:
 
     message: str
     """What failed and who answers now, for people."""
+    provider: str = ""
+    model: str = ""
 
 
 ChatPiece = ChatText | ChatReasoning | ToolCall | ChatUsage | ChatFallback

@@ -19,6 +19,8 @@ class Usage:
     model: str
     unit: Literal["milliseconds", "characters", "input_tokens", "output_tokens"]
     quantity: int
+    detail: str = ""
+    """"estimated" for tokens that the provider did not count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,9 @@ class FallbackChat:
         failures: list[str] = []
         for model, question in turns:
             if failures:
-                yield ChatFallback(
-                    f"{failures[0]} {model.provider} ({question.settings.model}) answers instead."
-                )
+                name = question.settings.model
+                message = f"{failures[0]} {model.provider} ({name}) answers instead."
+                yield ChatFallback(message, model.provider, name)
             given = False
             try:
                 async with aclosing(model.stream(question)) as pieces:  # type: ignore[type-var]

@@ -162,7 +162,7 @@ class OpenAICompatible:
             if reader.finish_reason == "content_filter":
                 raise _Failed("withheld its reply (content filter).")
         if reader.tokens is None:
-            usage = estimated_usage(ask, *said, *calls, provider=self._provider)
+            usage = estimated_usage(ask, *said, *calls, provider=self._provider, model=ask.settings.model)
         else:
             usage = ChatUsage(*reader.tokens, self._provider, ask.settings.model)
         return [*calls, usage]
