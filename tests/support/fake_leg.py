@@ -13,6 +13,9 @@ from ringback.media.leg import Ended, EndedBy, HangupCause, LegEvent, Outcome
 LOUD = 200
 """Samples beyond this are the agent's voice and not its fading."""
 
+HANGUP_S = 0.04
+"""Until the far end confirms."""
+
 
 class FakeLeg:
     """Implements `media.leg.Leg` for an answered call. Positions are samples since the first tick."""
@@ -50,6 +53,7 @@ class FakeLeg:
 
     async def hangup(self, cause: HangupCause) -> None:
         self.hangups.append(cause)
+        await asyncio.sleep(HANGUP_S)
         self._end(EndedBy.US)
 
     def hang_up_by_person(self) -> None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from ringback.agents.chat import Ask, ChatError, ChatMessage, ChatPiece, ChatText, ChatUsage
+from ringback.agents.chat import Ask, ChatError, ChatMessage, ChatPiece, ChatText, ChatUsage, ToolCall
+from ringback.agents.tools import HttpTool, ToolResult
 from ringback.media.frame import SAMPLE_RATE, Frame, Samples
 from ringback.media.speech import SpeechError, Transcription, Voice, WordEnds
 
@@ -109,21 +111,40 @@ class ToneSynthesizer:
 
 
 class FakeChat:
-    """Implements `agents.chat.ChatModel`."""
+    """Implements `agents.chat.ChatModel`. A reply is a text, or the names of functions that are to be called."""
 
     provider = "fake"
 
-    def __init__(self, *replies: str, fails: bool = False) -> None:
+    def __init__(self, *replies: str | tuple[str, ...], fails: bool = False, delay_s: float = 0.2) -> None:
+        self._delay_s = delay_s
         self._replies = list(replies)
         self._fails = fails
         self.asked: list[Sequence[ChatMessage]] = []
 
     async def stream(self, ask: Ask) -> AsyncIterator[ChatPiece]:
         self.asked.append(ask.messages)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(self._delay_s)
         if self._fails:
             raise ChatError("The language model fake (m) is out of order.")
-        for word in self._replies.pop(0).split():
+        reply = self._replies.pop(0)
+        for word in reply.split() if isinstance(reply, str) else ():
             yield ChatText(word + " ")
             await asyncio.sleep(0.02)
+        for place, name in enumerate(() if isinstance(reply, str) else reply):
+            yield ToolCall(f"call_{len(self.asked)}_{place}", name, {})
         yield ChatUsage(100, 20)
+
+
+class FakeRunner:
+    """Implements `agents.tools.ToolRunner`."""
+
+    def __init__(self, delay_s: float = 0.5) -> None:
+        self._delay_s = delay_s
+        self.ran: list[str] = []
+
+    async def run(
+        self, tool: HttpTool, arguments: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> ToolResult:
+        self.ran.append(tool.spec.name)
+        await asyncio.sleep(self._delay_s)
+        return ToolResult("It is Monday.")
