@@ -65,9 +65,10 @@ def _runs(said: str) -> list[list[str]]:
 
 def _without_articles(text: str, lexicon: Lexicon) -> str:
     """ "una cita" is no number, "una" is, and so is "una persona"."""
-    said = text.split()
+    some = {plain(word) for word in lexicon.table.get("some", ())}  # "unas quince": about fifteen
+    said = [word for word in text.split() if plain(word) not in some]
     if len(said) <= _ARTICLE_WORDS:
-        return text
+        return " ".join(said)
     articles = {plain(article) for article in lexicon.table["articles"]}
     kept = []
     for place, word in enumerate(said):
