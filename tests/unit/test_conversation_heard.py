@@ -41,11 +41,16 @@ def test_digits_are_read_out() -> None:
 
 @pytest.mark.parametrize(
     ("played_ms", "expected"),
-    [(99, ""), (100, "One"), (549, "One"), (550, "One three"), (1000, "One three five"), (2000, WORDS)],
+    [(99, ""), (100, "One"), (424, "One"), (425, "One three"), (1000, "One three five"), (2000, WORDS)],
 )
 @pytest.mark.parametrize("audio_ms", [None, 2000])
 def test_by_word_ends_half_a_word_is_a_word(played_ms: int, expected: str, audio_ms: int | None) -> None:
-    assert heard(WORDS, played_ms, audio_ms, (200, 900, 1000, 1750)) == expected
+    assert heard(WORDS, played_ms, audio_ms, (200, 650, 1000, 1500)) == expected
+
+
+def test_the_pause_before_a_word_is_not_the_word() -> None:
+    assert heard("Thanks, I see", 900, 2000, (400, 1000, 1300)) == "Thanks,"
+    assert heard("Thanks, I see", 930, 2000, (400, 1000, 1300)) == "Thanks, I"
 
 
 def test_word_ends_of_another_text_are_not_used() -> None:

@@ -22,6 +22,8 @@ _PAUSE: Final = 7.0
 _MARKS: Final = ",;:"
 _MS_PER_LETTER: Final = 53.0
 """Used only while the length of an utterance's audio is not known yet."""
+_SLOW_MS_PER_LETTER: Final = 100.0
+"""No word is said more slowly."""
 
 
 def heard(text: str, played_ms: int, audio_ms: int | None, word_ends_ms: Sequence[int] | None = None) -> str:
@@ -36,20 +38,29 @@ def heard(text: str, played_ms: int, audio_ms: int | None, word_ends_ms: Sequenc
         return ""
     if audio_ms is not None and played_ms >= audio_ms:
         return " ".join(words)
-    known = word_ends_ms is not None and len(word_ends_ms) == len(words)
-    middles = _middles_ms(word_ends_ms) if known and word_ends_ms else _estimated_middles_ms(words, audio_ms)
+    if word_ends_ms is not None and len(word_ends_ms) == len(words):
+        middles = _middles_ms(words, word_ends_ms)
+    else:
+        middles = _estimated_middles_ms(words, audio_ms)
     return " ".join(words[: sum(middle <= played_ms for middle in middles)])
 
 
-def _middles_ms(ends_ms: Sequence[int]) -> list[float]:
-    return [(begin + end) / 2 for begin, end in zip([0, *ends_ms], ends_ms, strict=False)]
+def _middles_ms(words: list[str], ends_ms: Sequence[int]) -> list[float]:
+    """Between the ends of two words there may be a pause, which belongs to neither."""
+    middles = []
+    before = 0.0
+    for word, end in zip(words, ends_ms, strict=True):
+        begin = max(before, end - _SLOW_MS_PER_LETTER * _length(word))
+        middles.append((begin + end) / 2)
+        before = end
+    return middles
 
 
 def _estimated_middles_ms(words: list[str], audio_ms: int | None) -> list[float]:
     middles: list[float] = []
     position = end = 0.0
     for word in words:
-        letters = _WORD + sum(map(_letters, word))
+        letters = _length(word)
         middles.append(position + letters / 2)
         end = position + letters
         position = end + (_PAUSE if word[-1] in _MARKS else 0)
@@ -57,6 +68,11 @@ def _estimated_middles_ms(words: list[str], audio_ms: int | None) -> list[float]
     if audio_ms is not None and words:
         scale = max(0, audio_ms - _LEAD_MS - _TAIL_MS) / end
     return [_LEAD_MS + middle * scale for middle in middles]
+
+
+def _length(word: str) -> float:
+    """In letters."""
+    return _WORD + sum(map(_letters, word))
 
 
 def _letters(character: str) -> float:
