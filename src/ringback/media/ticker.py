@@ -1,4 +1,4 @@
-"""The heartbeat of a process's calls: a tick every 20 ms for each, spread over phases of 5 ms."""
+"""The heartbeat of a process's calls: a tick every 20 ms for each, spread over phases of 10 ms."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from ringback.media.frame import FRAME_MS
 
 TICK_S: Final = FRAME_MS / 1000
 
-PHASES: Final = 4
+PHASES: Final = 2
 """Groups of calls that tick one after the other within the 20 ms: whatever else waits for the event loop then waits
-for a part of the calls only, and packets leave in smaller bursts."""
+for a part of the calls only. More of them would cost the voice detector more than they give: its batches shrink (100
+calls measured: 16 % of a core in one phase, 19 % in two, 23 % in four)."""
 
 _CATCH_UP: Final = 5
 """Ticks made up for after a stall: a burst that the far end can take. Older ones are skipped."""
