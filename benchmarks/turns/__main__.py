@@ -92,7 +92,7 @@ def _turn_scripts(utterances: Sequence[Utterance]) -> list[Script]:
     contexts: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in utterances:
         contexts[agent.context(utterance)].append(utterance)
-    scripts = []
+    scripts: list[Script] = []
     for context in contexts.values():
         random.Random(len(context)).shuffle(context)
         for start in range(0, len(context), _TURNS_A_CALL):

@@ -33,17 +33,18 @@ class Remark:
 
 def remarks(call: Call) -> Iterator[Remark]:
     wire = Wire(call.recording)
-    cuts = [turn for turn in call.turns if turn.role == "assistant" and turn.interrupted]
+    cuts: dict[str, SpokenTurn] = {}
+    for turn in call.turns:
+        if turn.role == "assistant" and turn.interrupted and (said := _cutting(call.said, turn)) is not None:
+            cuts[said.id] = turn
     for said in call.said:
-        cut = next((turn for turn in cuts if _cuts(said, turn)), None)
-        if cut is not None:
-            cuts.remove(cut)
-        yield Remark(said, wire.pause_ms(said.start_ms), cut)
+        yield Remark(said, wire.pause_ms(said.start_ms), cuts.get(said.id))
 
 
-def _cuts(said: Said, turn: SpokenTurn) -> bool:
-    begun = turn.start_ms - _TOGETHER_MS < said.start_ms
-    return begun and said.start_ms - _TOGETHER_MS < turn.end_ms < said.start_ms + _LAG_MS
+def _cutting(said: Sequence[Said], turn: SpokenTurn) -> Said | None:
+    """The last that was said before the agent's turn broke off."""
+    before = [one for one in said if turn.start_ms - _TOGETHER_MS < one.start_ms < turn.end_ms + _TOGETHER_MS]
+    return before[-1] if before and turn.end_ms < before[-1].start_ms + _LAG_MS else None
 
 
 def heard_errors(calls: Sequence[Call], transcribe: Callable[[Samples], str]) -> Iterator[HeardError]:

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,7 +83,12 @@ async def place(scripts: list[Script], at_a_time: int, folder: Path) -> list[Cal
             async with httpx.AsyncClient(base_url=settings.base_url, headers=headers, timeout=30) as client:
                 caller = _Caller(client, people, folder)
                 free = asyncio.Semaphore(at_a_time)
-                return await asyncio.gather(*(caller.call(n, s, free) for n, s in numbers.items()))
+                calls = await asyncio.gather(*(caller.call(n, s, free) for n, s in numbers.items()))
+    rows = [
+        {"said": [asdict(one) for one in c.said], "turns": [asdict(one) for one in c.turns]} for c in calls
+    ]
+    (folder / "calls.json").write_text(json.dumps(rows, indent=1))
+    return calls
 
 
 class _Caller:

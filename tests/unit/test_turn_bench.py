@@ -1,0 +1,85 @@
+"""The arithmetic of the bench of turns, which decides whether the listener is good."""
+
+from __future__ import annotations
+
+from benchmarks.turns import labels, report
+from benchmarks.turns.heard import compare
+from benchmarks.turns.listening import Listened, Stop
+from benchmarks.turns.offline import SPEAK_MS, Rule, decide
+from benchmarks.turns.report import Outcome
+from ringback.agents.plan import TalkSettings
+from ringback.conversation.dialogue import Expectation
+
+UTTERANCE = next(u for u in labels.utterances() if u.kind == "complete_first")
+TEXT = "The train leaves from the central station and stops only once on the way."
+
+
+def listened(*stops: Stop) -> Listened:
+    return Listened(UTTERANCE, 2000, ((500, 1100),), stops)
+
+
+def after(seconds: float) -> Rule:
+    def rule(text: str, expectation: Expectation, talk: TalkSettings) -> float:
+        return seconds
+
+    return rule
+
+
+FIRST = Stop(500, 700, 1180, "Yes.", 0.1)
+LAST = Stop(2040, 2240, None, "Yes, but not on Monday.", 0.1)
+
+
+def test_who_waits_out_the_pause_answers_after_the_end() -> None:
+    decision = decide(listened(FIRST, LAST), after(0.7))
+    assert decision.at == LAST
+    assert decision.outcome == Outcome(UTTERANCE, 2040 + 700 + SPEAK_MS - 2000, False)
+
+
+def test_who_does_not_is_heard_before_the_end() -> None:
+    decision = decide(listened(FIRST, LAST), after(0.3))
+    assert decision.at == FIRST
+    assert decision.outcome.cut
+
+
+def test_without_words_nothing_is_answered() -> None:
+    outcome = decide(listened(Stop(2040, 2240, None, "", 0.1)), after(0.3)).outcome
+    assert outcome == Outcome(UTTERANCE, None, False)
+
+
+def test_the_words_must_be_known_before_the_answer() -> None:
+    outcome = decide(listened(LAST), after(0.0)).outcome
+    assert outcome.gap_ms is not None
+    assert outcome.gap_ms > LAST.known_ms - 2000 + SPEAK_MS
+
+
+def test_cut_and_lost_turns_have_no_part_in_the_gaps() -> None:
+    outcomes = [
+        Outcome(UTTERANCE, gap, cut) for gap, cut in ((400, False), (-300, True), (None, False), (600, False))
+    ]
+    assert report.gaps(outcomes) == [400, 600]
+    assert report.cut_percent(outcomes) == 25
+    assert report.table(outcomes).splitlines()[-1].split()[:4] == ["all", "4", "1", "25.0"]
+
+
+def test_a_claim_of_what_was_heard_is_right() -> None:
+    error = compare("x", "The train leaves from the", [TEXT, "Something else."], "the train leaves from the")
+    assert (error.claimed, error.heard, error.error) == (5, 5, 0)
+
+
+def test_a_claim_of_too_much_is_counted_in_words() -> None:
+    error = compare("x", "The train leaves from the central station", [TEXT], "The train leaves from")
+    assert error.error == 3
+
+
+def test_a_misheard_word_is_no_error_of_the_claim() -> None:
+    assert (
+        compare("x", "The train leaves from the central", [TEXT], "The rain leaves from the central").error
+        == 0
+    )
+
+
+def test_half_a_word_at_the_cut_counts_for_the_claim() -> None:
+    assert (
+        compare("x", "The train leaves from the central", [TEXT], "The train leaves from the sent").error == 0
+    )
+    assert compare("x", "The train leaves from the", [TEXT], "The train leaves from the sent").error == 0
