@@ -19,6 +19,7 @@ from ringback.app.talker import Studio
 from ringback.app.telemetry.opening import watched
 from ringback.app.telemetry.ticker_figures import of_ticker
 from ringback.billing.prices import PriceBook, PriceError, cents
+from ringback.conversation import judging
 from ringback.dialing.call import Line
 from ringback.dialing.call_events import EventDelivery
 from ringback.dialing.claims import Claim, Claims
@@ -44,6 +45,7 @@ async def run(settings: Settings, index: int) -> None:
         opened(settings, watching.telemetry.moved) as core,
         _carrier(settings, index) as carrier,
     ):
+        judging.prepare()
         ticker, detector = Ticker(), SileroVoiceDetector()
         ticker.after(detector.run)
         events = EventDelivery(core.db, core.wakeup, name)

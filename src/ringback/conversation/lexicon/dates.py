@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from ringback.conversation.dates import coming, day_of
-from ringback.conversation.lexicon.lexicon import Lexicon, any_of, folded
+from ringback.conversation.lexicon.lexicon import Lexicon, any_of, compiled, folded, which
 from ringback.conversation.lexicon.numbers import digitised
 
 _ISO: Final = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
@@ -50,14 +50,17 @@ def names_day(text: str, lexicon: Lexicon) -> bool:
 
 
 def _month_day(said: str, lexicon: Lexicon) -> tuple[int, int, int | None] | None:
-    of = "|".join(lexicon.words("dates", "of"))
+    months = lexicon.words("dates", "months")
+    named, of = "|".join(months), "|".join(lexicon.words("dates", "of"))
     link = rf"(?: (?:{of}))?" if of else ""
-    for number, month in enumerate(lexicon.words("dates", "months"), 1):
-        day_first = re.search(rf"(?<!\S)(\d{{1,2}}){link} (?:{month})(?:{link} (20\d\d))?(?!\S)", said)
-        match = day_first or re.search(rf"(?<!\S)(?:{month}){link} (\d{{1,2}})(?: (20\d\d))?(?!\S)", said)
-        if match and 1 <= int(match[1]) <= 31:
-            return number, int(match[1]), int(match[2]) if match[2] else None
-    return None
+    match = compiled(rf"(?P<day>\d{{1,2}}){link} (?P<month>{named})(?:{link} (?P<year>20\d\d))?").search(said)
+    match = match or compiled(rf"(?P<month>{named}){link} (?P<day>\d{{1,2}})(?: (?P<year>20\d\d))?").search(
+        said
+    )
+    if match is None or not 1 <= int(match["day"]) <= 31:
+        return None
+    year = int(match["year"]) if match["year"] else None
+    return which(months, match["month"]) + 1, int(match["day"]), year
 
 
 def _relative(raw: str, today: date, lexicon: Lexicon) -> date | None:
@@ -71,32 +74,31 @@ def _distant(said: str, today: date, lexicon: Lexicon) -> date | None:
     before, after = "|".join(lexicon.words("dates", "in")), "|".join(lexicon.words("dates", "after"))
     for name, days in (("day", 1), ("week", 7)):
         unit = "|".join(lexicon.words("dates", name))
-        match = before and re.search(rf"(?<!\S)(?:{before}) (\d{{1,3}}) (?:{unit})(?!\S)", said)
-        match = match or (after and re.search(rf"(?<!\S)(\d{{1,3}}) (?:{unit}) (?:{after})(?!\S)", said))
+        match = before and compiled(rf"(?:{before}) (\d{{1,3}}) (?:{unit})").search(said)
+        match = match or (after and compiled(rf"(\d{{1,3}}) (?:{unit}) (?:{after})").search(said))
         if match:
             return today + timedelta(days=days * int(match[1]))
     return None
 
 
 def _weekday(raw: str, today: date, lexicon: Lexicon) -> date | None:
-    for number, weekday in enumerate(lexicon.words("dates", "weekdays")):
-        if not any_of((weekday,)).search(raw):
-            continue
-        later = "|".join(lexicon.words("dates", "later_weekday"))
-        beside = later and re.search(
-            rf"(?<!\S)(?:(?:{later}) (?:{weekday})|(?:{weekday}) (?:{later}))(?!\S)", raw
-        )
-        if beside or lexicon.pattern("dates", "next_week").search(raw):
-            return today + timedelta(days=7 - today.weekday() + number)
-        return today + timedelta(days=(number - today.weekday() - 1) % 7 + 1)
-    return None
+    weekdays = lexicon.words("dates", "weekdays")
+    match = any_of(tuple(weekdays)).search(raw)
+    if match is None:
+        return None
+    number = which(weekdays, match[0])
+    named, later = "|".join(weekdays), "|".join(lexicon.words("dates", "later_weekday"))
+    beside = compiled(rf"(?:{later}) (?:{named})|(?:{named}) (?:{later})").search(raw)
+    if beside or lexicon.pattern("dates", "next_week").search(raw):
+        return today + timedelta(days=7 - today.weekday() + number)
+    return today + timedelta(days=(number - today.weekday() - 1) % 7 + 1)
 
 
 def _day_of_month(said: str, today: date, lexicon: Lexicon) -> date | None:
     """ "el 28": of this month, or of the next one that has it and where it is to come."""
     marks, after = "|".join(lexicon.words("dates", "marks")), "|".join(lexicon.words("dates", "marks_after"))
-    match = marks and re.search(rf"(?<!\S)(?:{marks}) (\d{{1,2}})(?!\S)", said)
-    match = match or (after and re.search(rf"(?<!\S)(\d{{1,2}}) (?:{after})(?!\S)", said))
+    match = marks and compiled(rf"(?:{marks}) (\d{{1,2}})").search(said)
+    match = match or (after and compiled(rf"(\d{{1,2}}) (?:{after})").search(said))
     if not match or not 1 <= int(match[1]) <= 31:
         return None
     for ahead in range(_SEARCHED_MONTHS + 1):

@@ -9,7 +9,7 @@ from typing import Final
 
 from text_to_num import alpha2digit
 
-from ringback.conversation.lexicon.lexicon import Lexicon, folded, plain
+from ringback.conversation.lexicon.lexicon import Lexicon, compiled, folded, plain
 from ringback.conversation.lexicon.lexicon import lexicon as table_of
 
 _GROUPED: Final = re.compile(r"(?<![\d.,:])\d{1,3}(?:[., \u00a0\u202f]\d{3})+(?![\d:])")
@@ -39,10 +39,10 @@ def digit_runs(text: str, lexicon: Lexicon) -> list[str]:
     """All digits that were said in a row, each row as one string."""
     spelt: Mapping[str, str] = lexicon.table["numbers"].get("digits", {})
     for word, digit in spelt.items():
-        text = re.sub(rf"\b{word}\b", digit, text, flags=re.IGNORECASE)
+        text = _spelt(word).sub(digit, text)
     said = digitised(text, lexicon)
     for word, times in lexicon.table["numbers"].get("repeats", {}).items():
-        said = re.sub(rf"(?<!\S){plain(word)} (\d)(?!\d)", lambda match, n=times: match[1] * n, said)  # type: ignore[misc]
+        said = compiled(rf"{plain(word)} (\d)").sub(lambda match, n=times: match[1] * n, said)  # type: ignore[misc]
     return ["".join(run) for run in _runs(said)]
 
 
@@ -51,6 +51,11 @@ def digitised(text: str, lexicon: Lexicon) -> str:
     if "names" in lexicon.table["numbers"]:
         return _by_table(folded(text).split(), lexicon)
     return folded(alpha2digit(text, lexicon.language, 0))
+
+
+@cache
+def _spelt(word: str) -> re.Pattern[str]:
+    return re.compile(rf"\b{word}\b", re.IGNORECASE)
 
 
 def _runs(said: str) -> list[list[str]]:

@@ -7,7 +7,7 @@ from datetime import time
 from functools import cache
 from typing import Final
 
-from ringback.conversation.lexicon.lexicon import Lexicon, plain
+from ringback.conversation.lexicon.lexicon import Lexicon, compiled, plain
 from ringback.conversation.lexicon.numbers import digitised
 from ringback.conversation.times import resolve
 
@@ -51,7 +51,7 @@ def is_exact(text: str, lexicon: Lexicon) -> bool:
 def _marked(text: str, lexicon: Lexicon) -> str:
     """Quarters and halves by marks of ours, before their words are taken for numbers ("cuarto": fourth)."""
     for written, mark in lexicon.table["times"]["quarters"].items():
-        text = re.sub(rf"\b{written}\b", mark, text, flags=re.IGNORECASE)
+        text = _quarter(written).sub(mark, text)
     return text
 
 
@@ -87,10 +87,15 @@ def _placed(minutes: int, said: str, lexicon: Lexicon) -> time | None:
 
 
 @cache
+def _quarter(written: str) -> re.Pattern[str]:
+    return re.compile(rf"\b{written}\b", re.IGNORECASE)
+
+
+@cache
 def _forms(language: str, forms: tuple[tuple[str, str], ...]) -> list[tuple[re.Pattern[str], str]]:
     return [
         (
-            re.compile(rf"(?<!\S)(?:{plain(form).replace('<h>', _HOUR).replace('<m>', _MINUTE)})(?!\S)"),
+            compiled(plain(form).replace("<h>", _HOUR).replace("<m>", _MINUTE)),
             offset,
         )
         for form, offset in forms
