@@ -8,17 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from benchmarks.turns.labels import Utterance
 from benchmarks.turns.render import Rendered, render
 from benchmarks.turns.voices import CACHE
+from ringback.conversation import timing
 from ringback.conversation.ear import Ear
 from ringback.media.activity import SpeechStarted, SpeechStopped
 from ringback.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Samples
@@ -57,6 +58,45 @@ class Listened:
     stops: tuple[Stop, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The words of somebody who speaks over the agent, at one moment."""
+
+    after_ms: int
+    """Of the onset of speech, as the detector has it."""
+    stopped: bool
+    """The person had stopped; otherwise it was looked at in the middle."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Glanced:
+    utterance: Utterance
+    glances: tuple[Glance, ...]
+
+
+def glance(utterances: list[Utterance]) -> list[Glanced]:
+    """What is said over the agent, at the moments when the conversation looks at the words."""
+    wires = [render(utterance).on_the_wire(BEFORE_MS, AFTER_MS) for utterance in utterances]
+    looks = [round(1000 * timing.INTERIM_S), round(2000 * timing.INTERIM_S) + _LOOK_TAKES_MS]
+    found = _changes(wires, looks)
+    glanced = []
+    with _transcriber() as transcribe:
+        for utterance, changes in zip(utterances, found, strict=True):
+            glances = []
+            for change in changes:
+                if change.kind != "started":
+                    text, _ = transcribe(change.audio)
+                    after_ms = change.known_ms - changes[0].at_ms
+                    glances.append(Glance(after_ms, change.kind == "stopped", text))
+            glanced.append(Glanced(utterance, tuple(glances)))
+    return glanced
+
+
+_LOOK_TAKES_MS: Final = 130
+"""The second look is planned when the first one's words are known."""
+
+
 def listen(utterances: list[Utterance]) -> list[Listened]:
     """Render, detect and transcribe what is not in the cache."""
     rendered = [render(utterance) for utterance in utterances]
@@ -68,21 +108,24 @@ def listen(utterances: list[Utterance]) -> list[Listened]:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    started: bool
+    kind: Literal["started", "stopped", "look"]
     at_ms: int
     known_ms: int
     audio: Samples
-    """Of the whole utterance so far, as the transcriber would get it; empty where it goes on."""
+    """Of the whole utterance so far, as the transcriber would get it."""
 
 
 class _Listener:
     """An agent's ear on one wire, which keeps what it tells."""
 
-    def __init__(self, wire: Samples, detector: SileroVoiceDetector) -> None:
+    def __init__(self, wire: Samples, detector: SileroVoiceDetector, looks: Sequence[int]) -> None:
+        """`looks`: milliseconds after the onset at which the words are wanted, if the person still speaks."""
         self._wire = wire
+        self._looks = list(looks)
+        self._speaking = False
         self._ear = Ear(detector.open(), detector.window_ms, self._change)
         self._now_ms = 0
-        self._began_ms: float | None = None
+        self._began_ms: int | None = None
         self.changes: list[_Change] = []
 
     def push(self, start: int) -> None:
@@ -92,20 +135,29 @@ class _Listener:
 
     def take(self) -> None:
         self._ear.take()
+        if self._began_ms is None or not self._looks or self._now_ms < self._began_ms + self._looks[0]:
+            return
+        del self._looks[0]
+        if self._speaking:
+            self._note("look", self._now_ms)
 
     def _change(self, change: SpeechStarted | SpeechStopped, ago_s: float) -> None:
-        at_ms = self._now_ms - 1000 * ago_s
-        started = isinstance(change, SpeechStarted)
+        at_ms = round(self._now_ms - 1000 * ago_s)
+        self._speaking = isinstance(change, SpeechStarted)
         if self._began_ms is None:
             self._began_ms = at_ms
-        audio = self._ear.last(0 if started else (self._now_ms - self._began_ms) / 1000)
-        self.changes.append(_Change(started, round(at_ms), self._now_ms, audio))
+        self._note("started" if self._speaking else "stopped", at_ms)
+
+    def _note(self, kind: Literal["started", "stopped", "look"], at_ms: int) -> None:
+        assert self._began_ms is not None
+        audio = self._ear.last((self._now_ms - self._began_ms) / 1000)
+        self.changes.append(_Change(kind, at_ms, self._now_ms, audio))
 
 
-def _changes(wires: list[Samples]) -> list[list[_Change]]:
+def _changes(wires: list[Samples], looks: Sequence[int] = ()) -> list[list[_Change]]:
     """Of all at once: the detector takes them in batches."""
     detector = SileroVoiceDetector()
-    listeners = [_Listener(wire, detector) for wire in wires]
+    listeners = [_Listener(wire, detector, looks) for wire in wires]
     for start in range(0, max(map(len, wires)), FRAME_SAMPLES):
         for listener in listeners:
             listener.push(start)
@@ -120,7 +172,7 @@ def _listened(
 ) -> Listened:
     stops: list[Stop] = []
     for number, change in enumerate(changes):
-        if not change.started:
+        if change.kind == "stopped":
             text, took_s = transcribe(change.audio)
             resumed = changes[number + 1].known_ms - BEFORE_MS if number + 1 < len(changes) else None
             stops.append(Stop(change.at_ms - BEFORE_MS, change.known_ms - BEFORE_MS, resumed, text, took_s))

@@ -1,0 +1,54 @@
+"""Barge-in rules scored in seconds, without calls.
+
+    python -m benchmarks.turns.remarks [--split tune] [--rule module:function] [--list]
+
+Backchannels and interruptions were rendered and transcribed at the moments when the conversation looks at the words of
+somebody who speaks over the agent (listening.py; cached). A rule, `interrupts(text, words_needed, language) -> bool`,
+says whether they mean to; the default is the conversation's own. That the agent is about to end is not considered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+
+from benchmarks.turns import labels
+from benchmarks.turns.listening import Glanced, glance
+from ringback.agents.plan import TalkSettings
+
+Rule = Callable[[str, int, str], bool]
+
+
+def interrupting(glanced: Glanced, rule: Rule) -> bool:
+    """Whether the rule finds an interruption at any of the looks."""
+    needed = TalkSettings().number_of_words_for_interruption
+    return any(rule(one.text, needed, "en") for one in glanced.glances if one.text)
+
+
+def main() -> None:
+    options = _options()
+    module, _, name = options.rule.partition(":")
+    rule: Rule = getattr(importlib.import_module(module), name)
+    sorts = {"backchannel": (labels.backchannels, False), "interruption": (labels.interruptions, True)}
+    for sort, (read, wanted) in sorts.items():
+        glanced = glance(read(options.split))
+        wrong = [one for one in glanced if interrupting(one, rule) is not wanted]
+        for one in glanced if options.list else wrong:
+            seen = "  ".join(f"{g.after_ms}{'.' if g.stopped else '...'} {g.text!r}" for g in one.glances)
+            mark = "WRONG" if one in wrong else "     "
+            print(f"{mark} {one.utterance.id} {one.utterance.text!r} ({one.utterance.manner.noise}): {seen}")
+        right = len(glanced) - len(wrong)
+        print(f"{sort}s: {right} of {len(glanced)} as they should be ({100 * right / len(glanced):.1f} %)\n")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.turns.remarks")
+    parser.add_argument("--split", choices=("tune", "held-out", "all"), default="tune")
+    parser.add_argument("--rule", default="ringback.conversation.barge_in:interrupts")
+    parser.add_argument("--list", action="store_true", help="show what was decided rightly, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
