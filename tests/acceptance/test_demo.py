@@ -76,7 +76,7 @@ def test_the_call_was_interrupted_once_and_the_transcript_keeps_what_was_heard(
     turns = [json.loads(row["data"]) for row in report["log"] if row["data"].startswith('{"role"')]
     [cut] = [turn for turn in turns if turn["interrupted"]]
     assert "insurance card, a list of your medicines" not in cut["text"]
-    assert f"assistant: {cut['text']}\n" in report["listed"][0]["transcript"]
+    assert f"assistant: {cut['text']} —\n" in report["listed"][0]["transcript"]
 
 
 def test_the_recording_and_how_to_go_on_are_named(report: dict[str, Any]) -> None:
