@@ -57,7 +57,9 @@ class Ear:
         wanted = int((seconds + PRE_ROLL_S) * SAMPLE_RATE)
         count = max(0, min(wanted, self._position, len(self._memory)))
         end = self._position % len(self._memory)
-        return np.concatenate((self._memory, self._memory))[len(self._memory) + end - count :][:count]
+        if count <= end:
+            return self._memory[end - count : end].copy()
+        return np.concatenate((self._memory[end - count :], self._memory[:end]))
 
 
 assert MEMORY_S * 1000 % FRAME_MS == 0, "a frame must not wrap around the end of the memory"
