@@ -84,3 +84,21 @@ def test_and_needs_all_and_or_needs_one() -> None:
 )
 def test_slot_values_as_they_are_said(value: Any, said: Any) -> None:
     assert spoken(value) == said
+
+
+@pytest.mark.parametrize(
+    ("language", "day", "half_past", "full"),
+    [
+        ("es", "domingo 3 de mayo", "15:30", "15:00"),
+        ("fr", "dimanche 3 mai", "15 h 30", "15 h"),
+        ("de-AT", "Sonntag, 3. Mai", "15 Uhr 30", "15 Uhr"),
+        ("pt-BR", "domingo, 3 de maio", "15:30", "15 horas"),
+        ("it", "domenica 3 maggio", "15:30", "15:00"),
+        ("nl", "zondag 3 mei", "15 uur 30", "15 uur"),
+        ("hi", "रविवार, 3 मई", "15:30 बजे", "15 बजे"),
+        ("ta", "Sunday, May 3", "3:30 PM", "3 PM"),
+    ],
+)
+def test_days_and_times_in_the_agent_s_language(language: str, day: str, half_past: str, full: str) -> None:
+    said = [spoken(value, language) for value in ("2026-05-03", "15:30", "15:00", "2026-02-30", "07", "x")]
+    assert said == [day, half_past, full, "2026-02-30", "0 7", "x"]

@@ -74,7 +74,7 @@ class GraphDialogue:
         return self._node.repeat_after_s
 
     def judge(self, text: str) -> Expectation:
-        conditions = (edge.condition for edge in self._node.edges)
+        conditions = [edge.condition for edge in self._node.edges]
         return judge(conditions, text, self._today, self._graph.language)
 
     def mark(self) -> object:
@@ -134,7 +134,7 @@ class GraphDialogue:
         learned: dict[str, Any] = {}
         for call, result in results:
             learned |= self._typed(result.values, log)
-            learned[call.name] = {**result.values, "failed": result.failed, "status": result.status}
+            learned[call.name] = {"failed": result.failed, "status": result.status}
         self._state = replace(
             state,
             waiting=None,
@@ -335,8 +335,8 @@ class GraphDialogue:
         return Reply(text, ask=Ask(messages, self._graph.chat, tools), log=tuple(log))
 
     def _fill(self, message: str) -> str:
-        values = self._values
-        return fill(message, {**values, **{name: spoken(value) for name, value in self._state.slots.items()}})
+        slots = {name: spoken(value, self._graph.language) for name, value in self._state.slots.items()}
+        return fill(message, {**self._values, **slots})
 
     # Functions
 

@@ -14,6 +14,8 @@ from ringback.conversation.dialogue import ModelAnswer
 
 REMEMBERED: Final = 30
 """Messages of the conversation that the routing question shows: the edge depends on the latest."""
+KNOWN_CHARACTERS: Final = 4000
+"""Of the variables: a function may have answered with a whole catalogue."""
 _TASK: Final = (
     "Decide where a telephone conversation goes next. Call exactly one function: the one whose description fits what"
     f" the person said last. Call {STAY} when none fits, or when the person has not said what a function needs."
@@ -40,7 +42,8 @@ def question(
         parts.append(f"The agent's task at this point: {fill(node.prompt, values, missing='NULL')}")
     parts += _samples(node)
     if known:
-        parts.append(f"Known so far: {json.dumps(dict(known), ensure_ascii=False, default=str)}")
+        told_known = json.dumps(dict(known), ensure_ascii=False, default=str)
+        parts.append(f"Known so far: {told_known[:KNOWN_CHARACTERS]}")
     spoken = [message for message in history if message.role in ("user", "assistant") and message.content]
     told = [ChatMessage(message.role, message.content) for message in spoken[-REMEMBERED:]]
     tools = [_function(edge) for edge in edges]
