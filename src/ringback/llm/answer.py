@@ -1,4 +1,7 @@
-"""The chunks of a streamed chat completion put together: texts as they come, function calls when they are whole."""
+"""The chunks of a streamed chat completion put together: texts as they come, function calls when they are whole.
+
+They are read as plain JSON: the SDK's models of them cost 0.1 ms a chunk, twenty times as much.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from openai.types.chat import ChatCompletionChunk
-from openai.types.chat.chat_completion_chunk import ChoiceDelta, ChoiceDeltaToolCall
-
 from ringback.agents.chat import ChatReasoning, ChatText, ToolCall
 from ringback.agents.storable import storable, storable_text
+
+Json = Mapping[str, Any]
+
+
+class ServerError(Exception):
+    """The stream says that the server failed; the message is the server's."""
 
 
 class BrokenCall(ValueError):
@@ -44,16 +50,24 @@ class AnswerReader:
         """A call is under way, which shows nothing yet."""
         return bool(self._calls)
 
-    def read(self, chunk: ChatCompletionChunk) -> list[ChatText | ChatReasoning]:
-        """What the chunk adds to the text and to the reasoning."""
-        usage = chunk.usage
-        if usage is not None and usage.prompt_tokens:
-            self.tokens = (usage.prompt_tokens, usage.completion_tokens or 0)
+    def read(self, event: bytes) -> list[ChatText | ChatReasoning]:
+        """What the chunk in an event adds to the text and to the reasoning.
+
+        Raises ServerError, and ValueError for what is no chunk.
+        """
+        chunk = json.loads(event)
+        if not isinstance(chunk, dict):
+            raise ValueError("a chunk that is no object")
+        if (error := chunk.get("error")) or chunk.get("object") == "error":
+            said = error if isinstance(error, str) else _object(error or chunk).get("message")
+            raise ServerError(str(said or "it does not say why"))
+        usage = _object(chunk.get("usage"))
+        if given := _count(usage, "prompt_tokens"):
+            self.tokens = (given, _count(usage, "completion_tokens"))
         pieces: list[ChatText | ChatReasoning] = []
-        for choice in chunk.choices or ():
-            self.finish_reason = choice.finish_reason or self.finish_reason
-            if choice.delta:
-                pieces += self._read_delta(choice.delta)
+        for choice in _objects(chunk.get("choices")):
+            self.finish_reason = _text(choice, "finish_reason") or self.finish_reason
+            pieces += self._read_delta(_object(choice.get("delta")))
         return pieces
 
     def calls(self) -> list[ToolCall]:
@@ -65,11 +79,12 @@ class AnswerReader:
             calls.append(ToolCall(id_, call.name, _arguments(call)))
         return calls
 
-    def _read_delta(self, delta: ChoiceDelta) -> list[ChatText | ChatReasoning]:
-        for part in delta.tool_calls or ():
+    def _read_delta(self, delta: Json) -> list[ChatText | ChatReasoning]:
+        for part in _objects(delta.get("tool_calls")):
             self._read_call(part)
-        thought = storable_text(_extra(delta, "reasoning_content") or _extra(delta, "reasoning"))
-        said = storable_text(delta.content or delta.refusal or "")
+        # OpenAI keeps its reasoning; DeepSeek, vLLM and OpenRouter tell it under one of two names.
+        thought = _text(delta, "reasoning_content") or _text(delta, "reasoning")
+        said = _text(delta, "content") or _text(delta, "refusal")
         pieces: list[ChatText | ChatReasoning] = []
         if thought:
             pieces.append(ChatReasoning(thought))
@@ -78,28 +93,40 @@ class AnswerReader:
             pieces.append(ChatText(said))
         return pieces
 
-    def _read_call(self, part: ChoiceDeltaToolCall) -> None:
-        call = self._call_of(part)
-        if part.function is not None:
-            call.name = call.name or part.function.name or ""
-            call.arguments.append(part.function.arguments or "")
+    def _read_call(self, part: Json) -> None:
+        call, function = self._call_of(part), _object(part.get("function"))
+        call.name = call.name or _text(function, "name")
+        call.arguments.append(_text(function, "arguments"))
 
-    def _call_of(self, part: ChoiceDeltaToolCall) -> _Call:
+    def _call_of(self, part: Json) -> _Call:
         """Some servers number every call 0, or none, and only another id tells that a new one begins."""
+        index, id_ = part.get("index"), _text(part, "id")
         for call in reversed(self._calls):
-            if call.index == part.index:
-                if part.id and call.id and part.id != call.id:
+            if call.index == index:
+                if id_ and call.id and id_ != call.id:
                     break
-                call.id = call.id or part.id or ""
+                call.id = call.id or id_
                 return call
-        self._calls.append(_Call(part.index, part.id or ""))
+        self._calls.append(_Call(index, id_))
         return self._calls[-1]
 
 
-def _extra(delta: ChoiceDelta, key: str) -> str:
-    """A key that OpenAI does not have, and others (DeepSeek, vLLM, OpenRouter) do."""
-    value = (delta.model_extra or {}).get(key)
-    return value if isinstance(value, str) else ""
+def _object(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[Json]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _count(value: Json, key: str) -> int:
+    count = value.get(key)
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 0
+
+
+def _text(value: Json, key: str) -> str:
+    text = value.get(key)
+    return storable_text(text) if isinstance(text, str) else ""
 
 
 def _arguments(call: _Call) -> Mapping[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
+import anyio
 import httpx2
 import openai
-from openai.types.chat import ChatCompletionChunk
 
 from ringback.agents.chat import (
     Ask,
@@ -20,7 +20,8 @@ from ringback.agents.chat import (
     ChatUsage,
 )
 from ringback.agents.tokens import estimated_usage
-from ringback.llm.answer import AnswerReader, BrokenCall
+from ringback.llm.answer import AnswerReader, BrokenCall, ServerError
+from ringback.llm.event_stream import data_of
 from ringback.llm.request import body_of
 
 FIRST_TOKEN_TIMEOUT_S: Final = 8.0
@@ -31,7 +32,11 @@ RETRY_WAIT_S: Final = 0.25
 _KEEP_ALIVE_S: Final = 120.0
 """Turns of a call are further apart than the 5 s after which the SDK would close an idle connection."""
 _CONNECT_TIMEOUT_S: Final = 5.0
+_DRAIN_S: Final = 0.25
+"""For what follows the last event, which is nothing: only then can the connection be used again."""
 _MAX_DETAIL: Final = 200
+_BROKEN: Final = (httpx2.HTTPError, OSError, anyio.EndOfStream)
+_NO_CONNECTION: Final = "cannot be reached, or broke the connection."
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +127,30 @@ class OpenAICompatible:
         said: list[str] = []
         deadline = times.first_piece
         try:
-            async with asyncio.timeout_at(deadline):
-                chunks = await self._open(ask)
-            async with chunks:
-                source = aiter(chunks)
+            async with AsyncExitStack() as stack:
+                async with asyncio.timeout_at(deadline):
+                    source = await self._open(ask, stack)
+                events = await stack.enter_async_context(aclosing(data_of(source)))
                 while True:
                     async with asyncio.timeout_at(deadline):
-                        chunk = await anext(source, None)
-                    if chunk is None:
+                        event = await anext(events, None)
+                    if event is None:
                         break
-                    for piece in reader.read(chunk):
+                    for piece in reader.read(event):
                         said.append(piece.text)
                         yield piece
                     if said or reader.begun:
                         deadline = times.end
+                await _read_to_the_end(source)
         except TimeoutError:
             raise self._late(deadline == times.end) from None
         except openai.APIError as error:
             raise self._failure(error) from None
-        except (OSError, ValueError) as error:
+        except ServerError as error:
+            raise _Failed(f"failed: {self._clean(str(error))}", again=True, busy=True) from None
+        except _BROKEN:
+            raise _Failed(_NO_CONNECTION, again=True, busy=True) from None
+        except ValueError as error:
             raise _Failed(f"sent what cannot be read: {type(error).__name__}.", again=True) from None
         for last in self._ending(ask, reader, said):
             yield last
@@ -167,22 +177,27 @@ class OpenAICompatible:
             usage = ChatUsage(*reader.tokens, self._provider, ask.settings.model)
         return [*calls, usage]
 
-    async def _open(self, ask: Ask) -> openai.AsyncStream[ChatCompletionChunk]:
+    async def _open(self, ask: Ask, stack: AsyncExitStack) -> AsyncIterator[bytes]:
         try:
-            return await self._create(ask)
+            return await self._send(ask, stack)
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             if not self._asks_usage or "stream_options" not in str(error):
                 raise
             self._asks_usage = False
-            return await self._create(ask)
+            return await self._send(ask, stack)
 
-    async def _create(self, ask: Ask) -> openai.AsyncStream[ChatCompletionChunk]:
+    async def _send(self, ask: Ask, stack: AsyncExitStack) -> AsyncIterator[bytes]:
+        """The body of the answer, which the stack gives back."""
         body: dict[str, Any] = body_of(ask)
         if self._asks_usage:
             body["stream_options"] = {"include_usage": True}
-        return await self._client.chat.completions.create(
-            model=body.pop("model"), messages=body.pop("messages"), stream=True, extra_body=body
+        answer = await stack.enter_async_context(
+            self._client.chat.completions.with_streaming_response.create(
+                model=body.pop("model"), messages=body.pop("messages"), stream=True, extra_body=body
+            )
         )
+        source = answer.iter_bytes()
+        return await stack.enter_async_context(aclosing(source))  # type: ignore[type-var]
 
     def _late(self, begun: bool) -> _Failed:
         late = "did not finish its reply" if begun else "did not begin to reply"
@@ -202,19 +217,28 @@ class OpenAICompatible:
             case openai.APITimeoutError():
                 return _Failed("did not answer in time.", again=True, busy=True)
             case openai.APIConnectionError():
-                return _Failed("cannot be reached, or broke the connection.", again=True, busy=True)
+                return _Failed(_NO_CONNECTION, again=True, busy=True)
             case _:
-                return _Failed(f"failed: {self._detail(error)}", again=True, busy=True)
+                return _Failed(f"failed: {self._clean(error.message)}", again=True, busy=True)
 
     def _refusal(self, error: openai.APIStatusError) -> str:
         if error.status_code == 429:
             return "refused the request for its rate limit or quota (HTTP 429)."
-        return f"answered HTTP {error.status_code}: {self._detail(error)}"
+        return f"answered HTTP {error.status_code}: {self._clean(error.message)}"
 
-    def _detail(self, error: openai.APIError) -> str:
+    def _clean(self, message: str) -> str:
         """The server's own words, on one line, without the key."""
-        detail = " ".join(error.message.replace(self._key, "***").split())
+        detail = " ".join(message.replace(self._key, "***").split())
         return detail if len(detail) <= _MAX_DETAIL else detail[:_MAX_DETAIL] + "..."
+
+
+async def _read_to_the_end(source: AsyncIterator[bytes]) -> None:
+    try:
+        async with asyncio.timeout(_DRAIN_S):
+            async for _ in source:
+                pass
+    except (TimeoutError, *_BROKEN):
+        pass
 
 
 def _retry_after_s(error: openai.APIStatusError) -> float:
