@@ -103,6 +103,7 @@ def test_the_ear_tells_how_long_ago_speech_began_and_ended() -> None:
     ear = Ear(Levels(), 20, lambda change, ago: told.append((type(change), ago)))
     for level in [0] * 5 + [9] * 20 + [0] * 20:
         ear.push(np.full(FRAME_SAMPLES, level, dtype=np.int16))
+        ear.take()
     assert told == [(SpeechStarted, 0.08), (SpeechStopped, 0.2)]
 
 
