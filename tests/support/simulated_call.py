@@ -249,6 +249,7 @@ class SimulatedCall:
         spoken, event = self.voice.happen(self.now)
         if isinstance(event, events.UtteranceStarted):
             self.call.played[event.utterance] = spoken
+            self.dialogue.effects += 1
         elif isinstance(event, events.UtteranceFinished):
             self._heard_of_turn.append(spoken)
         if event is not None:

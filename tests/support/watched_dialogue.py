@@ -17,7 +17,7 @@ class WatchedDialogue:
     def __init__(self, dialogue: Dialogue) -> None:
         self._dialogue = dialogue
         self.effects = 0
-        """Functions that were run; counted by whoever runs them."""
+        """What cannot be taken back: functions that were run, utterances that were begun. Others count them."""
         self.heard_turns: list[str] = []
         """What the person heard of each of the agent's turns, with a mark where it was cut."""
         self.answered_texts: list[str] = []
@@ -75,7 +75,7 @@ class WatchedDialogue:
     def rewind(self, mark: object) -> None:
         assert isinstance(mark, tuple)
         inner, effects, heard, answered = mark
-        assert self.effects == effects, "takes back what had functions run"
+        assert self.effects == effects, "takes back what had an effect"
         assert len(self.heard_turns) == heard, "takes back what was heard"
         assert len(self.answered_texts) == answered + 1, "takes back more than one answer"
         self.answered_texts.pop()
