@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -276,8 +277,14 @@ async def test_nobody_listens() -> None:
 
 
 async def test_a_name_that_does_not_exist() -> None:
-    with pytest.raises(OutboundError, match=r"no\.example cannot be reached: there is no such name\."):
-        await get(GuardedClient(LOOPBACK, resolve=Names()), "http://no.example/")
+    async def fails(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_AGAIN, "try again")
+
+    for resolve in (Names(), fails):
+        with pytest.raises(
+            OutboundError, match=r"no\.example cannot be reached: its name cannot be resolved\."
+        ):
+            await get(GuardedClient(LOOPBACK, resolve=resolve), "http://no.example/")
 
 
 async def test_a_name_whose_servers_are_silent() -> None:

@@ -22,6 +22,7 @@ from ringback.net.url import BadUrl, Target, target_of
 CONNECT_TIMEOUT_S: Final = 5.0
 """For the name and for each address."""
 _MAX_ADDRESSES: Final = 3
+_NO_NAME: Final = "its name cannot be resolved"
 _CONNECTIONS: Final = 200
 _KEEP_ALIVE_S: Final = 60.0
 _OURS: Final = frozenset(
@@ -197,11 +198,11 @@ class _GuardedNetwork(httpcore2.AsyncNetworkBackend):
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 found = await self._resolve(host, port)
         except TimeoutError:
-            raise _Unresolved("its name cannot be resolved in time") from None
+            raise _Unresolved(_NO_NAME) from None
         except OSError:
             found = []
         if not found:
-            raise _Unresolved("there is no such name")
+            raise _Unresolved(_NO_NAME)
         good = [address for address in found if self._allowed.permits(host, parse(address))]
         if not good:
             raise _Refused(
