@@ -217,6 +217,25 @@ def test_one_scrape_sees_all_processes(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_process_that_dies_again_and_again_does_not_fill_the_memory(tmp_path: Path) -> None:
+    most = 4_194_304  # of process ids, on Linux
+    for number in range(60):
+        for kind in ("counter", "histogram", "gauge_livemostrecent"):
+            file = tmp_path / f"{kind}_{most + number}.db"
+            file.touch()
+            os.utime(file, (number, number))
+    alive = tmp_path / f"counter_{os.getpid()}.db"
+    alive.touch()
+    os.utime(alive, (0, 0))
+    made = {file.name for file in tmp_path.glob("*.db")}
+    start = [sys.executable, "-c", "from ringback.app.telemetry.prometheus import Prometheus; Prometheus()"]
+    subprocess.run(start, env=os.environ | {METRICS_FOLDER: str(tmp_path)}, timeout=30, check=True)
+    left = {file.name for file in tmp_path.glob("*.db")} & made
+    kept = range(most + 10, most + 60)
+    expected = {f"{kind}_{pid}.db" for kind in ("counter", "histogram") for pid in kept}
+    assert left == expected | {alive.name}
+
+
 def test_the_folder_lies_in_memory_if_it_can(tmp_path: Path) -> None:
     memory, data = tmp_path / "memory", tmp_path / "data"
     memory.mkdir()

@@ -26,7 +26,9 @@ from ringback.app.telemetry.catalogue import METRICS, Kind, Metric
 from ringback.app.telemetry.metrics_folder import METRICS_FOLDER
 
 _PREFIX: Final = "ringback_"
-_LIVE: Final = re.compile(r"gauge_live\w+_(\d+)\.db")
+_FILE: Final = re.compile(r"(gauge_live)?\w+_(\d+)\.db")
+_DEAD_KEPT: Final = 50
+"""Processes that are gone and whose counters still count. One that dies again and again must not fill the memory."""
 
 _Record = Callable[[float], None]
 
@@ -37,6 +39,8 @@ class Prometheus:
     content_type: Final = CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
+        if folder := os.environ.get(METRICS_FOLDER):
+            _forget_the_dead(Path(folder))
         self._registry = CollectorRegistry()
         self._metrics = {metric.name: _made(metric, self._registry) for metric in METRICS}
         self._records: dict[tuple[str, tuple[str, ...]], _Record] = {}
@@ -79,8 +83,23 @@ def _made(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Hist
 
 
 def _forget_the_dead(folder: Path) -> None:
-    """Gauges of processes that are gone; their counters stay, for a sum must not fall."""
-    for file in folder.glob("gauge_live*.db"):
-        pid = _LIVE.fullmatch(file.name)
-        if pid is not None and not Path(f"/proc/{pid[1]}").exists():
+    """The gauges of processes that are gone; their counters stay, for a sum must not fall, but not of too many."""
+    dead: dict[str, list[Path]] = {}
+    for file in sorted(folder.glob("*.db"), key=_changed):
+        found = _FILE.fullmatch(file.name)
+        if found is None or Path(f"/proc/{found[2]}").exists():
+            continue
+        if found[1]:
             file.unlink(missing_ok=True)
+        else:
+            dead.setdefault(found[2], []).append(file)
+    for pid in list(dead)[:-_DEAD_KEPT]:
+        for file in dead[pid]:
+            file.unlink(missing_ok=True)
+
+
+def _changed(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:  # another process has just removed it
+        return 0.0
