@@ -130,6 +130,15 @@ async def test_connections_are_reused() -> None:
         await chat.close()
 
 
+async def test_a_connection_that_the_server_has_closed_is_no_failure() -> None:
+    async with chat_server(Answer(events("Hi.", usage=(1, 1)), closes=True)) as server:
+        chat = model(server.url)
+        for _ in range(5):
+            assert [piece async for piece in chat.stream(ASK)] == [ChatText("Hi."), usage(1, 1)]
+        assert (len(server.requests), server.connections) == (5, 5)
+        await chat.close()
+
+
 async def test_reasoning_is_apart_from_the_text() -> None:
     deltas = ({"reasoning_content": "Hm. "}, {"reasoning": "Well."}, {"content": "Yes."})
     async with chat_server(Answer(stream(*deltas, usage=(1, 9)))) as server:

@@ -22,6 +22,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     breaks: bool = False
     """Cut the connection instead of ending the body properly."""
+    closes: bool = False
+    """Close the connection after the answer, without a word of it."""
     silent: bool = False
     """Cut the connection without a byte."""
 
@@ -149,7 +151,7 @@ async def _serve_one(state: ChatServer, reader: asyncio.StreamReader, writer: as
         return False
     writer.write(b"0\r\n\r\n")
     await writer.drain()
-    return True
+    return not answer.closes
 
 
 async def _pause(state: ChatServer, reader: asyncio.StreamReader, seconds: float) -> None:

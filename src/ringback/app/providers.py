@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+import httpx2
+
 from ringback.agents.chat import ChatModel
 from ringback.agents.plan import ChatPlan, GraphPlan, OtherModel, SpeechPart
 from ringback.agents.tools import ToolRunner
 from ringback.app.settings import Settings, SettingsError
+from ringback.llm.fallback import FallbackChat
+from ringback.llm.openai_compatible import OpenAICompatible
 from ringback.media.frame import SAMPLE_RATE
 from ringback.media.speech import Synthesizer, Transcriber
 from ringback.net.addresses import Allowed, BadEntry
@@ -36,10 +40,14 @@ class Providers:
     """Makes ears, voices and language models by the names that agents give them."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises SettingsError for a list of allowed networks that cannot be read."""
+        """Made before the first call: what takes long, the SDK and the authorities for TLS, is loaded here.
+
+        Raises SettingsError for a list of allowed networks that cannot be read.
+        """
         speech = settings.speech
         self._settings = settings
-        self._tools = HttpToolRunner(GuardedClient(_allowed(settings)))
+        self._tls = httpx2.create_ssl_context()
+        self._tools = HttpToolRunner(GuardedClient(_allowed(settings), tls=self._tls))
         self._chats: dict[tuple[str, str | None, OtherModel | None], ChatModel] = {}
         # Our own speech process takes the telephone's rate as it is; others expect 16 kHz.
         self._transcriber = (
@@ -96,10 +104,6 @@ class Providers:
             return known
         if provider not in CHAT:
             raise UnknownProvider("language model", provider, CHAT)
-        # Imported here: a worker whose agents need no language model never loads the SDK.
-        from ringback.llm.fallback import FallbackChat
-        from ringback.llm.openai_compatible import OpenAICompatible
-
         llm = self._settings.llm
         chat: ChatModel
         if fallback is not None:
@@ -112,6 +116,7 @@ class Providers:
                 self._key(base_url),
                 first_token_timeout_s=llm.first_token_timeout_s,
                 total_timeout_s=llm.total_timeout_s,
+                tls=self._tls,
             )
         self._chats[provider, base_url, fallback] = chat
         return chat

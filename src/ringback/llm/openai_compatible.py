@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any, Final
 import anyio
 import httpx2
 import openai
+from openai.resources.chat.completions import (
+    AsyncCompletions,  # by itself the SDK loads it at the first request
+)
 
 from ringback.agents.chat import (
     Ask,
@@ -70,8 +74,12 @@ class OpenAICompatible:
         *,
         first_token_timeout_s: float = FIRST_TOKEN_TIMEOUT_S,
         total_timeout_s: float = TOTAL_TIMEOUT_S,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`base_url` None is OpenAI's own. Local servers take any key, also None."""
+        """`base_url` None is OpenAI's own. Local servers take any key, also None.
+
+        `tls` is what many clients share: to read the authorities takes 50 ms, in which no audio goes out.
+        """
         self._provider = provider
         self._key = api_key or "none"
         self._first_token_timeout_s = first_token_timeout_s
@@ -81,12 +89,14 @@ class OpenAICompatible:
             base_url=base_url,
             max_retries=0,
             http_client=openai.DefaultAsyncHttpxClient(
+                verify=tls or httpx2.create_ssl_context(),
                 timeout=httpx2.Timeout(total_timeout_s, connect=_CONNECT_TIMEOUT_S),
                 limits=httpx2.Limits(
                     max_connections=1000, max_keepalive_connections=100, keepalive_expiry=_KEEP_ALIVE_S
                 ),
             ),
         )
+        self._completions = AsyncCompletions(self._client).with_streaming_response
         self._asks_usage = True
         """Until the server refuses to know `stream_options`."""
 
@@ -192,7 +202,7 @@ class OpenAICompatible:
         if self._asks_usage:
             body["stream_options"] = {"include_usage": True}
         answer = await stack.enter_async_context(
-            self._client.chat.completions.with_streaming_response.create(
+            self._completions.create(
                 model=body.pop("model"), messages=body.pop("messages"), stream=True, extra_body=body
             )
         )
