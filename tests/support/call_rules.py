@@ -21,6 +21,8 @@ class Call:
     """The person's words, when the burst of each began and when it ended."""
     logged: list[str] = field(default_factory=list)
     holds: list[tuple[float, float]] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    """When the voice was paused."""
     hung_up: float | None = None
     greeted: float | None = None
     leg_ended: float = 0.0
@@ -61,6 +63,8 @@ def _check_dialogue(call: Call) -> None:
     assert call.heard == told, f"the dialogue thinks that {call.heard} was heard, the transcript {told}"
     written = {turn.text for turn in _turns(call, "user")}
     assert all(text in written for text in call.answered[:-1]), "answered what is not in the transcript"
+    words = [word for text in call.answered for word in _words(text)]
+    assert len(words) == len(set(words)), "answered twice"
 
 
 def _check_times(call: Call) -> None:
@@ -78,6 +82,11 @@ def _check_times(call: Call) -> None:
         assert turn.role == "assistant"
         assert 0 <= timing.endpointing_ms <= timing.total_ms, timing
         assert 0 <= timing.overhead_ms <= timing.total_ms - timing.endpointing_ms + 1, timing
+        # Here the core takes no time: all of an answer's time went to waits, unless the voice was paused.
+        since, until = (turn.start_ms - timing.total_ms) / 1000, turn.start_ms / 1000 + 0.001
+        moments = [*call.pauses, *(end for _, end in call.holds)]
+        paused = any(since <= at <= until for at in moments)
+        assert paused or timing.overhead_ms <= 1, timing
         parts = (timing.first_token_ms, timing.last_token_ms, timing.first_audio_ms, timing.tools_ms)
         assert all(part is None or part >= 0 for part in parts), timing
 

@@ -47,6 +47,7 @@ class SimulatedCall:
         self._talking = False
         """The voice detector has told of speech and not of its end."""
         self._speaking_until = -1.0
+        self._stale: list[Event] = []
         self._heard_of_turn: list[Spoken] = []
         """Utterances of the agent's present turn that were played, wholly or in part."""
         self.providers = SimulatedProviders(chance)
@@ -122,6 +123,8 @@ class SimulatedCall:
                     self._give(event)
             case _ if self._is_news(event):
                 self._give(event)
+            case _ if self._leg_up and self.chance.random() < 0.3:
+                self._give_stale(event)
 
     def _is_news(self, event: Event) -> bool:
         """Of what was not cancelled."""
@@ -174,6 +177,13 @@ class SimulatedCall:
                     answers.append(answer)
             if isinstance(event, events.VoiceFlushed):
                 self._check_heard([], interrupted=True)
+        while self._stale:
+            self._give_stale(self._stale.pop())
+
+    def _give_stale(self, event: Event) -> None:
+        """News of what was cancelled while it was on its way."""
+        self.call.happened["stale news"] += 1
+        assert self.core.handle(event, self.now) == [], f"acts on {event}, which is stale"
 
     # What the core wants
 
@@ -186,6 +196,8 @@ class SimulatedCall:
             case actions.CancelTimer(timer):
                 assert timer in self._timers, f"{timer} is cancelled but not set"
                 del self._timers[timer]
+                if self.chance.random() < 0.1:
+                    self._stale.append(events.TimerFired(timer))
             case actions.AddTurn(turn):
                 self._add(turn)
             case actions.Log(entry):
@@ -219,14 +231,17 @@ class SimulatedCall:
                 self.call.happened["murmur"] += 1
                 self.voice.speak(None, text, self.now)
             case actions.PauseVoice():
+                self.call.pauses.append(self.now)
                 return self.voice.pause(self.now)
             case actions.ResumeVoice():
                 assert not self._held, "resumes during a hold"
                 self.voice.resume(self.now)
             case actions.FlushVoice():
                 first, answer = self.voice.flush(self.now)
-                if first is not None and first.started:
-                    self._heard_of_turn.append(first)
+                if first is not None and first.id is not None:
+                    self._stale.append(events.UtteranceFinished(first.id))
+                    if first.started:
+                        self._heard_of_turn.append(first)
                 return answer
         return None
 

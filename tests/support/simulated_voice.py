@@ -43,6 +43,8 @@ class SimulatedVoice:
 
     def speak(self, utterance: int | None, text: str, now: float) -> Spoken:
         self.advance(now)
+        if utterance is not None:
+            self._drop_murmurs()
         self._synthesized = max(now, self._synthesized) + self._chance.choice([0.02, 0.02, 0.05, 0.4])
         if self._chance.random() < 0.01:
             self._synthesized += self._chance.uniform(0.0, 9.0)
@@ -56,6 +58,7 @@ class SimulatedVoice:
         self.advance(now)
         assert not self.paused, "pauses twice"
         self.paused = True
+        self._drop_murmurs()
         pending = any(spoken.ready > now for spoken in self.queue)
         left = sum(spoken.length - spoken.played for spoken in self.queue)
         return events.VoicePaused(None if pending else round(left * 1000))
@@ -88,7 +91,7 @@ class SimulatedVoice:
     def leave(self, now: float) -> None:
         """The leg has ended: nobody hears the murmurs that are left."""
         self.advance(now)
-        self.queue = deque(spoken for spoken in self.queue if spoken.id is not None)
+        self._drop_murmurs()
 
     def due(self, now: float) -> float | None:
         """When the next utterance starts, finishes or fails."""
@@ -112,6 +115,11 @@ class SimulatedVoice:
             return first, events.UtteranceFailed(first.id, "The synthesizer failed.")
         first.started = True
         return first, None if first.id is None else events.UtteranceStarted(first.id)
+
+    def _drop_murmurs(self) -> None:
+        if self.queue and self.queue[0].id is None:
+            self.queue = deque(spoken for spoken in self.queue if spoken.id is not None)
+            self._synthesized = 0.0
 
     def _word_ends_ms(self, text: str) -> tuple[int, ...] | None:
         if not self._knows_words:
