@@ -38,12 +38,18 @@ ASKED: Final[Mapping[str, Sequence[Condition]]] = {
 }
 
 
+def judged(conditions: Sequence[Condition], text: str, language: str = "en") -> str:
+    """OPEN for all that is neither whole nor half: whether an answer is in it or not, it may go on."""
+    judgement = judge(conditions, text, TODAY, language)
+    return judgement.name if judgement in (Expectation.COMPLETE, Expectation.PARTIAL) else "OPEN"
+
+
 def test_the_table() -> None:
     assert len(TABLE["texts"]) >= 100
     wrong = [
-        f"{row['language']} {row['asked']} {row['text']!r}: {got.name}, not {row['expected']}"
+        f"{row['language']} {row['asked']} {row['text']!r}: {got}, not {row['expected']}"
         for row in TABLE["texts"]
-        if (got := judge(ASKED[row["asked"]], row["text"], TODAY, row["language"])).name != row["expected"]
+        if (got := judged(ASKED[row["asked"]], row["text"], row["language"])) != row["expected"]
     ]
     assert wrong == []
 
@@ -64,7 +70,7 @@ def test_the_table() -> None:
 def test_of_several_conditions_the_most_careful_wins(
     conditions: Sequence[Condition], text: str, expected: Expectation
 ) -> None:
-    assert judge(conditions, text, TODAY, "en") is expected
+    assert judged(conditions, text) == expected.name
 
 
 def test_no_beginning_of_a_denial_is_a_whole_yes() -> None:
@@ -80,5 +86,4 @@ def test_no_beginning_of_a_denial_is_a_whole_yes() -> None:
         said = sentence.split()
         for end in range(1, len(said)):
             part = " ".join(said[:end])
-            judged = judge((Affirmative(),), part, TODAY, "en")
-            assert judged is not Expectation.COMPLETE or part in ("that works",), part
+            assert judged((Affirmative(),), part) != "COMPLETE" or part == "that works", part
