@@ -180,6 +180,8 @@ WRONG: list[tuple[Any, str]] = [
     ({"tools": {}}, "tools must be an array"),
     ({"tools": "["}, "tools must be an array, or the JSON text of one"),
     ({"tools": "{}"}, "tools must be an array"),
+    ({"tools": "[" * 100_000}, "tools must be an array, or the JSON text of one"),
+    (_request(param='{"a": ' * 100_000), r"tools_params\.slots\.param must be an object, or the JSON text"),
     ({"tools": ["x"]}, r"tools\[0\] must be an object"),
     ({"tools": '[{"key": "custom_task"}]'}, r"tools\[0\]\.name is required"),
     (_tool(name="free slots"), r"tools\[0\]\.name must match"),

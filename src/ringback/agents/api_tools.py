@@ -157,7 +157,7 @@ def _tools(value: Any) -> Any:
     if isinstance(value, str):
         try:
             parsed = json.loads(value) if value.strip() else []
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             why = f"must be an array, or the JSON text of one: {error}"
             raise PydanticCustomError("tools", "{why}", {"why": why}) from None
         _TOOLS.validate_python(parsed)

@@ -34,7 +34,7 @@ def read(param: Mapping[str, Any] | str | None) -> Mapping[str, Any] | None:
     marked = _STRING_OR_PLACE.sub(lambda m: _marker(m) if m[1] else m[0], param)
     try:
         value = json.loads(marked)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TemplateError(f"must be an object, or the JSON text of one: {error}") from None
     if not isinstance(value, dict) or _NAME in value:
         raise TemplateError("must be an object, or the JSON text of one")
