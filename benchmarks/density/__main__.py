@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="of a rung, after its calls have begun")
     parser.add_argument("--livekit-python", default=sys.executable)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) == 1:
         print("one core only: worker and people share it, and the figures are too low")

@@ -34,10 +34,14 @@ PLAN = Plan(
     transcriber=SpeechPart("fake"),
     synthesizer=SpeechPart("fake"),
     dialogue=ChatPlan("fake", ChatSettings("fake"), system_prompt="You answer the telephone of a surgery."),
-    talk=TalkSettings(hangup_after_silence_s=3600.0, call_terminate_s=3600.0, check_if_user_online=False),
+    talk=TalkSettings(
+        hangup_after_silence_s=3600.0,
+        call_terminate_s=3600.0,
+        check_if_user_online=False,
+        incremental_delay_ms=round(scene.ENDPOINTING_S * 1000),
+        endpointing_ms=0,
+    ),
 )
-WAIT_S = max(PLAN.talk.incremental_delay_ms, PLAN.talk.endpointing_ms) / 1000
-"""Endpointing: the fake transcriber's words neither end like a sentence nor are visibly unfinished."""
 _FIRST_SENTENCE_S = scene.FIRST_TOKEN_S + scene.TOKEN_S * (
     len(scene.tokens(scene.sentences(scene.REPLY)[0])) - 1
 )
@@ -79,10 +83,9 @@ class Listener:
         self._asked = asked
         self.overheads: list[tuple[float, float]] = []
         """When, and milliseconds."""
-        self.errors = 0
+        self.failed = False
 
     def log(self, entry: LogEntry) -> None:
-        self.errors += entry.type == "error"
         if entry.component == "synthesizer" and entry.type == "request":
             self._leg.quiet = True
 
@@ -91,7 +94,7 @@ class Listener:
             return
         heard, asked = self._leg.spoke_at, self._asked
         words_known = asked.transcriber + scene.TRANSCRIPTION_S
-        decided = max(heard - turn.timing.total_ms / 1000 + WAIT_S, words_known)
+        decided = max(heard - turn.timing.total_ms / 1000 + scene.ENDPOINTING_S, words_known)
         due = decided + _FIRST_SENTENCE_S + scene.FIRST_AUDIO_S
         self.overheads.append((heard, (heard - due) * 1000))
 
@@ -120,8 +123,7 @@ async def talk(shift: Shift, number: int, ticker: Ticker, detector: SileroVoiceD
     leg.end()
     result = await running
     await recorder.close()
-    if result.failure is not None:
-        raise RuntimeError(result.failure.message)
+    listener.failed = result.failure is not None
     return listener
 
 
@@ -134,7 +136,6 @@ async def run(shift: Shift) -> dict[str, Any]:
     busy.start()
     await asyncio.sleep(shift.end - time.monotonic())
     percent = busy.percent()
-    lateness = ticker.lateness()
     listeners = await asyncio.gather(*calls)
     ticker.stop()
     await ticking
@@ -142,8 +143,7 @@ async def run(shift: Shift) -> dict[str, Any]:
     return {
         "cpu_percent": percent,
         "overhead": asdict(spread(heard)),
-        "ticker_p99_ms": lateness.p99_ms,
-        "errors": sum(one.errors for one in listeners),
+        "failures": sum(one.failed for one in listeners),
     }
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,7 @@ SETTLE_S: Final = 4.0
 """After the last call was answered, before anything is measured."""
 MISSED: Final = 0.01
 """Answers that may stay away."""
+_FINISH_S: Final = 30.0
 LIMIT_MS: Final = 20.0
 """A frame later than this has missed its successor's turn."""
 
@@ -45,8 +49,9 @@ class Rung:
 
     @property
     def holds(self) -> bool:
-        """Frames are punctual, and the people are answered."""
-        return self.late_p99_ms < LIMIT_MS and self.people["missed"] <= MISSED * max(1, self.people["turns"])
+        """Frames are punctual, the people are answered, and no call broke."""
+        answered = self.people["missed"] <= MISSED * max(1, self.people["turns"])
+        return self.late_p99_ms < LIMIT_MS and answered and not self.worker["failures"]
 
     def __str__(self) -> str:
         people, worker = self.people, self.worker
@@ -57,6 +62,7 @@ class Rung:
             f" frames late p50 {late['p50']:.1f}, p99 {late['p99']:.1f} ms, {people['missing']} missing;"
             f" {gap['count']} answers after p50 {gap['p50']:.0f}, p99 {gap['p99']:.0f} ms"
             + (f", {people['missed']} missed" if people["missed"] else "")
+            + (f", {worker['failures']} calls failed" if worker["failures"] else "")
             + (f", overhead p50 {over['p50']:.1f}, p99 {over['p99']:.1f} ms" if over else "")
             + f"; people late p99 {people['own_lateness']['p99']:.1f} ms, load {os.getloadavg()[0]:.1f}"
             + ("" if self.holds else "  <- too many")
@@ -70,6 +76,7 @@ def climb(platform: Platform, calls: int, seconds: float, sounds: Path, cores: t
             [sys.executable, "-m", "benchmarks.density.people", str(calls), str(cores[1]), str(sounds)]
         )
         worker = _start([platform.python, "-m", platform.module, str(cores[0]), str(sounds), folder])
+        limit = threading.Timer(0, worker.kill)
         try:
             _tell(worker, _told(people))
             legs = _told(worker)
@@ -78,8 +85,12 @@ def climb(platform: Platform, calls: int, seconds: float, sounds: Path, cores: t
             end = measure + seconds
             _tell(worker, [start, measure, end])
             _tell(people, {"legs": legs, "start": start, "measure": measure, "end": end})
-            return Rung(calls, _told(people), _told(worker))
+            # Whoever is so short of time that it does not come to an end is ended.
+            limit = threading.Timer(end - time.monotonic() + _FINISH_S, worker.kill)
+            limit.start()
+            return Rung(calls, _told(people), _told(worker, {"cpu_percent": math.nan, "failures": calls}))
         finally:
+            limit.cancel()
             for process in (worker, people):
                 process.kill()
                 process.communicate()
@@ -98,9 +109,12 @@ def _tell(process: subprocess.Popen[str], orders: Any) -> None:
     process.stdin.flush()
 
 
-def _told(process: subprocess.Popen[str]) -> Any:
+def _told(process: subprocess.Popen[str], otherwise: Any = None) -> Any:
+    """Its next line; of one that has died `otherwise`, without that an error."""
     assert process.stdout is not None
     line = process.stdout.readline()
-    if not line:
-        raise RuntimeError(f"a process of the benchmark ended: {process.args!r}")
-    return json.loads(line)
+    if not line and otherwise is None:
+        raise SystemExit(
+            f"a process of the benchmark ended: {shlex.join(map(str, cast(list[str], process.args)))}"
+        )
+    return json.loads(line) if line else otherwise

@@ -9,6 +9,8 @@ import numpy as np
 
 from ringback.media.frame import FRAME_SAMPLES, Samples
 
+ENDPOINTING_S: Final = 0.400
+"""Silence that ends the person's turn, as every platform is configured."""
 TRANSCRIPTION_S: Final = 0.150
 """From the end of the audio to its text."""
 FIRST_TOKEN_S: Final = 0.250
@@ -21,7 +23,8 @@ PIECE_SAMPLES: Final = 1600
 WELCOME: Final = "Hello, this is the surgery, how can I help you?"
 REPLY: Final = "Thank you, I have noted that for you. Is there anything else that I can do?"
 HEARD: Final = "I would like to move my appointment to Thursday morning please"
-"""What the fake transcriber understands, whatever was said."""
+"""What the fake transcriber understands, whatever was said. It looks neither complete nor unfinished, so that the
+configured silence is waited for."""
 PERSON: Final = (
     "Hello, I would like to move my appointment to Thursday morning.",
     "My name is Margaret Hill, and I was there last in the spring.",

@@ -59,8 +59,9 @@ def test_a_step_that_fails_once_is_tried_again():
 
 
 @pytest.mark.parametrize(
-    ("p99", "missed", "holds"), [(19.9, 0, True), (20.0, 0, False), (5.0, 1, True), (5.0, 2, False)]
+    ("p99", "missed", "failures", "holds"),
+    [(19.9, 0, 0, True), (20.0, 0, 0, False), (5.0, 1, 0, True), (5.0, 2, 0, False), (5.0, 0, 1, False)],
 )
-def test_a_rung_holds_while_frames_are_punctual_and_answers_come(p99, missed, holds):
+def test_a_rung_holds_while_frames_are_punctual_and_answers_come(p99, missed, failures, holds):
     people = {"lateness": {"p99": p99}, "missed": missed, "turns": 100}
-    assert Rung(50, people, {}).holds is holds
+    assert Rung(50, people, {"failures": failures}).holds is holds
