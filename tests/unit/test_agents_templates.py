@@ -64,6 +64,11 @@ def test_no_json_object(text: str) -> None:
         read(text)
 
 
+def test_a_string_that_does_not_end_takes_no_longer_than_one_that_does() -> None:
+    with pytest.raises(TemplateError):
+        read('{"a": "' + '\\"' * 500_000)
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x)))
 def test_no_value_breaks_out_of_its_place(value: Any) -> None:
     template = read('{"a": "%(v)s", "b": %(v)s, "c": "x"}')

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 _PLACE: Final = re.compile(r"%\(([^()]{1,200})\)([sdif])")
-_STRING_OR_PLACE: Final = re.compile(rf'"(?:[^"\\]|\\.)*"|{_PLACE.pattern}')
+_STRING_OR_PLACE: Final = re.compile(rf'"(?:[^"\\]|\\.)*"?|{_PLACE.pattern}', re.DOTALL)
+"""A string that does not end is one too: looked for from every quote in it, it would take for ever."""
 _NAME, _KIND = "$var", "as"
 _MISSING: Final = object()
 
