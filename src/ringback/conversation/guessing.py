@@ -3,7 +3,7 @@
 A condition is one of these, by its own words; of several that are met the first of this list wins:
 
 - words in quotation marks: one of them was said;
-- a date, a time, a number (with "4-digit" or "10 digits": a code of so many) was said;
+- a date, a time, a number (with "4-digit" or "10 digits": a code of so many) was said, unless it speaks of refusing;
 - its salient words, those that are not about talking itself: most of them said wins;
 - a refusal, a consent (English conditions only; in any other language by their salient words);
 - "otherwise", "anything else": whatever was said.
@@ -42,7 +42,7 @@ _REST: Final = re.compile(
 _NO: Final = re.compile(
     r"\b(declin\w*|refus\w*|reject\w*|den(?:y|ies|ied)|disagree\w*|says? no|said no|answers? no|negative\w*"
     r"|(?:not|isn't|n't|never) (?:\w+ )?(?:interested|agree|accept|confirm|want|wish|available|willing|consent|correct"
-    r"|ready|able|need)\w*|uninterested|wrong)\b"
+    r"|ready|able|need|have|know|remember|provide|give|share|say)\w*|uninterested|wrong)\b"
 )
 _YES: Final = re.compile(
     r"\b(agree\w*|accept\w*|confirm\w*|says? yes|said yes|answers? yes|affirm\w*|positive\w*|consent\w*|approv\w*"
@@ -96,16 +96,16 @@ def _matches(llm: Llm, text: str, today: date, language: str) -> Iterator[tuple[
         if (word := found(Keywords(quoted))) is not None:
             yield _QUOTE_RANK, word, f"the words {word!r}"
         return
-    kind = _kind(condition)
-    if kind is not None:
+    refused, kind = _NO.search(condition), _kind(condition)
+    if kind is not None and not refused:
         if (value := found(kind)) is not None:
             yield _KIND_RANK, value, f"a {type(kind).__name__.lower()}"
     elif _REST.search(condition):
         yield _REST_RANK, text, "what is left over"
-    elif _NO.search(condition) or _YES.search(condition):
-        wanted: Heard = Negative() if _NO.search(condition) else Affirmative()
+    elif refused or _YES.search(condition):
+        wanted: Heard = Negative() if refused else Affirmative()
         if (value := found(wanted)) is not None:
-            yield _ANSWER_RANK, value, "a no" if isinstance(wanted, Negative) else "a yes"
+            yield _ANSWER_RANK, value, "a no" if refused else "a yes"
     else:
         said = {_stem(word) for word in words(text)}
         common = [word for word in _salient(condition) if _stem(word) in said]
