@@ -21,6 +21,7 @@ from ringback.agents.plan import (
     Time,
 )
 from ringback.conversation.understanding import Found, understand
+from ringback.conversation.words import words
 
 TABLE = json.loads((Path(__file__).parents[1] / "data" / "understanding.json").read_text())
 TODAY = date.fromisoformat(TABLE["today"])
@@ -96,6 +97,12 @@ def test_keywords_are_whole_words(keywords: tuple[str, ...], text: str, value: s
 def test_a_pattern_gives_its_group_or_its_match(regex: str, text: str, value: str | None) -> None:
     found = understand(Pattern(regex), text, TODAY)
     assert (found.value if found else None) == value
+
+
+def test_words_of_scripts_whose_vowels_are_marks() -> None:
+    assert words("हाँ जी, ठीक है। ४२ लोग") == ["हाँ", "जी", "ठीक", "है", "४२", "लोग"]
+    assert words("வணக்கம், ஆமாம்!") == ["வணக்கம்", "ஆமாம்"]
+    assert words("cafe\u0301") == ["cafe\u0301"]
 
 
 def test_anything_is_the_text() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 from unicodedata import category
 
 _APOSTROPHE = re.compile(r"[’‘`´]")

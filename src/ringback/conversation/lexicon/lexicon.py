@@ -14,10 +14,11 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
+from ringback.conversation.words import LETTER
+
 LANGUAGES: Final = ("es", "fr", "de", "pt", "it", "nl", "hi")
 
-_LETTER: Final = r"[^\W\d_]|[ऀ-ॣॱ-ॿ]"  # \w lacks the vowel signs of Devanagari
-_WORD: Final = re.compile(rf"\d{{1,2}}:\d{{2}}(?!\d)|\d+|(?:{_LETTER})+")
+_WORD: Final = re.compile(rf"\d{{1,2}}:\d{{2}}(?!\d)|\d+|{LETTER}+")
 _ACCENTS: Final = re.compile(r"[\u0300-\u036f\u093c\u200c\u200d]")  # and the nukta, and joiners
 _ORDINAL: Final = re.compile(r"(?<=\d)(?:er|re|e|ste|de|ro|º|ª|°)(?!\w)", re.IGNORECASE)
 
