@@ -12,22 +12,14 @@ from typing import Any
 
 import pytest
 
-from ringback.agents.chat import ToolSpec
 from ringback.agents.plan import TalkSettings
-from ringback.agents.tools import EndCall, HttpTool
 from ringback.media.leg import Digit, HangupCause, Held, Resumed
 from tests.support.fake_leg import FakeLeg
 from tests.support.fake_speech import FakeChat, FakeRunner
 from tests.support.nth_await import Saboteur
-from tests.support.stage import CHAT, Person, Stage, answers, say
+from tests.support.stage import CHAT, TOOLS, Person, Stage, answers, say
 from tests.support.virtual_loop import run_virtually
 
-_OBJECT = {"type": "object"}
-TOOLS = {
-    "look": HttpTool(ToolSpec("look", "", _OBJECT), "http://example.com", "GET", pre_call_message="I look."),
-    "note": HttpTool(ToolSpec("note", "", _OBJECT), "http://example.com", "POST"),
-    "end_call": EndCall(ToolSpec("end_call", "", _OBJECT)),
-}
 LATER_S = 25.0
 """A failure may make a call so much longer: a silence, the question whether somebody is there, a timeout."""
 
@@ -150,12 +142,13 @@ def every_n(strike: Callable[[int], bool]) -> int:
     raise AssertionError("there is no end of awaits")
 
 
+@pytest.mark.parametrize("times", [1, 2, 100], ids=["once", "twice", "again and again"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_conversation_that_is_cancelled_leaves_nothing_behind(scenario: str) -> None:
+def test_a_conversation_that_is_cancelled_leaves_nothing_behind(scenario: str, times: int) -> None:
     make, person = SCENARIOS[scenario]
 
     def strike(nth: int) -> bool:
-        stage, saboteur = make(), Saboteur("Conversation.run", nth)
+        stage, saboteur = make(), Saboteur("Conversation.run", nth, times=times)
         result = run_virtually(stage.play(person, saboteur=saboteur))
         assert (result is None) == saboteur.struck, f"await {nth}"
         return saboteur.struck

@@ -14,10 +14,13 @@ from typing import Any
 class Saboteur:
     """`install` it on the running loop before the tasks start."""
 
-    def __init__(self, target: str, nth: int, error: BaseException | None = None) -> None:
-        """Raise `error` from the n-th await (counted from one) of tasks running `target`; None cancels them."""
+    def __init__(self, target: str, nth: int, error: BaseException | None = None, times: int = 1) -> None:
+        """Raise `error` from the n-th await (counted from one) of tasks running `target`; None cancels them.
+
+        More `times` than one: also from the awaits that follow.
+        """
         self._target = target
-        self._nth = nth
+        self._strikes = range(nth, nth + times)
         self._error = error
         self._awaits = 0
         self.struck = False
@@ -35,7 +38,7 @@ class Saboteur:
     def suspended(self) -> BaseException | None:
         """A watched task awaits; the error that this await is to raise."""
         self._awaits += 1
-        if self._awaits != self._nth:
+        if self._awaits not in self._strikes:
             return None
         self.struck = True
         if self._error is None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ringback.agents.chat import ChatSettings
+from ringback.agents.chat import ChatSettings, ToolSpec
 from ringback.agents.plan import (
     Affirmative,
     ChatPlan,
@@ -21,6 +21,7 @@ from ringback.agents.plan import (
     SpeechPart,
     TalkSettings,
 )
+from ringback.agents.tools import EndCall, HttpTool
 from ringback.conversation.conversation import Conversation
 from ringback.conversation.phrases import phrases_for
 from ringback.conversation.result import ConversationResult
@@ -47,6 +48,13 @@ GRAPH = GraphPlan(
     },
 )
 CHAT = ChatPlan("fake", ChatSettings("m"), None, "You talk to {name}.")
+
+_OBJECT = {"type": "object"}
+TOOLS = {
+    "look": HttpTool(ToolSpec("look", "", _OBJECT), "http://example.com", "GET", pre_call_message="I look."),
+    "note": HttpTool(ToolSpec("note", "", _OBJECT), "http://example.com", "POST"),
+    "end_call": EndCall(ToolSpec("end_call", "", _OBJECT)),
+}
 
 Person = Callable[[FakeLeg], Awaitable[None]]
 APOLOGY = phrases_for("en").apology
@@ -86,6 +94,8 @@ class Stage:
         self.leg = FakeLeg()
         self.recorder = CountingRecorder()
         self.lasted_s = 0.0
+        self.live: Conversation | None = None
+        """The conversation while it runs."""
         self.watcher = Watcher()
         self.detector = LoudnessDetector()
         assert not parts
@@ -115,7 +125,7 @@ class Stage:
         ticker = Ticker(clock)
         if saboteur is not None:
             saboteur.install()
-        conversation = self.conversation(ticker, clock)
+        conversation = self.live = self.conversation(ticker, clock)
         ticking = asyncio.create_task(ticker.run())
         running = asyncio.create_task(conversation.run())
         acting = asyncio.create_task(_quietly(person(self.leg)))
