@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 from unicodedata import category
 
 _APOSTROPHE = re.compile(r"[’‘`´]")
 _MARKS = "".join(chr(code) for code in range(0x300, 0xFF00) if category(chr(code)).startswith("M"))
 # For Python's \w the vowel signs of India's scripts are no part of a word.
-_LETTER = rf"[^\W\d_][{_MARKS}\u200c\u200d]*"
-_WORD = re.compile(rf"\d+(?:st|nd|rd|th)\b|\d+|(?:{_LETTER})+(?:'(?:{_LETTER})+)*")
+LETTER = rf"[^\W\d_][{_MARKS}\u200c\u200d]*"
+_WORD = re.compile(rf"\d+(?:st|nd|rd|th)\b|\d+|(?:{LETTER})+(?:'(?:{LETTER})+)*")
 
 
 def words(text: str) -> list[str]:

@@ -18,7 +18,7 @@ from ringback.conversation.words import LETTER
 
 LANGUAGES: Final = ("es", "fr", "de", "pt", "it", "nl", "hi")
 
-_WORD: Final = re.compile(rf"\d{{1,2}}:\d{{2}}(?!\d)|\d+|{LETTER}+")
+_WORD: Final = re.compile(rf"\d{{1,2}}:\d{{2}}(?!\d)|\d+|(?:{LETTER})+")
 _ACCENTS: Final = re.compile(r"[\u0300-\u036f\u093c\u200c\u200d]")  # and the nukta, and joiners
 _ORDINAL: Final = re.compile(r"(?<=\d)(?:er|re|e|ste|de|ro|º|ª|°)(?!\w)", re.IGNORECASE)
 
