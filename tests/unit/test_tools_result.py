@@ -8,7 +8,7 @@ import pytest
 
 from ringback.agents.tools import ToolResult
 from ringback.net.client import Answer
-from ringback.tools.result import MAX_TOLD, result_of
+from ringback.tools.result import MAX_BYTES, MAX_TOLD, MAX_VALUES, result_of
 
 JSON = {"content-type": "application/json"}
 
@@ -66,6 +66,12 @@ def test_a_long_answer_is_cut_and_says_so() -> None:
 
 
 def test_an_answer_that_was_not_read_to_its_end() -> None:
-    result = result_of(Answer(200, JSON, b'{"a": 1}', truncated=True))
-    assert result.content == '{"a": 1}\n(The answer was cut here; it has over 256 kB.)'
+    result = result_of(Answer(200, JSON, b'{"a": "' + b"x" * (MAX_BYTES - 7), truncated=True))
+    assert result.content.endswith("x\n(The answer was cut here; it has over 256 kB.)")
     assert result.values == {}
+
+
+@pytest.mark.parametrize(("more", "known"), [(0, True), (1, False)])
+def test_a_very_long_answer_gives_no_variables(more: int, known: bool) -> None:
+    body = b'{"a": 1}' + b" " * (MAX_VALUES - 8 + more)
+    assert result_of(Answer(200, JSON, body)).values == ({"a": 1} if known else {})

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
-from typing import Any
+import re
+from typing import Any, Final
+
+_SUSPECT: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|NaN|Infinity")
+"""What may stand in a JSON text for something that cannot be held; to walk through a large value takes long."""
+
+
+def read_json(text: str) -> Any:
+    """What a JSON text, itself storable, says, as it can be held. Raises ValueError, also for one too deep."""
+    try:
+        value = json.loads(text)
+        return storable(value) if _SUSPECT.search(text) else value
+    except RecursionError:
+        raise ValueError("the JSON text is too deep") from None
 
 
 def storable_text(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from ringback.agents.chat import ChatReasoning, ChatText, ToolCall
-from ringback.agents.storable import storable, storable_text
+from ringback.agents.storable import read_json, storable_text
 
 Json = Mapping[str, Any]
 
@@ -134,8 +134,8 @@ def _arguments(call: _Call) -> Mapping[str, Any]:
     if not text:
         return {}
     try:
-        value = storable(json.loads(text))
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise BrokenCall(f'sent arguments of the function "{call.name}" that are not a JSON object')

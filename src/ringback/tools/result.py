@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from email.message import Message
 from typing import Any, Final
 
-from ringback.agents.storable import storable, storable_text
+from ringback.agents.storable import read_json, storable_text
 from ringback.agents.tools import ToolResult
 from ringback.net.client import Answer
 
@@ -16,6 +15,8 @@ MAX_BYTES: Final = 256 * 1024
 MAX_TOLD: Final = 4000
 """Characters of an answer that the model is told: about a thousand tokens, in every question that follows."""
 MAX_ERROR: Final = 500
+MAX_VALUES: Final = 64 * 1024
+"""Bytes of an answer whose members become variables: the audio waits while it is read."""
 
 
 def result_of(answer: Answer) -> ToolResult:
@@ -49,11 +50,11 @@ def _told(text: str, answer: Answer) -> str:
 
 def _values(text: str, answer: Answer) -> Mapping[str, Any]:
     """The members of a JSON object, whatever the server says it is."""
-    if answer.truncated:
+    if len(answer.body) > MAX_VALUES:
         return {}
     try:
-        value = storable(json.loads(text))
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 
