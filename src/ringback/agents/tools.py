@@ -17,14 +17,15 @@ class HttpTool:
     url: str
     method: Literal["GET", "POST"]
     param: Mapping[str, Any] | str | None = None
-    """Query of a GET, JSON body of a POST: an object, or a JSON text, with `%(name)s` in its values."""
+    """Query of a GET, JSON body of a POST: an object, or a JSON text, with `%(name)s` in its values
+    (`agents/templates.py`). None: the arguments as they are."""
     headers: Mapping[str, str] = field(default_factory=dict)
     api_token: str = ""
-    """Sent as the Authorization header."""
+    """The Authorization header, as it stands."""
     pre_call_message: str = ""
     """Said when the call begins."""
     webhook_url: str = ""
-    """Told that the call begins; its answer does not matter."""
+    """Told that the call begins; nobody waits for its answer. Empty: nobody is told."""
     webhook_param: Mapping[str, Any] | str | None = None
     timeout_s: float = 10.0
     nodes: frozenset[str] | None = None
