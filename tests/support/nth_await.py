@@ -26,7 +26,8 @@ class Saboteur:
         self.struck = False
 
     def install(self) -> None:
-        asyncio.get_running_loop().set_task_factory(self._task)
+        factory: Any = self._task
+        asyncio.get_running_loop().set_task_factory(factory)
 
     def _task(
         self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any
@@ -53,7 +54,7 @@ class _Watched(Coroutine[Any, Any, Any]):
         self._work = work
         self._saboteur = saboteur
         self._error: BaseException | None = None
-        self.__qualname__ = work.__qualname__
+        self.__qualname__ = getattr(work, "__qualname__", "")
 
     def send(self, value: Any) -> Any:
         error, self._error = self._error, None

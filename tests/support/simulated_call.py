@@ -14,6 +14,7 @@ from ringback.conversation import actions, events
 from ringback.conversation.actions import Action
 from ringback.conversation.core import ConversationCore
 from ringback.conversation.events import Event, Timer
+from ringback.conversation.phase import Phase
 from ringback.conversation.phrases import phrases_for
 from ringback.conversation.transcript import LogEntry, Turn
 from tests.support.call_rules import Call
@@ -336,6 +337,7 @@ class SimulatedCall:
     def _perform_functions(self, action: actions.RunTool | actions.CancelTool) -> None:
         if isinstance(action, actions.CancelTool):
             self._runs.remove(action.run)
+            assert self.core._scene.phase is not Phase.TALKING, "gives up a function because somebody speaks"
             self.call.happened["function cancelled"] += 1
             return
         assert self._leg_up, "runs a function although the call is over"

@@ -379,3 +379,5 @@ class ConversationCore:
             self._scene.phase = Phase.ENDED
             self._stop_talking()
             self._listening.leg_ended()
+            for event in self._injected:
+                self._out.log("system", f"event dropped: {event.name}")
