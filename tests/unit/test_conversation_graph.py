@@ -248,6 +248,20 @@ def test_silence_repeats() -> None:
     assert dialogue.repeat() is None
 
 
+def test_repeats_are_counted_anew_at_every_node() -> None:
+    often = Edge("bye", Expression("and", (Comparison("_silence_repeats", "gte", 2),)))
+    first = static("a", Edge("b", Affirmative()), often, repeat_after_s=4.0)
+    dialogue = talk(
+        graph("a", first, static("b", often, Edge("b", Affirmative()), repeat_after_s=4.0), static("bye"))
+    )
+    dialogue.opening()
+    dialogue.repeat()
+    assert dialogue.answer("yes").text == "b."
+    reply = dialogue.repeat()
+    assert reply is not None
+    assert reply.text == "b."
+
+
 def test_an_llm_node_speaks_again_after_silence() -> None:
     dialogue = talk(graph("a", llm("a", repeat_after_s=5.0)))
     dialogue.opening()
