@@ -14,9 +14,6 @@ class Timers:
         self._out = out
         self._due: dict[Timer, float] = {}
 
-    def __contains__(self, timer: Timer) -> bool:
-        return timer in self._due
-
     def set(self, timer: Timer, at: float) -> None:
         self._due[timer] = at
         self._out.do(SetTimer(timer, at))
