@@ -11,8 +11,11 @@ from typing import Any, Final, TypeVar
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from benchmarks.ledger.talk import Talk
+from ringback.app.latency import latency_data
 from ringback.billing.prices import PriceBook
 from ringback.billing.rating import rated, telephone_lines
+from ringback.conversation.transcript import Turn as SpokenTurn
+from ringback.conversation.transcript import TurnTiming
 from ringback.executions.lifecycle import TERMINAL, Status
 from ringback.executions.record import (
     Attempt,
@@ -300,10 +303,23 @@ def _extracted(rng: random.Random, talk: Talk) -> dict[str, Any]:
 
 
 def _latency(rng: random.Random, attempt: Attempt, turns: list[Turn]) -> dict[str, Any] | None:
-    if not turns:
-        return None
-    answers = [
-        {"turn": number, "end_of_speech_to_first_audio": round(rng.gauss(720, 160))}
-        for number in range(1, (len(turns) + 1) // 2)
-    ]
-    return {"stream_id": attempt.call_id, "region": None, "turns": answers}
+    spoken, heard = [], ""
+    for turn in turns:
+        answers = turn.role == "assistant" and heard != ""
+        timing = _timing(rng, heard) if answers else None
+        spoken.append(SpokenTurn(turn.role, turn.text, turn.start_ms, turn.end_ms, timing=timing))
+        heard = turn.text if turn.role == "user" else ""
+    return latency_data(attempt.call_id or "", spoken, round(rng.gauss(90, 20)))
+
+
+def _timing(rng: random.Random, heard: str) -> TurnTiming:
+    first_token = round(rng.gauss(220, 40))
+    return TurnTiming(
+        total_ms=round(rng.gauss(720, 110)),
+        endpointing_ms=round(rng.gauss(420, 50)),
+        overhead_ms=rng.randint(1, 20),
+        transcriptions=((round(rng.gauss(160, 25)), heard),),
+        first_token_ms=first_token,
+        last_token_ms=2 * first_token,
+        first_audio_ms=round(rng.gauss(90, 15)),
+    )
