@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ringback.agents.chat import Ask, ChatMessage, ChatSettings, ToolCall, ToolSpec
 from ringback.agents.plan import ChatPlan, Plan, SpeechPart, TalkSettings
-from ringback.agents.tools import EndCall, HttpTool, ToolResult
+from ringback.agents.tools import EndCall, HttpTool, Tool, ToolResult
 from ringback.conversation.actions import (
     Action,
     CancelReply,
@@ -37,7 +37,7 @@ def http(name: str, message: str = "") -> HttpTool:
     return HttpTool(ToolSpec(name, "", {}), "http://example.com", "GET", pre_call_message=message)
 
 
-TOOLS = {
+TOOLS: Mapping[str, Tool] = {
     "look": http("look"),
     "book": http("book", "I book it, {name}."),
     "bye": EndCall(ToolSpec("bye", "", {})),

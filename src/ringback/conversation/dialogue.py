@@ -21,6 +21,8 @@ class Expectation(Enum):
 
     COMPLETE = auto()
     """A whole answer to what was asked: a closed question answered, a slot filled."""
+    ANSWERED = auto()
+    """Holds an answer, and more words than it needs: it may go on."""
     PARTIAL = auto()
     """Visibly a part of one: a number with digits missing."""
     OPEN = auto()

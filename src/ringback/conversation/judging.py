@@ -7,17 +7,28 @@ asked for, and no word that joins on another. Full stops count for nothing, for 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from ringback.agents.plan import Affirmative, Condition, Date, Keywords, Negative, Number, Pattern, Time
+from ringback.agents.plan import (
+    Affirmative,
+    Anything,
+    Condition,
+    Date,
+    Keywords,
+    Negative,
+    Number,
+    Pattern,
+    Time,
+)
 from ringback.conversation.dialogue import Expectation
 from ringback.conversation.lexicon.lexicon import LANGUAGES
 from ringback.conversation.traits import Traits, traits
 from ringback.conversation.understanding import understand
 
-COMPLETE, PARTIAL, OPEN = Expectation.COMPLETE, Expectation.PARTIAL, Expectation.OPEN
+COMPLETE, ANSWERED = Expectation.COMPLETE, Expectation.ANSWERED
+PARTIAL, OPEN = Expectation.PARTIAL, Expectation.OPEN
 
 SHORT_WORDS: Final = 4
 """A free answer with so many words at most is a command ("another day"), a longer one a sentence on its way."""
@@ -26,7 +37,7 @@ PHRASE_WORDS: Final = 6
 _TRAILS: Final = re.compile(r"(\.\.\.|…|[,;:\-–—])\s*$")
 
 
-def judge(conditions: Iterable[Condition], text: str, today: date, language: str) -> Expectation:
+def judge(conditions: Sequence[Condition], text: str, today: date, language: str) -> Expectation:
     """How `text` relates to the conditions of a node's edges: PARTIAL where any is half met, COMPLETE where one is."""
     known = traits(language)
     said = known.words(text)
@@ -36,7 +47,10 @@ def judge(conditions: Iterable[Condition], text: str, today: date, language: str
     if PARTIAL in found:
         return PARTIAL
     joined = known.connects(text) or _TRAILS.search(text)
-    return COMPLETE if COMPLETE in found and not joined else OPEN
+    if COMPLETE in found and not joined:
+        return COMPLETE
+    met = any(understand(one, text, today, language) for one in conditions if not isinstance(one, Anything))
+    return ANSWERED if met else OPEN
 
 
 def prepare() -> None:
@@ -80,7 +94,7 @@ def _code(text: str, count: int, known: Traits) -> Expectation:
         return OPEN
     if len(runs[-1]) == count:
         return COMPLETE if known.ends_with_number(text) and not known.may_grow_at_end(text) else OPEN
-    return PARTIAL if len(runs) == 1 and len(runs[0]) < count else OPEN
+    return PARTIAL if sum(map(len, runs)) < count else OPEN
 
 
 def _may_grow(digits: str, number: Number) -> bool:

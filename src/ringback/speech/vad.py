@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ringback.media.frame import SAMPLE_RATE, Frame
+from ringback.speech.level_gate import MARGIN_DB, LevelGate
 from ringback.speech.weights import SILERO_VAD
 
 WINDOW_SAMPLES: Final = 256
@@ -77,7 +79,8 @@ class SileroVoiceDetector:
 
     window_ms: int = WINDOW_SAMPLES * 1000 // SAMPLE_RATE
 
-    def __init__(self) -> None:
+    def __init__(self, *, own_voice_only: bool = True) -> None:
+        """`own_voice_only`: people in the background don't count (see `LevelGate`)."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -91,6 +94,7 @@ class SileroVoiceDetector:
         self._free: list[int] = []
         self._input: _Floats = np.zeros((0, _INPUT_SAMPLES), dtype=np.float32)
         self._state: _Floats = np.zeros((2, 0, _STATE_SIZE), dtype=np.float32)
+        self._gate = LevelGate(0, margin_db=MARGIN_DB if own_voice_only else math.inf)
         self._grow(16)
 
     def open(self) -> SileroVoiceStream:
@@ -98,6 +102,7 @@ class SileroVoiceDetector:
             self._grow(2 * len(self._input))
         slot = self._free.pop()
         self._state[:, slot] = 0.0
+        self._gate.reset(slot)
         stream = self._streams[slot] = SileroVoiceStream(self, slot)
         return stream
 
@@ -121,7 +126,8 @@ class SileroVoiceDetector:
             None, {"input": batch, "state": self._state[:, slots], "sr": self._rate}
         )
         self._state[:, slots] = state
-        for stream, probability in zip(streams, probabilities[:, 0].tolist(), strict=True):
+        own = self._gate.apply(slots, batch[:, CONTEXT_SAMPLES:], probabilities[:, 0])
+        for stream, probability in zip(streams, own.tolist(), strict=True):
             stream.put(probability)
 
     def _grow(self, capacity: int) -> None:
@@ -130,4 +136,5 @@ class SileroVoiceDetector:
         state = np.zeros((2, capacity, _STATE_SIZE), dtype=np.float32)
         state[:, :held] = self._state
         self._state = state
+        self._gate.grow(capacity)
         self._free.extend(reversed(range(held, capacity)))
