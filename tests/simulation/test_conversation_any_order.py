@@ -38,36 +38,35 @@ class Chaos:
         chance = self.chance
         number = chance.choice(self._numbers[-6:])
         at = self.now - chance.choice([0.0, 0.1, 0.3])
-        return chance.choice(
-            [
-                events.Answered(),
-                events.SpeechStarted(at),
-                events.SpeechStarted(at),
-                events.SpeechStopped(at),
-                events.SpeechStopped(at),
-                events.Transcribed(number, chance.choice(TEXTS)),
-                events.Transcribed(number, chance.choice(TEXTS)),
-                events.TranscriptionFailed(number, "No."),
-                events.ReplyText(number, chance.choice(["", "Yes. ", "and ", "so. "])),
-                events.ReplyDone(number, (ToolCall("c", "look", {}),) if chance.random() < 0.3 else ()),
-                events.ReplyFailed(number, "No."),
-                events.ToolDone(number, ToolResult("x")),
-                events.Injected("paid", {}),
-                events.AudioReady(number),
-                events.UtteranceStarted(number),
-                events.UtteranceStarted(number),
-                events.UtteranceFinished(number),
-                events.UtteranceFinished(number),
-                events.UtteranceFailed(number, "No."),
-                events.VoicePaused(chance.choice([None, 0, 500, 5000])),
-                events.VoiceFlushed(chance.choice([None, number]), chance.choice([0, 300]), 900),
-                events.Digit("5"),
-                events.Held(),
-                events.Resumed(),
-                *(events.TimerFired(timer) for timer in Timer),
-                *([events.AudioFailed("No."), events.LegEnded()] if chance.random() < 0.1 else []),
-            ]
-        )
+        choices: list[Event] = [
+            events.Answered(),
+            events.SpeechStarted(at),
+            events.SpeechStarted(at),
+            events.SpeechStopped(at),
+            events.SpeechStopped(at),
+            events.Transcribed(number, chance.choice(TEXTS)),
+            events.Transcribed(number, chance.choice(TEXTS)),
+            events.TranscriptionFailed(number, "No."),
+            events.ReplyText(number, chance.choice(["", "Yes. ", "and ", "so. "])),
+            events.ReplyDone(number, (ToolCall("c", "look", {}),) if chance.random() < 0.3 else ()),
+            events.ReplyFailed(number, "No."),
+            events.ToolDone(number, ToolResult("x")),
+            events.Injected("paid", {}),
+            events.AudioReady(number),
+            events.UtteranceStarted(number),
+            events.UtteranceStarted(number),
+            events.UtteranceFinished(number),
+            events.UtteranceFinished(number),
+            events.UtteranceFailed(number, "No."),
+            events.VoicePaused(chance.choice([None, 0, 500, 5000])),
+            events.VoiceFlushed(chance.choice([None, number]), chance.choice([0, 300]), 900),
+            events.Digit("5"),
+            events.Held(),
+            events.Resumed(),
+            *(events.TimerFired(timer) for timer in Timer),
+            *([events.AudioFailed("No."), events.LegEnded()] if chance.random() < 0.1 else []),
+        ]
+        return chance.choice(choices)
 
     def run(self) -> None:
         if self.chance.random() < 0.9:

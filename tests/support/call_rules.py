@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ringback.conversation.agent_turn import CUT_MARK
 from ringback.conversation.transcript import Turn
 from tests.support.simulated_person import COMMON
 from tests.support.simulated_voice import Spoken
+
+
+LOGGED = (
+    "did not interrupt",
+    "is the call over? no",
+    'is the call over? "yes"',
+    "call held",
+    "event dropped",
+    "keypad",
+    "The language model gave an empty reply and",
+    "The language model broke off",
+)
+"""Beginnings of log entries that tell of something worth counting."""
 
 
 @dataclass
@@ -89,6 +103,32 @@ def _check_times(call: Call) -> None:
         assert paused or timing.overhead_ms <= 1, timing
         parts = (timing.first_token_ms, timing.last_token_ms, timing.first_audio_ms, timing.tools_ms)
         assert all(part is None or part >= 0 for part in parts), timing
+
+
+def check_heard(utterances: Sequence[Spoken], words: Sequence[str], interrupted: bool, now: float) -> bool:
+    """The words of a turn are those of its utterances that were played, the last one perhaps in part.
+
+    Whether that part was judged by the times of the words.
+    """
+    by_times = False
+    for spoken in utterances:
+        told = spoken.text.split()
+        here, words = words[: len(told)], words[len(told) :]
+        assert here == told[: len(here)], f"{here} was not said: {told}"
+        if spoken.played >= spoken.length:
+            assert here == told, f"{here}, but all was heard: {told}"
+            continue
+        assert interrupted
+        by_times = spoken.word_ends_ms is not None and spoken.ready <= now
+        if spoken.word_ends_ms is not None and by_times:
+            middles = zip([0, *spoken.word_ends_ms], spoken.word_ends_ms, strict=False)
+            count = sum((begin + end) / 2 <= round(spoken.played * 1000) for begin, end in middles)
+            assert len(here) == count, f"{here} does not fit the times of the words"
+        else:
+            limit = spoken.played / spoken.length * len(spoken.text) + 12
+            assert len(" ".join(here)) <= limit, f"{here} is more than was heard"
+    assert not words, f"{words} was never played"
+    return by_times
 
 
 def _words(text: str) -> list[str]:

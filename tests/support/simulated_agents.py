@@ -191,7 +191,7 @@ class AnyDialogue:
         return None if self._chance.random() < 0.2 else self._wait_for(Reply("I said something."))
 
     def judge(self, text: str) -> Expectation:
-        return (Expectation.OPEN, Expectation.PARTIAL, Expectation.COMPLETE)[len(text) % 3]
+        return tuple(Expectation)[len(text) % len(Expectation)]
 
     def heard(self, text: str) -> None: ...
 

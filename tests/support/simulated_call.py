@@ -17,7 +17,7 @@ from ringback.conversation.events import Event, Timer
 from ringback.conversation.phase import Phase
 from ringback.conversation.phrases import phrases_for
 from ringback.conversation.transcript import LogEntry, Turn
-from tests.support.call_rules import Call
+from tests.support.call_rules import LOGGED, Call, check_heard
 from tests.support.simulated_agents import OUTSIDE, make_dialogue, make_plan
 from tests.support.simulated_person import SimulatedPerson
 from tests.support.simulated_providers import Answers, SimulatedProviders, check_question
@@ -280,29 +280,13 @@ class SimulatedCall:
             self.call.happened["turn while talking"] += 1
 
     def _check_heard(self, words: list[str], interrupted: bool) -> None:
-        """The words of a turn are those of its utterances that were played, the last one perhaps in part."""
         utterances, self._heard_of_turn = self._heard_of_turn, []
-        for spoken in utterances:
-            told = spoken.text.split()
-            here, words = words[: len(told)], words[len(told) :]
-            assert here == told[: len(here)], f"{here} was not said: {told}"
-            if spoken.played >= spoken.length:
-                assert here == told, f"{here}, but all was heard: {told}"
-                continue
-            assert interrupted
-            if spoken.word_ends_ms is not None and spoken.ready <= self.now:
-                middles = zip([0, *spoken.word_ends_ms], spoken.word_ends_ms, strict=False)
-                count = sum((begin + end) / 2 <= round(spoken.played * 1000) for begin, end in middles)
-                assert len(here) == count, f"{here} does not fit the times of the words"
-                self.call.happened["cut by the times of the words"] += 1
-            else:
-                limit = spoken.played / spoken.length * len(spoken.text) + 12
-                assert len(" ".join(here)) <= limit, f"{here} is more than was heard"
-        assert not words, f"{words} was never played"
+        cut_by_words = check_heard(utterances, words, interrupted, self.now)
+        self.call.happened["cut by the times of the words"] += cut_by_words
 
     def _log(self, entry: LogEntry) -> None:
         self.call.logged.append(entry.data)
-        for beginning in _LOGGED:
+        for beginning in LOGGED:
             if entry.data.startswith(beginning):
                 self.call.happened[beginning] += 1
         if entry.type == "error":
@@ -407,14 +391,4 @@ class SimulatedCall:
             assert self.core.handle(event, self.now + 1.0) == [], f"acts on {event} after the end"
 
 
-_LOGGED = (
-    "did not interrupt",
-    "is the call over? no",
-    'is the call over? "yes"',
-    "call held",
-    "event dropped",
-    "keypad",
-    "The language model gave an empty reply and",
-    "The language model broke off",
-)
 _WAITS = {Timer.WELCOME, Timer.ENDPOINT, Timer.SILENCE, Timer.ONLINE}
