@@ -38,6 +38,7 @@ class Chaos:
         chance = self.chance
         number = chance.choice(self._numbers[-6:])
         at = self.now - chance.choice([0.0, 0.1, 0.3])
+        ends: list[Event] = [events.AudioFailed("No."), events.LegEnded()]
         choices: list[Event] = [
             events.Answered(),
             events.SpeechStarted(at),
@@ -64,7 +65,7 @@ class Chaos:
             events.Held(),
             events.Resumed(),
             *(events.TimerFired(timer) for timer in Timer),
-            *([events.AudioFailed("No."), events.LegEnded()] if chance.random() < 0.1 else []),
+            *(ends if chance.random() < 0.1 else ()),
         ]
         return chance.choice(choices)
 

@@ -11,7 +11,6 @@ from ringback.conversation.transcript import Turn
 from tests.support.simulated_person import COMMON
 from tests.support.simulated_voice import Spoken
 
-
 LOGGED = (
     "did not interrupt",
     "is the call over? no",
