@@ -78,6 +78,8 @@ class FakeProviders:
     def chat(self, dialogue: object) -> None:
         return None
 
+    tools = None
+
 
 def definition() -> Any:
     changed = deepcopy(agent_definitions.scripted())
@@ -118,6 +120,7 @@ async def test_a_call_is_told_to_everybody(api: Api, values: Values, tmp_path: P
         SystemClock(),
         PriceBook(),
         api.recordings,
+        tmp_path / "ambient",
         events,
         telemetry,
     )

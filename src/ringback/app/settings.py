@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         env_prefix="RINGBACK_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    data: Path = Field(Path("data"), description="Folder of the database, recordings and sockets.")
+    data: Path = Field(Path("data"), description="Folder of the database, recordings, sockets and background sounds.")
     database_url: SecretStr = Field(
         SecretStr(""), description="postgresql://user:password@host/name; empty: SQLite in the data folder."
     )
@@ -188,6 +188,11 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def ambient(self) -> Path:
+        """The operator's own background sounds: `<id>.wav`."""
+        return self.data / "ambient"
 
     @property
     def recordings(self) -> Path:

@@ -32,6 +32,9 @@ from ringback.dialing.call import CallRefused, LiveCall, Talk
 from ringback.dialing.call_events import EventDelivery, Receive
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution, UsageKind, UsageLine, UsageUnit
+from ringback.media import ambience
+from ringback.media.ambience import Ambience, AmbienceError
+from ringback.media.frame import Samples
 from ringback.media.recorder import Recorder, RecordingError
 from ringback.media.speech import Synthesizer, Transcriber, VoiceDetector
 from ringback.media.ticker import Ticker
@@ -56,6 +59,8 @@ class Studio:
     clock: Clock
     prices: PriceBook
     recordings: Path
+    ambient: Path
+    """Folder of the operator's own background sounds."""
     events: EventDelivery
     telemetry: Telemetry
 
@@ -66,16 +71,18 @@ class Studio:
             plan = compile_plan(agent.id, agent.definition, voice_id=execution.agent_data.get("voice_id"))
             # Once before the call, only to see that it can be had: nobody is dialled by an agent that cannot talk.
             dialogue_of(plan, execution.recipient_data, _today(execution, self.clock.now_us()))
+            track = plan.talk.ambient_noise_track
             return AgentTalker(
                 self,
                 plan,
                 self.providers.transcriber(plan.transcriber),
                 self.providers.synthesizer(plan.synthesizer),
                 self.providers.chat(plan.dialogue),
+                await asyncio.to_thread(ambience.load, track, self.ambient) if track else None,
             )
         except UnknownAgent:
             raise CallRefused("The agent of this call does not exist any more") from None
-        except (CannotCompile, UnknownProvider, DialogueError) as error:
+        except (CannotCompile, UnknownProvider, DialogueError, AmbienceError) as error:
             raise CallRefused(str(error)) from None
 
 
@@ -89,12 +96,14 @@ class AgentTalker:
         transcriber: Transcriber,
         synthesizer: Synthesizer,
         chat: ChatModel | None,
+        background: Samples | None,
     ) -> None:
         self._studio = studio
         self._plan = plan
         self._transcriber = transcriber
         self._synthesizer = synthesizer
         self._chat = chat
+        self._background = background
 
     async def talk(self, call: LiveCall) -> Talk:
         studio, execution = self._studio, call.execution
@@ -116,6 +125,8 @@ class AgentTalker:
             clock=studio.clock,
             observer=_Follower(journal, studio.telemetry, call),
             today=_today(execution, call.answered_us),
+            tools=studio.providers.tools,
+            ambience=Ambience(self._background, execution.id) if self._background is not None else None,
         )
         if (trace := studio.telemetry.trace_id(execution.id)) is not None:
             journal.log(LogEntry("event", "system", f"trace {trace}"))
@@ -157,13 +168,16 @@ class AgentTalker:
         latency: Mapping[str, Any] | None,
     ) -> Talk:
         lines = [
-            UsageLine(UsageKind(u.component), u.provider, u.model, _UNITS[u.unit], u.quantity, 0)
+            UsageLine(
+                UsageKind(u.component), u.provider, u.model, _UNITS[u.unit], u.quantity, 0, detail=u.detail
+            )
             for u in result.usage
         ]
         return Talk(
             ended=result.ended,
             conversation_ms=duration_ms,
             extracted=dict(result.slots) or None,
+            context=dict(result.context) or None,
             latency=latency,
             error=error,
             usage=rated(lines, self._studio.prices),

@@ -59,6 +59,7 @@ async def run(settings: Settings, index: int) -> None:
             core.clock,
             prices,
             settings.recordings,
+            settings.ambient,
             events,
             watching.telemetry,
         )

@@ -28,6 +28,7 @@ from ringback.conversation.speaker import Speaker
 from ringback.conversation.tasks import Tasks
 from ringback.conversation.transcript import Failure, LogEntry, Observer, Turn
 from ringback.media import activity
+from ringback.media.ambience import Ambience
 from ringback.media.call_audio import CallAudio
 from ringback.media.leg import Digit, Ended, EndedBy, HangupCause, Held, Leg, Outcome, Resumed
 from ringback.media.playout import Finished, Playout, Started
@@ -68,10 +69,12 @@ class Conversation:
         observer: Observer,
         today: date,
         tools: ToolRunner | None = None,
+        ambience: Ambience | None = None,
     ) -> None:
         """`variables` fill the `{placeholders}` of messages and prompts; `today` is the person's date.
 
-        `chat` is needed by plans with a language model, `tools` by those with functions. The caller closes
+        `chat` is needed by plans with a language model, `tools` by those with functions; `ambience` is heard behind
+        the agent. The caller closes
         `recorder` after `run`. Raises DialogueError for a plan that cannot be talked by.
         """
         if isinstance(plan.dialogue, ChatPlan) and chat is None:
@@ -103,7 +106,7 @@ class Conversation:
         voice = Voice(part.voice, part.language, part.speed)
         self._speaker = Speaker(synthesizer, voice, playout, self._post)
         self._ear = Ear(detector.open(), detector.window_ms, self._voice_activity)
-        self._audio = CallAudio(ticker, leg, self._ear, playout, recorder, self._audio_failed)
+        self._audio = CallAudio(ticker, leg, self._ear, playout, recorder, self._audio_failed, ambience)
 
     async def run(self) -> ConversationResult:
         """Talk until the leg has ended. Failures of providers are in the result; only cancellation raises."""
@@ -276,6 +279,7 @@ class Conversation:
         return ConversationResult(
             turns=tuple(sorted(self._turns, key=lambda turn: turn.start_ms)),
             slots=dict(self._dialogue.slots),
+            context=dict(self._dialogue.context),
             usage=tuple(line for line in usage if line.quantity),
             ended=ended,
             cause=self._cause,

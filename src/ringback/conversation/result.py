@@ -28,6 +28,8 @@ class ConversationResult:
     turns: tuple[Turn, ...]
     """In the order of their beginnings."""
     slots: Mapping[str, Any]
+    context: Mapping[str, Any]
+    """Where a graph stood at the end (contract 4.4, row 14); empty for other dialogues."""
     usage: tuple[Usage, ...]
     ended: Ended
     """The leg's last event: who ended the call, and how the record words it."""

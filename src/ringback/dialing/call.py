@@ -58,6 +58,8 @@ class Talk:
     ended: Ended
     conversation_ms: int
     extracted: Mapping[str, Any] | None = None
+    context: Mapping[str, Any] | None = None
+    """Where a graph agent ended up."""
     latency: Mapping[str, Any] | None = None
     error: str | None = None
     usage: Sequence[UsageLine] = field(default_factory=tuple)
@@ -202,6 +204,7 @@ class Call:
             changes={
                 "error_message": talk.error or talk.ended.detail,
                 "extracted_data": talk.extracted,
+                "context_data": talk.context,
                 "latency_data": talk.latency,
             },
             attempt={
