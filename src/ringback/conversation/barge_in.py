@@ -21,10 +21,10 @@ _STOPS: Final[Mapping[str, tuple[str, ...]]] = {
         "shut up",
         "one moment",
     ),
-    "es": ("para", "pare", "espera", "espere", "alto", "un momento", "disculpe", "basta"),
+    "es": ("pare", "para ya", "espera", "espere", "alto", "un momento", "disculpe", "basta"),
     "fr": ("stop", "arrêtez", "arrête", "attendez", "attends", "un instant", "une seconde", "excusez-moi"),
     "de": ("stopp", "stop", "halt", "warte", "warten sie", "moment", "entschuldigung"),
-    "pt": ("pare", "para", "espere", "espera", "um momento", "com licença", "chega"),
+    "pt": ("pare", "para com isso", "espere", "espera", "um momento", "com licença", "chega"),
     "it": ("ferma", "fermi", "aspetta", "aspetti", "un momento", "scusi", "basta"),
     "hi": ("रुको", "रुकिए", "ठहरो", "एक मिनट", "ruko", "rukiye", "ek minute"),
 }

@@ -327,7 +327,7 @@ class ConversationCore:
             scene.settle_answered()
             self._voice.resume()
             self.await_person()
-            if scene.idle and not agent.cut:
+            if scene.idle and not agent.cut and agent.clock is not None:
                 self._judge.ask(scene.turns)
 
     # The end
