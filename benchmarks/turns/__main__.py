@@ -68,11 +68,13 @@ def _turns(options: argparse.Namespace) -> dict[str, Any]:
             labels.utterances(options.split), options.limit or (_ALONE if at_a_time == 1 else None)
         )
         load = os.getloadavg()[0]
-        outcomes = _outcomes(_run(_turn_scripts(chosen), at_a_time))
+        calls = _run(_turn_scripts(chosen), at_a_time)
+        outcomes = _outcomes(calls)
         everything += outcomes
         name = f"{at_a_time}_call" + ("s" if at_a_time > 1 else "")
         print(f"\n{name.replace('_', ' ')} at a time, load before {load:.2f}, after {os.getloadavg()[0]:.2f}")
         print(report.table(outcomes))
+        print(report.parts_table([part for call in calls for part in call.parts]))
         gaps = report.gaps(outcomes)
         figures[f"turn_p50_s_{name}"] = round(percentile(gaps, 0.5) / 1000, 3)
         figures[f"turn_p95_s_{name}"] = round(percentile(gaps, 0.95) / 1000, 3)

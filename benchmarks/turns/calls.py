@@ -59,6 +59,8 @@ class Call:
     """The person's own: the agent on the left, as it was heard, and the person on the right, as it was sent."""
     turns: tuple[SpokenTurn, ...]
     """The platform's transcript."""
+    parts: tuple[Mapping[str, int | None], ...]
+    """What the platform says of each answer's time (`latency_data.turns`)."""
 
 
 class CallFailed(Exception):
@@ -107,8 +109,9 @@ class _Caller:
             }
             execution = (await self._post("/call", order))["execution_id"]
             said = await self._over(number)
-        await self._finished(execution)
-        return Call(script, said, self._folder / f"{number}.wav", self._turns(execution))
+        record = await self._finished(execution)
+        parts = tuple((record["latency_data"] or {}).get("turns", ()))
+        return Call(script, said, self._folder / f"{number}.wav", self._turns(execution), parts)
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> Any:
         answer = await self._client.post(path, json=body)
@@ -126,12 +129,12 @@ class _Caller:
             await asyncio.sleep(_POLL_S)
         raise CallFailed(f"the call to {number} was not over after {_CALL_S:g} s")
 
-    async def _finished(self, execution: str) -> None:
+    async def _finished(self, execution: str) -> dict[str, Any]:
         end = time.monotonic() + _FINISH_S
         while time.monotonic() < end:
-            answer = (await self._client.get(f"/executions/{execution}")).json()
+            answer: dict[str, Any] = (await self._client.get(f"/executions/{execution}")).json()
             if answer["status"] == "completed":
-                return
+                return answer
             await asyncio.sleep(_POLL_S)
         raise CallFailed(f"execution {execution} is {answer['status']}, not completed: {answer}")
 

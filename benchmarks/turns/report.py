@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.turns.labels import Utterance
@@ -48,3 +48,12 @@ def _line(name: str, outcomes: Sequence[Outcome]) -> str:
     return f"{name:<18}{len(outcomes):>6}{cut:>5}{cut_percent(outcomes):>7.1f}{lost:>6}" + "".join(
         f"{figure:>{width}.0f}" for figure, width in zip(figures, (8, 8, 7), strict=True)
     )
+
+
+def parts_table(parts: Sequence[Mapping[str, int | None]]) -> str:
+    """Where the platform itself says that the time went, from the end of speech as its detector sees it."""
+    lines = [f"{'as the platform sees it':<24}{'p50 ms':>8}{'p95 ms':>8}"]
+    for name in ("endpointing", "transcription", "first_audio", "overhead", "total"):
+        values = [value for turn in parts if (value := turn.get(name)) is not None]
+        lines.append(f"{'  ' + name:<24}{percentile(values, 0.5):>8.0f}{percentile(values, 0.95):>8.0f}")
+    return "\n".join(lines)

@@ -172,7 +172,7 @@ _REMARK_MS: Final = (1500, 3500)
 """After the agent began to speak, or after the last remark, before the next one."""
 _REMARKS: Final = 3
 """Backchannels in one of the agent's turns, which is long enough for them."""
-_TURN_ENDS_MS: Final = 2600
+_TURN_ENDS_MS: Final = 4000
 """Longer than the agent pauses for what turns out to be no interruption."""
 _FADES_MS: Final = 400
 
