@@ -119,7 +119,7 @@ async def test_what_a_slow_disk_cannot_take_becomes_silence_of_the_same_length(t
     monkeypatch.setattr(module, "_BOUND", 150)
     loud = np.full(FRAME_SAMPLES, 9000, np.int16)
     release = threading.Event()
-    module._writer.submit(release.wait, 10)
+    module._writer.now(lambda: release.wait(10))
     recorder = Recorder(tmp_path / "call.wav")
     for _ in range(600):
         recorder.write(loud, loud)

@@ -7,14 +7,15 @@ import hashlib
 import logging
 import os
 import struct
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from ringback.media.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame
+from ringback.media.writer import Writer
 
 _CHANNELS: Final = 2
 _SAMPLE_BYTES: Final = 2
@@ -22,13 +23,13 @@ _BLOCK_BYTES: Final = _CHANNELS * _SAMPLE_BYTES
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _PCM: Final = 1
 _CHUNK: Final = 100
-"""Frames (2 s) between writes: what a crash can cost."""
+"""Frames (2 s) between writes: what a crash can cost, and a moment more."""
 _BOUND: Final = 3000
 """Frames (1 min) that may wait for a slow disk; beyond it audio becomes silence, so that time stays true."""
 _CLOSE_TIMEOUT_S: Final = 30.0
 
-_writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
-"""One thread for all recordings of the process: the tick never waits for a disk."""
+_writer = Writer()
+"""One for all recordings of the process."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ class Recorder:
         self._path = path
         self._part = path.with_name(path.name + ".part")
         self._waiting: list[tuple[Frame, Frame]] = []
-        self._writing: Future[None] | None = None
+        self._writing = False
+        """Frames were given to the writer, and it is not done with them."""
         self._frames = 0
         self._dropped = 0
         self._error: OSError | None = None
@@ -80,14 +82,15 @@ class Recorder:
             heard = spoken = SILENCE
         self._waiting.append((heard, spoken))
         self._frames += 1
-        if len(self._waiting) >= _CHUNK and (self._writing is None or self._writing.done()):
-            self._writing = _writer.submit(self._write, self._waiting)
+        if len(self._waiting) >= _CHUNK and not self._writing:
+            self._writing = True
+            _writer.soon(partial(self._write, self._waiting))
             self._waiting = []
 
     async def close(self) -> Recording:
         """Finish the file and give it its name. Idempotent. Raises RecordingError if any of it is missing."""
         if self._closed is None:
-            self._closed = asyncio.wrap_future(_writer.submit(self._finish, self._waiting))
+            self._closed = asyncio.wrap_future(_writer.now(partial(self._finish, self._waiting)))
         try:
             return await asyncio.wait_for(asyncio.shield(self._closed), _CLOSE_TIMEOUT_S)
         except OSError as error:
@@ -101,6 +104,8 @@ class Recorder:
         except OSError as error:
             self._error = error
             _log.error("the recording %s breaks off: %s", self._path.name, error.strerror)
+        finally:
+            self._writing = False
 
     def _append(self, audio: bytes) -> None:
         self._part.parent.mkdir(parents=True, exist_ok=True)
