@@ -214,11 +214,31 @@ async def test_a_worker_without_time_leaves_the_queue_to_another_and_keeps_its_c
 
 
 async def test_a_worker_that_has_time_again_takes_what_waits(exchange: Exchange) -> None:
-    gate = Gate()
-    gate.shut = True
-    async with exchange.open(SimulatedCarrier(lambda leg: leg.give(BUSY)), admits=gate):
-        waiting = await exchange.place()
+    carrier, gate = SimulatedCarrier(lambda leg: leg.give(Answered())), Gate()
+    async with exchange.open(carrier, admits=gate):
+        await exchange.until(await exchange.place(), Status.IN_PROGRESS)
+        gate.shut = True
+        waiting = await exchange.place("+14155550124")
         async with asyncio.timeout(15):
             await gate.asked.wait()
+        assert len(carrier.dialled) == 1
         gate.shut = False
-        assert (await exchange.over(waiting))["status"] == "busy"
+        await exchange.until(waiting, Status.IN_PROGRESS)
+        for leg in carrier.legs:
+            leg.give(NORMAL)
+
+
+async def test_a_worker_without_calls_takes_one_whatever_its_lateness(exchange: Exchange) -> None:
+    carrier, gate = SimulatedCarrier(lambda leg: leg.give(Answered())), Gate()
+    gate.shut = True
+    first, second = await exchange.place(), await exchange.place()
+    async with exchange.open(carrier, admits=gate):
+        await exchange.until(first, Status.IN_PROGRESS)
+        gate.asked.clear()
+        async with asyncio.timeout(15):
+            await gate.asked.wait()
+        assert len(carrier.dialled) == 1
+        carrier.legs[0].give(NORMAL)
+        await exchange.over(first)
+        await exchange.until(second, Status.IN_PROGRESS)
+        carrier.legs[1].give(NORMAL)

@@ -147,7 +147,7 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="Call worker processes on this machine.")
     calls_per_worker: int = Field(20, ge=1, le=1000, description="Calls that one worker holds at a time.")
     lateness_limit_ms: float = Field(
-        10.0, gt=0, description="A worker whose audio is later than this takes no new calls."
+        20.0, gt=0, description="A worker with calls whose audio is later than this takes no more of them."
     )
     drain_s: float = Field(
         120.0, ge=0, description="After a stop, how long calls under way may go on before they are hung up."

@@ -47,7 +47,8 @@ class Dialler:
     ) -> None:
         """`drain_s`: how long calls may go on after the stop before they are hung up.
 
-        `admits` is asked before calls are claimed; while it says no, they are left to other workers.
+        `admits` is asked before calls are claimed. While it says no, they are left to other workers; only a
+        worker without calls takes one then: it has none to harm, and somebody must dial.
         """
         self._line = line
         self._wakeup = wakeup
@@ -88,7 +89,9 @@ class Dialler:
         """Start what is due and fits; whether there was any."""
         room = self._capacity - len(self._tasks)
         self._refused = room > 0 and not self._admits()
-        if room <= 0 or self._refused:
+        if self._refused:
+            room = 0 if self._calls else 1
+        if room <= 0:
             return False
         try:
             claims = await self._line.claims.take(room)
