@@ -36,7 +36,6 @@ from benchmarks.turns.voices import CACHE, VoiceMissing
 from benchmarks.turns.wire import Wire
 from ringback.demo.run import DemoFailed
 from ringback.speech.weights import WHISPER_BASE, whisper_directory
-from ringback.speech.whisper import WhisperModel
 
 _TURNS_A_CALL: Final = 14
 _ALONE: Final = 80
@@ -149,11 +148,12 @@ def _remark_scripts(part: str, said: Sequence[Utterance]) -> list[Script]:
 def _interruption_figures(calls: Sequence[Call]) -> dict[str, Any]:
     seen = [remark for call in calls for remark in remarks(call)]
     pauses = [_NEVER_MS if remark.pause_ms is None else remark.pause_ms for remark in seen]
-    whisper = WhisperModel(whisper_directory(WHISPER_BASE, CACHE))
-    heard = list(heard_errors(calls, whisper.transcribe))
+    heard = list(heard_errors(calls, whisper_directory(WHISPER_BASE, CACHE)))
     for error in sorted(heard, key=lambda one: -one.error)[:8]:
         if error.error:
-            print(f"  {error.id}: claimed {error.claimed}, heard {error.heard}")
+            print(
+                f"  {error.id}: claimed {error.claimed}, heard {error.heard}, transcribed {error.transcribed}"
+            )
             print(
                 f"    claim         ...{error.claim[-70:]!r}\n    transcription ...{error.transcription[-70:]!r}"
             )
@@ -170,6 +170,9 @@ def _interruption_figures(calls: Sequence[Call]) -> dict[str, Any]:
         "barge_in_p95_ms": percentile(pauses, 0.95),
         "heard_turns": len(errors),
         "heard_error_max_words": max(errors, default=None),
+        "heard_error_by_transcription_max_words": max(
+            (one.error_by_transcription for one in heard), default=None
+        ),
         "heard_error_over_one_percent": round(
             100 * sum(error > 1 for error in errors) / max(1, len(errors)), 1
         ),

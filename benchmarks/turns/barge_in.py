@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from benchmarks.turns.alignment import Aligner
 from benchmarks.turns.calls import Call, SpokenTurn
-from benchmarks.turns.heard import HeardError, compare
+from benchmarks.turns.heard import HeardError, Reference, compare, spoken
 from benchmarks.turns.monologues import MONOLOGUES
 from benchmarks.turns.telephone import Said
 from benchmarks.turns.wire import Wire
-from ringback.media.frame import Samples
+from ringback.speech.hibari import HibariVoice
+from ringback.speech.whisper import WhisperModel
 
 _LAG_MS: Final = 3000
 """So long after its onset a remark may still cut the agent."""
@@ -47,14 +50,21 @@ def _cutting(said: Sequence[Said], turn: SpokenTurn) -> Said | None:
     return before[-1] if before and turn.end_ms < before[-1].start_ms + _LAG_MS else None
 
 
-def heard_errors(calls: Sequence[Call], transcribe: Callable[[Samples], str]) -> Iterator[HeardError]:
-    """Of each interruption that ended a turn of the agent's."""
-    texts = [start + monologue for monologue in MONOLOGUES for start in ("", _WELCOME)]
+def heard_errors(calls: Sequence[Call], directory: Path) -> Iterator[HeardError]:
+    """Of each interruption that ended a turn of the agent's; `directory`: Whisper's files."""
+    whisper, aligner, voice = WhisperModel(directory), Aligner(directory), HibariVoice()
+    texts = {
+        start + told: Reference(voice, aligner, start + told)
+        for told in MONOLOGUES
+        for start in ("", _WELCOME)
+    }
     for call in calls:
         wire = Wire(call.recording)
         for remark in remarks(call):
             if remark.cut is None:
                 continue
-            begin_ms = remark.cut.start_ms - _TOGETHER_MS
-            audio = wire.between(max(0, begin_ms), remark.said.end_ms + _TOGETHER_MS // 2)
-            yield compare(remark.said.id, remark.cut.text, texts, transcribe(audio))
+            claim = remark.cut.text
+            begin_ms = max(0, remark.cut.start_ms - _TOGETHER_MS)
+            audio = wire.between(begin_ms, remark.said.end_ms + _TOGETHER_MS // 2)
+            placed = texts[spoken(claim, list(texts))].place(audio)
+            yield compare(remark.said.id, claim, list(texts), whisper.transcribe(audio), placed)

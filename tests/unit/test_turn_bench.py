@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
 from benchmarks.turns import labels, report
-from benchmarks.turns.heard import compare
+from benchmarks.turns.heard import Reference, compare
 from benchmarks.turns.listening import Listened, Stop
 from benchmarks.turns.offline import SPEAK_MS, Rule, decide
 from benchmarks.turns.report import Outcome
 from ringback.agents.plan import TalkSettings
 from ringback.conversation.dialogue import Expectation
+from ringback.media.frame import SAMPLE_RATE, Samples
 
 UTTERANCE = next(u for u in labels.utterances() if u.kind == "complete_first")
 TEXT = "The train leaves from the central station and stops only once on the way."
@@ -83,3 +89,39 @@ def test_half_a_word_at_the_cut_counts_for_the_claim() -> None:
         compare("x", "The train leaves from the central", [TEXT], "The train leaves from the sent").error == 0
     )
     assert compare("x", "The train leaves from the", [TEXT], "The train leaves from the sent").error == 0
+
+
+class Voice:
+    """Half a second of its own noise for each word, with silence around every sentence."""
+
+    def sentences(self, text: str) -> list[str]:
+        return [f"{sentence}." for sentence in text.rstrip(".").split(". ")]
+
+    def speak(self, sentence: str) -> Samples:
+        random = np.random.default_rng(len(sentence))
+        noise = random.integers(-9000, 9000, WORD * len(sentence.split())).astype(np.int16)
+        return np.pad(noise, SILENT)
+
+
+class Aligner:
+    def word_ends_ms(self, text: str, audio: Samples) -> list[int]:
+        return [(SILENT + WORD * n) * 1000 // SAMPLE_RATE for n in range(1, len(text.split()) + 1)]
+
+
+WORD = SAMPLE_RATE // 2
+SILENT = SAMPLE_RATE // 10
+
+
+@pytest.mark.parametrize(("words_heard", "expected"), [(2.0, 2), (2.4, 2), (2.6, 3), (5.0, 5)])
+def test_the_last_sound_says_how_many_words_were_heard(words_heard: float, expected: int) -> None:
+    voice = Voice()
+    reference = Reference(cast(Any, voice), cast(Any, Aligner()), "One two three four. Five six seven.")
+    pauses = SILENT + (2 * SILENT if words_heard > 4 else 0)
+    whole = np.concatenate([voice.speak("One two three four."), voice.speak("Five six seven.")])
+    heard = whole[: pauses + int(words_heard * WORD)]
+    assert reference.place(np.pad(heard // 2, (3000, 5000))) == expected
+
+
+def test_a_sound_that_the_agent_never_makes_is_not_placed() -> None:
+    reference = Reference(cast(Any, Voice()), cast(Any, Aligner()), "One two three four.")
+    assert reference.place(np.random.default_rng(0).integers(-9000, 9000, 8000).astype(np.int16)) is None
