@@ -72,6 +72,7 @@ def _turns(options: argparse.Namespace) -> dict[str, Any]:
         everything += outcomes
         name = f"{at_a_time}_call" + ("s" if at_a_time > 1 else "")
         print(f"\n{name.replace('_', ' ')} at a time, load before {load:.2f}, after {os.getloadavg()[0]:.2f}")
+        print(report.cuts(outcomes))
         print(report.table(outcomes))
         print(report.parts_table([part for call in calls for part in call.parts]))
         gaps = report.gaps(outcomes)

@@ -65,7 +65,7 @@ def _heard_ms(stop: Stop, wait_s: float) -> int:
 
 def _shown(listened: Listened, decision: Decision, dialogue: Dialogue) -> str:
     utterance, outcome = listened.utterance, decision.outcome
-    said = " ".join(f"{s.text} [{s.pause_ms}]" if s.pause_ms else s.text for s in utterance.segments)
+    said = report.marked(utterance)
     verdict = "CUT" if outcome.cut else "LOST" if outcome.gap_ms is None else f"{outcome.gap_ms} ms"
     lines = [f"{utterance.id}  {verdict}  {json.dumps(utterance.expects)}  {said}"]
     for stop in listened.stops:

@@ -31,6 +31,20 @@ def cut_percent(outcomes: Sequence[Outcome]) -> float:
     return 100 * sum(outcome.cut for outcome in outcomes) / max(1, len(outcomes))
 
 
+def cuts(outcomes: Sequence[Outcome]) -> str:
+    """A line for each that was cut: how long before its end, and what was said with its pauses."""
+    return "\n".join(
+        f"  {outcome.utterance.id} was cut {-(outcome.gap_ms or 0)} ms before its end: {marked(outcome.utterance)}"
+        for outcome in outcomes
+        if outcome.cut
+    )
+
+
+def marked(utterance: Utterance) -> str:
+    """What is said, with the milliseconds of the pauses."""
+    return " ".join(f"{s.text} [{s.pause_ms}]" if s.pause_ms else s.text for s in utterance.segments)
+
+
 def table(outcomes: Sequence[Outcome]) -> str:
     """A line a kind, and one for all."""
     kinds = sorted({outcome.utterance.kind for outcome in outcomes})
