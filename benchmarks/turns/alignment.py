@@ -39,7 +39,7 @@ class Aligner:
         encoded = self._model.encode(self._storage(window[None]))
         flat = [token for word in tokens for token in word]
         found = self._model.align(encoded, self._start, [flat], min(mel.shape[1], _WINDOW))[0]
-        begins = {}
+        begins: dict[int, int] = {}
         for token, frame in found.alignments:
             begins.setdefault(token, frame * _FRAME_MS)
         counts = np.cumsum([len(word) for word in tokens])
