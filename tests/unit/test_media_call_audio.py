@@ -31,11 +31,13 @@ class LoopLeg:
 class Ears:
     def __init__(self):
         self.heard = []
+        self.heard_when_taken = []
 
     def push(self, frame):
         self.heard.append(int(frame[0]))
 
     def take(self):
+        self.heard_when_taken.append(list(self.heard))
         return []
 
     def close(self):
@@ -103,3 +105,12 @@ async def test_it_ticks_from_start_to_stop_and_a_failure_is_told(call):
     ticker._tick(ticker._phases[0])
     ticker._tick(ticker._phases[0])
     assert [str(error) for error in errors] == ["socket gone"]
+
+
+async def test_the_ears_are_asked_in_the_same_tick_after_the_detector_ran(call):
+    audio, _, ears, *_ = call
+    ticker = audio._ticker
+    ticker.after(lambda: ears.heard.append("detector"))
+    audio.start()
+    ticker._tick(ticker._phases[0])
+    assert ears.heard_when_taken == [[1, "detector"]]

@@ -69,6 +69,7 @@ class CallAudio:
         self._ticks += 1
 
     def settle(self) -> None:
+        """What the voice detector has made of this tick is heard in this tick, not in the next one."""
         self._voice.take()
 
     def skip(self, ticks: int) -> None:
