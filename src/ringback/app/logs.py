@@ -14,5 +14,5 @@ def configure(level: str, process: str) -> None:
         format=f"%(asctime)s {process} %(levelname)s %(name)s: %(message)s",
         force=True,
     )
-    for noisy in ("httpx", "httpcore", "openai", "alembic", "uvicorn"):
+    for noisy in ("httpx", "httpcore", "httpx2", "httpcore2", "openai", "alembic", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.root.level))
