@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -35,6 +35,7 @@ from ringback.executions.record import Execution, UsageKind, UsageLine, UsageUni
 from ringback.media import ambience
 from ringback.media.ambience import Ambience, AmbienceError
 from ringback.media.frame import Samples
+from ringback.media.leg import Ended, EndedBy
 from ringback.media.recorder import Recorder, RecordingError
 from ringback.media.speech import Synthesizer, Transcriber, VoiceDetector
 from ringback.media.ticker import Ticker
@@ -45,6 +46,8 @@ _UNITS: Final[Mapping[str, UsageUnit]] = {
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
 }
+_PROVIDERS: Final = ("llm", "transcriber", "synthesizer")
+"""Components whose failure is a `hangup_reason` of its own: `llm_error`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,7 @@ class AgentTalker:
             for u in result.usage
         ]
         return Talk(
-            ended=result.ended,
+            ended=_ended(result),
             conversation_ms=duration_ms,
             extracted=dict(result.slots) or None,
             context=dict(result.context) or None,
@@ -210,6 +213,14 @@ def receiver(conversation: Injectable, journal: Journal) -> Receive:
         conversation.inject(name, properties)
 
     return receive
+
+
+def _ended(result: ConversationResult) -> Ended:
+    """In a record the telephony is not blamed for what a provider did (contract 5)."""
+    failure, ended = result.failure, result.ended
+    if failure is None or ended.by is not EndedBy.ERROR or failure.component not in _PROVIDERS:
+        return ended
+    return replace(ended, reason=f"{failure.component}_error")
 
 
 def _today(execution: Execution, at_us: int) -> date:
