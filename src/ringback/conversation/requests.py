@@ -128,7 +128,7 @@ class Answers:
         said: list[str] = []
         thought: list[str] = []
         calls: list[ToolCall] = []
-        who, counted = (chat.provider, ask.settings.model), False
+        who, counted, given_up = (chat.provider, ask.settings.model), False, False
         try:
             async for piece in chat.stream(ask):
                 match piece:
@@ -148,11 +148,17 @@ class Answers:
         except ChatError:
             counted = counted or not (said or thought)  # who refuses is not paid
             raise
+        except asyncio.CancelledError:
+            given_up = True
+            raise
         finally:
             if not counted:  # broken off, by us or by them: what came so far is paid all the same
                 self._count(estimated_usage(ask, *said, *thought, *calls), who)
             shown = "".join(said) or "".join(f"{call.name}({_json(call.arguments)})" for call in calls)
-            self._write(LogEntry("response", "llm", shown, chat.provider, reasoning="".join(thought)))
+            if shown or thought:
+                self._write(LogEntry("response", "llm", shown, who[0], reasoning="".join(thought)))
+            if given_up:
+                self._write(LogEntry("event", "llm", "the answer is not waited for any more", who[0]))
         return tuple(calls)
 
     def _count(self, usage: ChatUsage, who: tuple[str, str]) -> None:

@@ -51,7 +51,7 @@ class FallbackChat:
         for model, question in turns:
             if failures:
                 name = question.settings.model
-                message = f"{failures[0]} {model.provider} ({name}) answers instead."
+                message = f"{failures[0].rstrip('.')}. {model.provider} ({name}) answers instead."
                 yield ChatFallback(message, model.provider, name)
             given = False
             try:
@@ -66,4 +66,4 @@ class FallbackChat:
                 if given:
                     raise
                 failures.append(str(error))
-        raise ChatError(" ".join(failures))
+        raise ChatError(". ".join(failure.rstrip(".") for failure in failures) + ".")

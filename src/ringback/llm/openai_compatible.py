@@ -234,7 +234,8 @@ class OpenAICompatible:
     def _refusal(self, error: openai.APIStatusError) -> str:
         if error.status_code == 429:
             return "refused the request for its rate limit or quota (HTTP 429)."
-        return f"answered HTTP {error.status_code}: {self._clean(error.message)}"
+        words = self._clean(error.message).removeprefix(f"Error code: {error.status_code} - ")
+        return f"answered HTTP {error.status_code}: {words}"
 
     def _clean(self, message: str) -> str:
         """The server's own words, on one line, without the key."""
