@@ -233,7 +233,8 @@ class GraphDialogue:
             silence_repeats=0,
             hops=state.hops + 1,
         )
-        kind = type(edge.condition).__name__.lower()
+        always = isinstance(edge.condition, Always)
+        kind = "unconditional" if always else type(edge.condition).__name__.lower()
         step = {"from": state.node, "to": edge.to_node_id, "condition": kind, "heard": heard, "slots": slots}
         return _entry(json.dumps(step, ensure_ascii=False, default=str))
 
