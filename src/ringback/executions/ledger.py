@@ -151,6 +151,7 @@ class Ledger:
         With `number` the current attempt must be that one, with `lease_owner` its lease must be that owner's.
         Raises IllegalTransition, UnknownExecution, LeaseLost; ValueError for data that JSON can't hold.
         """
+        asked_us = self._clock.now_us()  # of the log row: an agent speaks before its call's answer is written
         async with self._within(tx) as tx:
             held = await self._hold(tx, account_id, execution_id)
             held.check_owner(number, lease_owner)
@@ -166,7 +167,7 @@ class Ledger:
             if before is Status.IN_PROGRESS:
                 await call_events.delete_all(tx, account_id, execution_id)
             reason = f": {execution.error_message}" if changes.get("error_message") else ""
-            await self._log_event(tx, execution, f"{before} -> {to}{reason}")
+            await self._log_event(tx, execution, f"{before} -> {to}{reason}", asked_us)
         self._moved(execution)
         return execution
 
@@ -271,8 +272,11 @@ class Ledger:
             "hangup_reason": attempt.hangup_reason,
         }
 
-    async def _log_event(self, tx: Transaction, execution: Execution, data: str) -> None:
-        row = LogRow(self._clock.now_us(), "event", "system", execution.provider, data)
+    async def _log_event(
+        self, tx: Transaction, execution: Execution, data: str, at_us: int | None = None
+    ) -> None:
+        at_us = self._clock.now_us() if at_us is None else at_us
+        row = LogRow(at_us, "event", "system", execution.provider, data)
         await _insert_log(tx, execution.account_id, execution.id, [row])
 
     @asynccontextmanager
