@@ -45,6 +45,39 @@ def test_functions_first_and_then_a_language_model() -> None:
     )
 
 
+def test_a_question_that_led_to_a_function_is_time_of_the_language_models() -> None:
+    it = clock()
+    it.asked(1.4)
+    it.replied(2.0)
+    it.tools_began(2.0)
+    it.tools_done(2.3)
+    it.asked(2.3)
+    it.token(2.5)
+    it.spoke(2.6)
+    it.replied(2.7)
+    it.audio(2.7)
+    it.heard(2.72)
+    timing = it.timing()
+    assert timing is not None
+    assert (timing.first_token_ms, timing.last_token_ms, timing.tools_ms) == (800, 1000, 300)
+    assert timing.total_ms == 400 + 800 + 300 + 100 + 120, "and of the sentence, and of its audio"
+
+
+def test_questions_after_the_first_words_do_not_count() -> None:
+    it = clock()
+    it.asked(1.4)
+    it.replied(1.6)
+    it.spoke(1.6)
+    it.audio(1.7)
+    it.heard(1.7)
+    it.asked(3.0)
+    it.token(3.2)
+    it.replied(3.9)
+    timing = it.timing()
+    assert timing is not None
+    assert (timing.first_token_ms, timing.last_token_ms) == (200, 200), "what was called for came as a whole"
+
+
 def test_the_longest_wait_for_functions_is_told() -> None:
     it = clock()
     for began, done in ((1.4, 1.5), (1.6, 2.0), (2.1, 2.2)):

@@ -17,6 +17,8 @@ class TurnClock:
         self._waited_s = 0.0
         self._waiting_since: float | None = None
         self._asked: float | None = None
+        self._thought_s: float | None = None
+        """Of the questions that were answered before; None without any."""
         self._spoke: float | None = None
         self._heard: float | None = None
         self._first_token: int | None = None
@@ -26,18 +28,22 @@ class TurnClock:
         self._tools: int | None = None
 
     def asked(self, now: float) -> None:
-        """A question went to the language model."""
-        self._asked = now
+        """A question went to the language model. What is asked when something was heard already does not count,
+        unless it is the first."""
+        if self._heard is None or self._thought_s is None:
+            self._asked = now
         self._wait(now)
 
     def token(self, now: float) -> None:
         if self._first_token is None and self._asked is not None:
-            self._first_token = _ms(now - self._asked)
+            self._first_token = _ms((self._thought_s or 0.0) + now - self._asked)
 
     def replied(self, now: float) -> None:
         """The language model's answer is complete."""
         if self._asked is not None:
-            self._last_token = _ms(now - self._asked)
+            self._thought_s = (self._thought_s or 0.0) + now - self._asked
+            self._last_token = _ms(self._thought_s)
+            self._asked = None
         if self._spoke is None:
             self._work(now)
 
@@ -82,7 +88,8 @@ class TurnClock:
             endpointing_ms=_ms(endpointing),
             overhead_ms=_ms(max(0.0, total - endpointing - self._waited_s)),
             transcriptions=self._transcriptions,
-            first_token_ms=self._first_token,
+            # An answer without words, a call or an edge of a graph, comes as a whole.
+            first_token_ms=self._last_token if self._first_token is None else self._first_token,
             last_token_ms=self._last_token,
             first_audio_ms=self._first_audio,
             tools_ms=self._tools,
