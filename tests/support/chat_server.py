@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,11 +28,16 @@ class Answer:
     """Cut the connection without a byte."""
 
 
+Brain = Callable[[dict[str, Any]], Answer]
+"""What to answer to a request, for conversations whose questions cannot be counted beforehand."""
+
+
 @dataclass
 class ChatServer:
     url: str
     answers: list[Answer] = field(default_factory=list)
     """Given in turn; the last one again and again."""
+    brain: Brain | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     connections: int = 0
@@ -89,9 +94,9 @@ def _chunk(choice: dict[str, Any]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def chat_server(*answers: Answer) -> AsyncIterator[ChatServer]:
+async def chat_server(*answers: Answer, brain: Brain | None = None) -> AsyncIterator[ChatServer]:
     """Serves on a free port of loopback; its `url` is a base URL. Fails at the end where a request was wrong."""
-    state = ChatServer("", list(answers))
+    state = ChatServer("", list(answers), brain)
     serving: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -133,7 +138,10 @@ async def _serve_one(state: ChatServer, reader: asyncio.StreamReader, writer: as
     state.requests.append(request)
     state.headers.append(headers)
     state.wrong += check_request(request)
-    answer = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
+    if state.brain is not None:
+        answer = state.brain(request)
+    else:
+        answer = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
     if answer.silent:
         return False
     more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
