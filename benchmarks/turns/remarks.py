@@ -3,7 +3,7 @@
     python -m benchmarks.turns.remarks [--split tune] [--rule module:function] [--list]
 
 Backchannels and interruptions were rendered and transcribed at the moments when the conversation looks at the words of
-somebody who speaks over the agent (listening.py; cached). A rule, `interrupts(text, words_needed, language) -> bool`,
+somebody who speaks over the agent (listening.py; cached). A rule, `interrupts(text, words_needed, language, spoken_s)`,
 says whether they mean to; the default is the conversation's own. That the agent is about to end is not considered.
 """
 
@@ -14,16 +14,25 @@ import importlib
 from collections.abc import Callable
 
 from benchmarks.turns import labels
-from benchmarks.turns.listening import Glanced, glance
+from benchmarks.turns.listening import Glance, Glanced, glance
 from ringback.agents.plan import TalkSettings
+from ringback.conversation.utterance import UNCERTAIN_S
+from ringback.media.activity import ActivitySettings
 
-Rule = Callable[[str, int, str], bool]
+HANGOVER_S = ActivitySettings().hangover_ms / 1000
+
+Rule = Callable[[str, int, str, float], bool]
 
 
 def interrupting(glanced: Glanced, rule: Rule) -> bool:
     """Whether the rule finds an interruption at any of the looks."""
     needed = TalkSettings().number_of_words_for_interruption
-    return any(rule(one.text, needed, "en") for one in glanced.glances if one.text)
+    return any(rule(one.text, needed, "en", _spoken_s(one)) for one in glanced.glances if one.text)
+
+
+def _spoken_s(glance: Glance) -> float:
+    """As the conversation counts it: what the detector needs to be sure of the end is not speech."""
+    return glance.after_ms / 1000 - (HANGOVER_S if glance.stopped else UNCERTAIN_S)
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from ringback.conversation.barge_in import interrupts, says_stop
 )
 def test_backchannels(language: str, text: str) -> None:
     assert is_backchannel(text, language)
-    assert not interrupts(text, 1, language)
+    assert not interrupts(text, 1, language, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_no_backchannels(language: str, text: str) -> None:
 )
 def test_a_stop_interrupts_however_many_words_are_needed(language: str, text: str) -> None:
     assert says_stop(text, language)
-    assert interrupts(text, 10, language)
+    assert interrupts(text, 10, language, 0.4)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,12 @@ def test_no_stop(language: str, text: str) -> None:
     ],
 )
 def test_words_enough(text: str, needed: int, expected: bool) -> None:
-    assert interrupts(text, needed, "en") is expected
+    assert interrupts(text, needed, "en", 2.0) is expected
+
+
+@pytest.mark.parametrize(
+    ("needed", "spoken_s", "expected"), [(2, 0.75, False), (2, 0.85, True), (1, 0.3, False), (1, 0.45, True)]
+)
+def test_words_take_their_time(needed: int, spoken_s: float, expected: bool) -> None:
+    """What a transcriber makes of a murmur is no interruption."""
+    assert interrupts("Good luck.", needed, "en", spoken_s) is expected

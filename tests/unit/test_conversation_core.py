@@ -262,7 +262,7 @@ def test_half_an_answer_is_waited_for() -> None:
 def test_after_an_interruption_the_person_has_more_time() -> None:
     talk = interrupted(interruption_backoff_period_ms=500)
     talk(1.1, SpeechStopped(0.9))
-    assert talk(1.3, Transcribed(2, "no, not Monday")) == [FlushVoice(), SetTimer(Timer.ENDPOINT, 1.8)]
+    assert talk(1.3, Transcribed(2, "wait, not Monday")) == [FlushVoice(), SetTimer(Timer.ENDPOINT, 1.8)]
 
 
 def interrupted(**talk: Any) -> Talk:
@@ -278,13 +278,13 @@ def interrupted(**talk: Any) -> Talk:
 def test_words_during_the_pause_interrupt() -> None:
     talk = interrupted()
     assert talk(1.1, TimerFired(Timer.INTERIM)) == [Transcribe(2, 0.5)]
-    assert talk(1.3, Transcribed(2, "no thanks")) == [FlushVoice()]
-    assert talk(1.3, VoiceFlushed(1, 1000, 2500)) == [
+    assert talk(1.65, Transcribed(2, "no thanks")) == [FlushVoice()]
+    assert talk(1.65, VoiceFlushed(1, 1000, 2500)) == [
         AddTurn(Turn("assistant", "One two three", 100, 600, interrupted=True))
     ]
     assert talk.dialogue.log == ["heard One two three —"]
     talk(1.7, SpeechStopped(1.5))
-    assert talk(1.9, Transcribed(3, "no wait please")) == [Speak(4, "You said no wait please.")]
+    assert talk(1.95, Transcribed(3, "no wait please")) == [Speak(4, "You said no wait please.")]
 
 
 def test_too_few_words_resume() -> None:

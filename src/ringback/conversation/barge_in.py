@@ -30,11 +30,18 @@ _STOPS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def interrupts(text: str, words_needed: int, language: str) -> bool:
-    """Whether `text`, heard so far, has words enough and is no mere backchannel; a "stop" is always enough."""
+WORD_S: Final = 0.4
+"""No word that claims the turn is shorter. Of murmurs the transcriber makes words at will ("uh huh" is "good luck"),
+but they are over sooner than these words could have been said."""
+
+
+def interrupts(text: str, words_needed: int, language: str, spoken_s: float) -> bool:
+    """Whether `text`, said in `spoken_s` so far, has words enough and is no mere backchannel; a "stop" always is."""
     if says_stop(text, language):
         return True
-    return len(text.split()) >= max(1, words_needed) and not is_backchannel(text, language)
+    needed = max(1, words_needed)
+    enough = len(text.split()) >= needed and spoken_s >= needed * WORD_S
+    return enough and not is_backchannel(text, language)
 
 
 def says_stop(text: str, language: str) -> bool:

@@ -161,7 +161,7 @@ class Listening:
             return
         elif scene.agent is None:
             self._take_turn(person, person.text)
-        elif self._interrupts(person.text):
+        elif self._interrupts(person, person.text):
             self._floor.cut_off()
         else:
             if person.text:
@@ -193,7 +193,7 @@ class Listening:
         scene = self._scene
         if scene.agent is None or person.answered or scene.phase is not Phase.TALKING or scene.voice.flushing:
             return
-        if self._interrupts(text) and self._floor.yields:
+        if self._interrupts(person, text) and self._floor.yields:
             person.cut_agent = True
             self._floor.cut_off()
         else:
@@ -202,22 +202,21 @@ class Listening:
     def _weigh_interim(self, person: Utterance, text: str) -> None:
         """The voice waits through the first looks, but not for a noise to end."""
         person.looks += 1
-        if self._interrupts(text) or person.looks >= timing.MAX_INTERIMS:
+        if self._interrupts(person, text) or person.looks >= timing.MAX_INTERIMS:
             self._weigh(person, text)
         if self._scene.agent is not None and not self._scene.voice.flushing:
             self._scene.timers.set(Timer.INTERIM, self._scene.now + timing.INTERIM_S)
 
-    def _interrupts(self, text: str) -> bool:
-        agent = self._scene.agent
+    def _interrupts(self, person: Utterance, text: str) -> bool:
+        scene, agent = self._scene, self._scene.agent
         if agent is None or not text:
             return False
-        if agent.started is None or interrupts(
-            text, self._talk.number_of_words_for_interruption, self._language
-        ):
+        needed, spoken_s = self._talk.number_of_words_for_interruption, person.spoken_s(scene.now)
+        if agent.started is None or interrupts(text, needed, self._language, spoken_s):
             return True
-        remaining_ms = self._scene.voice.remaining_ms
+        remaining_ms = scene.voice.remaining_ms
         if not agent.closed or remaining_ms is None or remaining_ms > timing.LAST_WORDS_MS:
             return False
         # Nearly at its end the agent has asked what it asks, and a short answer is one.
         answers = agent.asks or self._dialogue.judge(text) is Expectation.COMPLETE
-        return answers or interrupts(text, 1, self._language)
+        return answers or interrupts(text, 1, self._language, spoken_s)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ringback.conversation.actions import CancelTranscription, Transcribe
 from ringback.conversation.outbox import Outbox
 from ringback.conversation.transcript import Turn
+
+UNCERTAIN_S: Final = 0.3
+"""The voice detector tells of the end of speech so long after it."""
 
 
 class Utterance:
@@ -31,6 +36,10 @@ class Utterance:
         self.answered = False
         self.mark: object = None
         """The dialogue's state before it was answered."""
+
+    def spoken_s(self, now: float) -> float:
+        """How long the person has spoken for certain: they may have stopped a moment ago."""
+        return (now - UNCERTAIN_S if self.ended is None else self.ended) - self.began
 
     def transcribe(self, now: float) -> None:
         """Ask for its words up to now."""
