@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ringback.agents.chat import ChatSettings
-from ringback.agents.plan import ChatPlan, GraphPlan, OtherModel
-from ringback.app.providers import Providers, UnknownProvider
-from ringback.app.settings import Settings, SettingsError
+from ringback.agents.plan import ChatPlan, GraphPlan, OtherModel, SpeechPart
+from ringback.app.providers import Providers, UnknownProvider, UnknownVoice
+from ringback.app.settings import Settings, SettingsError, SpeechSettings
 from ringback.llm.fallback import FallbackChat
 from ringback.llm.openai_compatible import OpenAICompatible
 
@@ -105,3 +105,12 @@ def test_functions_have_one_runner() -> None:
 def test_a_bad_network_is_named() -> None:
     with pytest.raises(SettingsError, match=r'outbound\.allow: "10\.0\.0\.0/99"'):
         Providers(Settings(outbound={"allow": ["10.0.0.0/99"]}))
+
+
+def test_a_voice_that_there_is_not_is_refused_before_anybody_is_dialled() -> None:
+    """Another server's voices are not known here."""
+    with pytest.raises(UnknownVoice, match='no voice "nobody"; it has "heart"'):
+        providers().synthesizer(SpeechPart("local", voice="nobody"))
+    assert providers().synthesizer(SpeechPart("local", voice="heart"))
+    other = Providers(Settings(speech=SpeechSettings(synthesizer_uri="tcp://127.0.0.1:10200")))
+    assert other.synthesizer(SpeechPart("wyoming", voice="nobody"))

@@ -16,6 +16,7 @@ from ringback.media.frame import SAMPLE_RATE
 from ringback.media.speech import Synthesizer, Transcriber
 from ringback.net.addresses import Allowed, BadEntry
 from ringback.net.client import GuardedClient
+from ringback.speech.hibari import VOICE
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
 from ringback.tools.http import HttpToolRunner
 
@@ -34,6 +35,13 @@ class UnknownProvider(Exception):
         super().__init__(
             f'There is no adapter for the {kind} "{provider}"; this installation has: {", ".join(known)}'
         )
+
+
+class UnknownVoice(Exception):
+    """The embedded synthesizer has no such voice; the message names both."""
+
+    def __init__(self, voice: str) -> None:
+        super().__init__(f'The synthesizer has no voice "{voice}"; it has "{VOICE}"')
 
 
 class Providers:
@@ -82,6 +90,8 @@ class Providers:
     def synthesizer(self, part: SpeechPart) -> Synthesizer:
         if part.provider not in LOCAL_SYNTHESIZERS:
             raise UnknownProvider("synthesizer", part.provider, LOCAL_SYNTHESIZERS)
+        if not self._settings.speech.synthesizer_uri and part.voice not in ("", VOICE):
+            raise UnknownVoice(part.voice)
         return self._synthesizer
 
     def chat(self, dialogue: GraphPlan | ChatPlan) -> ChatModel | None:

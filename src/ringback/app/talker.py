@@ -18,7 +18,7 @@ from ringback.agents.plan import Plan
 from ringback.agents.registry import Agents, UnknownAgent
 from ringback.app.journal import Journal
 from ringback.app.latency import latency_data
-from ringback.app.providers import Providers, UnknownProvider
+from ringback.app.providers import Providers, UnknownProvider, UnknownVoice
 from ringback.app.telemetry.measured import MeasuredChat, MeasuredSynthesizer, MeasuredTranscriber
 from ringback.app.telemetry.telemetry import Telemetry
 from ringback.billing.prices import PriceBook
@@ -85,7 +85,7 @@ class Studio:
             )
         except UnknownAgent:
             raise CallRefused("The agent of this call does not exist any more") from None
-        except (CannotCompile, UnknownProvider, DialogueError, AmbienceError) as error:
+        except (CannotCompile, UnknownProvider, UnknownVoice, DialogueError, AmbienceError) as error:
             raise CallRefused(str(error)) from None
 
 
