@@ -66,6 +66,8 @@ class Ask:
     """The answer has to be a call of one of the tools."""
     spoken: bool = True
     """The text is said as it comes; otherwise it is for the dialogue alone (which way a graph goes)."""
+    logged: bool = True
+    """Question and answer stand in the call's log; otherwise whoever asks says there what came of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class HangupJudge:
         messages = (ChatMessage("system", self._question), ChatMessage("user", talk))
         self._said = []
         self.reply = self._out.number()
-        self._out.do(StartReply(self.reply, Ask(messages, self._settings, spoken=False)))
+        self._out.do(StartReply(self.reply, Ask(messages, self._settings, spoken=False, logged=False)))
 
     def cancel(self) -> None:
         if self.reply is not None:

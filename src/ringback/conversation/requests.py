@@ -109,7 +109,8 @@ class Answers:
             self._post(events.ReplyFailed(reply, "There is no language model to ask."))
             return
         provider = self._chat.provider
-        self._write(LogEntry("request", "llm", ask.messages[-1].content, provider))
+        if ask.logged:
+            self._write(LogEntry("request", "llm", ask.messages[-1].content, provider))
         try:
             async with asyncio.timeout(REPLY_TIMEOUT_S):
                 calls = await self._stream(self._chat, reply, ask)
@@ -155,9 +156,9 @@ class Answers:
             if not counted:  # broken off, by us or by them: what came so far is paid all the same
                 self._count(estimated_usage(ask, *said, *thought, *calls), who)
             shown = "".join(said) or "".join(f"{call.name}({_json(call.arguments)})" for call in calls)
-            if shown or thought:
+            if ask.logged and (shown or thought):
                 self._write(LogEntry("response", "llm", shown, who[0], reasoning="".join(thought)))
-            if given_up:
+            if ask.logged and given_up:
                 self._write(LogEntry("event", "llm", "the answer is not waited for any more", who[0]))
         return tuple(calls)
 
@@ -190,7 +191,12 @@ class Functions:
         if self._runner is None or not isinstance(tool, HttpTool):
             result = ToolResult(f"The function {call.name} cannot be called here.", failed=True)
         else:
-            result = await self._result(self._runner, tool, call, variables)
+            try:
+                result = await self._result(self._runner, tool, call, variables)
+            except asyncio.CancelledError:
+                given_up = "the answer is not waited for any more; the request may have been made"
+                self._write(LogEntry("event", "tool", given_up, tool_name=call.name))
+                raise
         self._write(
             LogEntry("error" if result.failed else "response", "tool", result.content, tool_name=call.name)
         )
