@@ -135,7 +135,9 @@ class Settings(BaseSettings):
         env_prefix="RINGBACK_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    data: Path = Field(Path("data"), description="Folder of the database, recordings, sockets and background sounds.")
+    data: Path = Field(
+        Path("data"), description="Folder of the database, recordings, sockets and background sounds."
+    )
     database_url: SecretStr = Field(
         SecretStr(""), description="postgresql://user:password@host/name; empty: SQLite in the data folder."
     )
