@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import wave
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 from ringback.conversation.phrases import phrases_for
 from ringback.demo.run import free_udp_port
 from tests.support import conversed
+from tests.support.agent_definitions import task
 from tests.support.callees import Script, callees, voiced
 from tests.support.chat_server import Brain, ChatServer, chat_server
 from tests.support.conversed import GOODBYE, LLM_KEY, TOOL_TOKEN
@@ -72,12 +73,14 @@ class World:
     models: dict[str, ChatServer] = field(default_factory=dict)
     functions: dict[str, HttpServer] = field(default_factory=dict)
     injected: dict[str, dict[str, Any]] = field(default_factory=dict)
+    mute: dict[str, Any] = field(default_factory=dict)
+    """The record of an agent whose voice there is not."""
     printed: str = ""
     """What the platform's processes wrote."""
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The calls are made once, side by side."""
     folder, sounds = tmp_path_factory.mktemp("conversations"), voiced(conversed.LINES)
     world = World()
@@ -138,6 +141,10 @@ async def _run(world: World, folder: Path, sounds: Mapping[str, Any]) -> None:
             "LATENESS_LIMIT_MS": "1000",  # what others do on this machine is no matter of this test
         }
         house = await stack.enter_async_context(installation(folder, port, settings))
+        mute = conversed.stranger(second)
+        task(mute)["tools_config"]["synthesizer"]["provider_config"] = {"voice": "nobody"}
+        _, execution_id = await house.place(mute, "+15550100299", {})
+        world.mute = await house.over(execution_id, _CALL_S)
 
         async def one(name: str) -> None:
             agent_id, execution_id = await house.place(calls[name][0], numbers[name], {"name": "Daniel"})
@@ -209,6 +216,12 @@ def test_the_processes_say_nothing_of_single_requests_and_nothing_breaks(world: 
     assert " ERROR " not in world.printed
 
 
+def test_nobody_is_dialled_by_an_agent_that_cannot_speak(world: World) -> None:
+    assert world.mute["status"] == "error"
+    assert world.mute["error_message"] == 'The synthesizer has no voice "nobody"; it has "heart"'
+    assert world.mute["telephony_data"]["provider_call_id"] is None
+
+
 # 1. Functions of a simple agent
 
 
@@ -262,10 +275,11 @@ def test_latency_is_complete(world: World) -> None:
     assert latency["time_to_first_audio"] >= 0
     assert len(latency["turns"]) == len(latency["transcriber"]["turns"]) == latency["summary"]["turns"] == 3
     assert [turn["turn"] for turn in latency["synthesizer"]["turns"]] == [-1, 1, 2, 3]
-    assert [turn["turn"] for turn in latency["llm"]["turns"]] == [1, 2]
+    assert [turn["turn"] for turn in latency["llm"]["turns"]] == [1, 2, 3]
     for turn, text in zip(latency["transcriber"]["turns"], heard, strict=True):
         assert turn["turn_latency"][-1]["text"] == text
     first, second, third = latency["turns"]
+    assert first["first_token"] >= 1400, "also where it only called a function, and a filler was heard before"
     assert second["tools"] >= 2500
     assert first["tools"] is not None
     assert third["tools"] is None

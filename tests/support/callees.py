@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -99,7 +99,7 @@ class Person:
             self._spoken.set()
 
 
-Script = Callable[[Person], Awaitable[Any]]
+Script = Callable[[Person], Coroutine[Any, Any, None]]
 
 
 def voiced(lines: Iterable[str]) -> dict[str, Samples]:

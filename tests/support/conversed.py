@@ -95,16 +95,16 @@ def parcel_model(request: dict[str, Any]) -> Answer:
 async def wants_parcel(person: Person) -> None:
     await person.listens()
     await person.says("Where is my parcel number seven, please?")
-    await person.listens(2.0)
+    await person.listens(3.0)
     await person.says("Yes, please do that.")
-    await person.listens(4.0)
+    await person.listens(3.0)
     await person.says("No, that was everything.")
 
 
 async def is_refused(person: Person) -> None:
     await person.listens()
     await person.says("Where is my parcel number seven, please?")
-    await person.listens(2.0)
+    await person.listens(3.0)
     await person.hangs_up()
 
 
@@ -213,14 +213,14 @@ def second_model(request: dict[str, Any]) -> Answer:
 async def asks_twice(person: Person) -> None:
     await person.listens()
     await person.says("When do you close today?")
-    await person.listens(1.5)
+    await person.listens(2.0)
     await person.says("And are you open on Sunday as well?")
 
 
 async def asks_once(person: Person) -> None:
     await person.listens()
     await person.says("When do you close today?")
-    await person.listens(1.5)
+    await person.listens(2.0)
     await person.hangs_up()
 
 
@@ -270,7 +270,7 @@ def patient_model(request: dict[str, Any]) -> Answer:
 async def complains(person: Person) -> None:
     await person.listens()
     await person.says(MONOLOGUE)
-    await person.listens(1.5)
+    await person.listens(2.0)
     await person.hangs_up()
 
 
