@@ -36,6 +36,7 @@ class Journal:
         self._turns: list[Turn] = []
         self._count = 0
         self._news = asyncio.Event()
+        self._stopped = False
 
     def log(self, entry: LogEntry) -> None:
         self._rows.append(
@@ -68,13 +69,18 @@ class Journal:
         self._news.set()
 
     async def write(self) -> None:
-        """Write until cancelled; then call `finish`."""
-        while True:
+        """Write until `stop`; then call `finish`."""
+        while not self._stopped:
             await self._news.wait()
             self._news.clear()
             if not await self._flush():
                 await self._clock.sleep(_RETRY_S)
                 self._news.set()
+
+    def stop(self) -> None:
+        """End `write` once what it is writing is written: cancelled then, it would not know, and write it again."""
+        self._stopped = True
+        self._news.set()
 
     async def finish(self) -> None:
         """Write what is left."""

@@ -138,6 +138,8 @@ class AgentTalker:
         try:
             with studio.telemetry.talking(), studio.events.to(execution.account_id, execution.id, receive):
                 result = await conversation.run()
+            journal.stop()
+            await writing
         finally:
             writing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
