@@ -58,6 +58,7 @@ class Installation:
                 rows = await self.log(execution_id)
                 if any(text in row["data"] and row["component"] == "system" for row in rows):
                     return
+                assert "call-disconnected" not in rows[-1]["data"], f"over without {text!r}: {rows}"
                 await asyncio.sleep(_POLL_S)
 
     async def log(self, execution_id: str) -> list[dict[str, Any]]:
