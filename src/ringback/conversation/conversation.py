@@ -121,7 +121,7 @@ class Conversation:
             self._fail("the call did not end in time")
         except Exception as error:
             self._fail(f"internal error: {type(error).__name__}")
-            _log.error("conversation of call %s broke: %r", self._leg.call_id, error)
+            _log.error("conversation of call %s broke: %r", self._leg.call_id, error, exc_info=error)
         finally:
             await self._close()
         return self._result(self._ended or await self._force_end())
