@@ -261,7 +261,7 @@ class ConversationCore:
     def _reply_done(self, event: events.ReplyDone) -> None:
         if event.reply == self._judge.reply:
             if self._judge.verdict():
-                self._say_last(self._goodbye, HangupCause.AGENT)
+                self._say_last(self._goodbye, HangupCause.JUDGED_OVER)
         elif event.reply == self._answering.reply:
             self._advance(self._scene.agent, self._answering.reply_done(event.calls, self._scene.now))
 

@@ -38,6 +38,7 @@ class HangupCause(StrEnum):
     SILENCE = "inactivity_timeout"
     MAX_DURATION = "call_terminate"
     AGENT = "end_call_tool"
+    JUDGED_OVER = "llm_prompted_hangup"
     CANCELED = "canceled"
     RING_TIMEOUT = "ring_timeout"
     ERROR = "error"
