@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -44,6 +44,8 @@ class Stop:
     """When it said that the person speaks again; None for never."""
     text: str
     """The whole utterance up to `known_ms`, transcribed."""
+    finality: float | None
+    """As in `media.speech.Transcription`."""
     transcribed_s: float
     """How long that took, when it was first done."""
 
@@ -86,7 +88,7 @@ def glance(utterances: list[Utterance]) -> list[Glanced]:
             glances = []
             for change in changes:
                 if change.kind != "started":
-                    text, _ = transcribe(change.audio)
+                    text = transcribe(change.audio).text
                     after_ms = change.known_ms - changes[0].at_ms
                     glances.append(Glance(after_ms, change.kind == "stopped", text))
             glanced.append(Glanced(utterance, tuple(glances)))
@@ -168,38 +170,43 @@ def _changes(wires: list[Samples], looks: Sequence[int] = ()) -> list[list[_Chan
 
 
 def _listened(
-    rendered: Rendered, changes: list[_Change], transcribe: Callable[[Samples], tuple[str, float]]
+    rendered: Rendered, changes: list[_Change], transcribe: Callable[[Samples], _Transcribed]
 ) -> Listened:
     stops: list[Stop] = []
     for number, change in enumerate(changes):
         if change.kind == "stopped":
-            text, took_s = transcribe(change.audio)
+            heard = transcribe(change.audio)
             resumed = changes[number + 1].known_ms - BEFORE_MS if number + 1 < len(changes) else None
-            stops.append(Stop(change.at_ms - BEFORE_MS, change.known_ms - BEFORE_MS, resumed, text, took_s))
+            stops.append(Stop(change.at_ms - BEFORE_MS, change.known_ms - BEFORE_MS, resumed, *heard))
     spans = rendered.spans
     pauses = tuple((spans[n][1], spans[n + 1][0]) for n in range(len(spans) - 1))
     return Listened(rendered.utterance, rendered.end_ms, pauses, tuple(stops))
 
 
+class _Transcribed(NamedTuple):
+    text: str
+    finality: float | None
+    took_s: float
+
+
 @contextmanager
-def _transcriber() -> Iterator[Callable[[Samples], tuple[str, float]]]:
+def _transcriber() -> Iterator[Callable[[Samples], _Transcribed]]:
     """Whisper, which is loaded only for what it has not heard yet."""
-    path = CACHE / "texts.json"
-    known: dict[str, tuple[str, float]] = json.loads(path.read_text()) if path.exists() else {}
+    path = CACHE / "heard.json"
+    known: dict[str, tuple[str, float | None, float]] = json.loads(path.read_text()) if path.exists() else {}
     loaded: list[WhisperModel] = []
 
-    def transcribe(audio: Samples) -> tuple[str, float]:
+    def transcribe(audio: Samples) -> _Transcribed:
         key = hashlib.sha256(audio.tobytes()).hexdigest()[:32]
         if key not in known:
             if not loaded:
                 loaded.append(WhisperModel(whisper_directory(WHISPER_BASE, CACHE)))
             begun = time.perf_counter()
-            text = loaded[0].transcribe(audio)
-            known[key] = (text, round(time.perf_counter() - begun, 3))
+            heard = loaded[0].hear(audio)
+            known[key] = (heard.text, heard.finality, round(time.perf_counter() - begun, 3))
             if len(known) % 50 == 0:
                 _save(known, path)
-        text, took_s = known[key]
-        return text, took_s
+        return _Transcribed(*known[key])
 
     try:
         yield transcribe
@@ -208,7 +215,7 @@ def _transcriber() -> Iterator[Callable[[Samples], tuple[str, float]]]:
             _save(known, path)
 
 
-def _save(known: dict[str, tuple[str, float]], path: Path) -> None:
+def _save(known: dict[str, tuple[str, float | None, float]], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(known))

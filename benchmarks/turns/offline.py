@@ -3,9 +3,10 @@
     python -m benchmarks.turns.offline [--split tune] [--rule module:function] [--kind K] [--list] [--dump F]
 
 Every labelled utterance was rendered, listened to and transcribed at each pause (listening.py; cached). A rule,
-`wait_s(text, expectation, talk) -> seconds`, says how much silence it takes after `text`; the default is the
-conversation's own. An utterance counts as cut when the agent would have been heard before its true end. How long
-transcribing and speaking take is assumed (`TRANSCRIBE`, `SPEAK_MS`), for it depends on the load of the machine.
+`wait_s(text, expectation, talk, spoken_s, finality) -> seconds`, says how much silence it takes after `text`; the
+default is the conversation's own. An utterance counts as cut when the agent would have been heard before its true
+end. How long transcribing and speaking take is assumed (`TRANSCRIBE`, `SPEAK_MS`), for it depends on the load of the
+machine.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ TRANSCRIBE: Final = (110, 22)
 SPEAK_MS: Final = 90
 """From the end of the wait until the agent is heard: synthesis, a tick, the person's jitter buffer."""
 
-Rule = Callable[[str, Expectation, TalkSettings], float]
+Rule = Callable[[str, Expectation, TalkSettings, float, float | None], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ def decide(listened: Listened, rule: Rule) -> Decision:
     dialogue = dialogue_for(plan)
     for stop in listened.stops:
         expectation = dialogue.judge(stop.text)
-        heard_ms = _heard_ms(stop, rule(stop.text, expectation, plan.talk))
+        wait_s = rule(stop.text, expectation, plan.talk, stop.at_ms / 1000, stop.finality)
+        heard_ms = _heard_ms(stop, wait_s)
         if not stop.text or (stop.resumed_ms is not None and stop.resumed_ms <= heard_ms):
             continue
         outcome = Outcome(listened.utterance, heard_ms - listened.end_ms, heard_ms < listened.end_ms)
@@ -71,7 +73,9 @@ def _shown(listened: Listened, decision: Decision, dialogue: Dialogue) -> str:
     for stop in listened.stops:
         until = "end" if stop.resumed_ms is None else f"{stop.resumed_ms - stop.at_ms} ms"
         mark = "->" if stop is decision.at else "  "
-        lines.append(f"  {mark} {stop.at_ms} ms + {until}: {stop.text!r} {dialogue.judge(stop.text).name}")
+        lines.append(
+            f"  {mark} {stop.at_ms} ms + {until}: {stop.text!r} {dialogue.judge(stop.text).name} {stop.finality}"
+        )
     return "\n".join(lines)
 
 

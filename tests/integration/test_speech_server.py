@@ -41,6 +41,8 @@ async def test_what_is_spoken_is_understood(uri: str, rate: int) -> None:
     heard = await WyomingTranscriber(uri, rate=rate).transcribe(audio, "en")
     assert heard.text == "Can you tell me the opening hours on Saturday?"
     assert heard.audio_ms == len(audio) * 1000 // SAMPLE_RATE
+    assert heard.finality is not None
+    assert -3.0 < heard.finality <= 0.0
 
 
 async def test_many_at_once_get_their_own_answers(uri: str) -> None:

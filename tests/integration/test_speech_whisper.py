@@ -61,6 +61,25 @@ def test_hum_and_clicks_are_no_words(whisper: WhisperModel) -> None:
     assert whisper.transcribe(telephone(clicks)) == ""
 
 
+def test_the_words_tell_whether_a_sentence_ends(whisper: WhisperModel, hibari: HibariVoice) -> None:
+    def finality(text: str, language: str = "en") -> float | None:
+        return whisper.hear(telephone(hibari.speak(text)), language).finality
+
+    whole = finality("I would like to change my appointment.")
+    asked = finality("Are you open on Sundays?")
+    broken = finality("I would like to change my")
+    assert whole is not None
+    assert asked is not None
+    assert broken is not None
+    assert min(whole, asked) > -2.5
+    assert broken < -5.0
+    assert finality("I would like to change my", "de") is None
+
+
+def test_no_words_end_no_sentence(whisper: WhisperModel) -> None:
+    assert whisper.hear(np.zeros(SAMPLE_RATE, dtype=np.int16)).finality is None
+
+
 def test_the_language_is_an_option_and_may_have_a_region(whisper: WhisperModel, hibari: HibariVoice) -> None:
     audio = telephone(hibari.speak("Can you tell me the opening hours on Saturday?"))
     english = whisper.transcribe(audio, "en")

@@ -107,7 +107,7 @@ async def test_a_foreign_transcriber_gets_16_khz_and_its_chatter_is_ignored(tmp_
 
     async with wyoming_peer(tmp_path, script) as uri:
         heard = await transcriber(uri).transcribe(AUDIO, "en")
-    assert (heard.text, heard.audio_ms) == ("Good day.", 1000)
+    assert (heard.text, heard.audio_ms, heard.finality) == ("Good day.", 1000, None)
     asked, start, *chunks, _ = peers[0].heard
     assert asked.data == {"name": "small", "language": "en"}
     assert (start.data["rate"], start.data["width"], start.data["channels"]) == (16000, 2, 1)

@@ -6,7 +6,7 @@ import pytest
 
 from ringback.agents.plan import TalkSettings
 from ringback.conversation.dialogue import Expectation
-from ringback.conversation.endpointing import AT_ONCE, SCRAP, SHORT, UNFINISHED, is_unfinished, wait_s
+from ringback.conversation.endpointing import AT_ONCE, DOUBTFUL, SHORT, UNFINISHED, is_unfinished, wait_s
 
 TALK = TalkSettings(endpointing_ms=250, incremental_delay_ms=400)
 
@@ -16,34 +16,45 @@ OPEN, PARTIAL = Expectation.OPEN, Expectation.PARTIAL
 
 
 @pytest.mark.parametrize(
-    ("text", "expectation", "share"),
+    ("text", "expectation", "spoken_s", "finality", "share"),
     [
-        ("", OPEN, 0.0),
-        ("4271", COMPLETE, AT_ONCE),
-        ("Yes, that is right.", COMPLETE, AT_ONCE),
-        ("Yes.", COMPLETE, SHORT),
-        ("No thanks, bye.", OPEN, SHORT),
-        ("That's all, thank you very much.", OPEN, AT_ONCE),
-        ("No, I'm busy.", ANSWERED, SHORT),
-        ("No, I have another appointment on that day.", ANSWERED, AT_ONCE),
-        ("I would like to change my appointment.", OPEN, AT_ONCE),
-        ("I'd like to book a room.", OPEN, 1.0),
-        ("I would like to change my appointment to Monday", OPEN, 1.0),
-        ("My address.", OPEN, SCRAP),
-        ("The red one with the", OPEN, UNFINISHED),
-        ("tomatoes, onions, some garlic", OPEN, SCRAP),
-        ("42 71", PARTIAL, UNFINISHED),
-        ("42 71.", PARTIAL, UNFINISHED),
-        ("I would like to", OPEN, UNFINISHED),
+        ("", OPEN, 0.2, None, 0.0),
+        ("4271", COMPLETE, 1.2, -2.0, AT_ONCE),
+        ("Yes, that is right.", COMPLETE, 1.1, -1.0, AT_ONCE),
+        ("Yes.", COMPLETE, 0.4, -0.6, SHORT),
+        ("No thanks, bye.", OPEN, 0.8, -1.0, SHORT),
+        ("That's all, thank you very much.", OPEN, 1.5, -1.0, AT_ONCE),
+        ("No, I have another appointment on that day.", ANSWERED, 2.4, -1.2, AT_ONCE),
+        ("No, I'm busy.", ANSWERED, 0.9, -1.0, DOUBTFUL),
+        ("I would like to change my appointment.", OPEN, 2.0, -1.3, AT_ONCE),
+        ("The second one.", OPEN, 1.1, -0.8, DOUBTFUL),
+        ("My address.", OPEN, 0.6, -1.5, UNFINISHED),
+        ("The red one with the", OPEN, 1.2, -8.0, UNFINISHED),
+        ("42 71", PARTIAL, 1.0, -2.0, UNFINISHED),
+        ("I would like to", OPEN, 1.0, -8.0, UNFINISHED),
     ],
 )
-def test_the_share_of_the_configured_silence(text: str, expectation: Expectation, share: float) -> None:
-    assert wait_s(text, expectation, TALK) == pytest.approx(0.65 * share)
+def test_the_share_of_the_configured_silence(
+    text: str, expectation: Expectation, spoken_s: float, finality: float | None, share: float
+) -> None:
+    assert wait_s(text, expectation, TALK, spoken_s, finality) == pytest.approx(0.65 * share)
+
+
+def test_words_that_end_no_sentence_are_waited_for() -> None:
+    text = "We heard of it after the last update."
+    assert wait_s(text, OPEN, TALK, 2.0, -1.2) == pytest.approx(0.65 * AT_ONCE)
+    assert wait_s(text, OPEN, TALK, 2.0, -4.0) == pytest.approx(0.65 * DOUBTFUL)
+
+
+def test_the_finality_may_be_unknown_or_beyond_measure() -> None:
+    text = "We heard of it after the last update."
+    assert wait_s(text, OPEN, TALK, 2.0) == pytest.approx(0.65 * AT_ONCE)
+    assert wait_s(text, OPEN, TALK, 2.0, -20.0) == pytest.approx(0.65 * DOUBTFUL)
 
 
 def test_both_settings_add_up() -> None:
     talk = TalkSettings(endpointing_ms=100, incremental_delay_ms=300)
-    assert wait_s("Yes.", COMPLETE, talk) == pytest.approx(0.4 * SHORT)
+    assert wait_s("Yes.", COMPLETE, talk, 0.4) == pytest.approx(0.4 * SHORT)
 
 
 @pytest.mark.parametrize(

@@ -25,14 +25,16 @@ def listened(*stops: Stop) -> Listened:
 
 
 def after(seconds: float) -> Rule:
-    def rule(text: str, expectation: Expectation, talk: TalkSettings) -> float:
+    def rule(
+        text: str, expectation: Expectation, talk: TalkSettings, spoken_s: float, finality: float | None
+    ) -> float:
         return seconds
 
     return rule
 
 
-FIRST = Stop(500, 700, 1180, "Yes.", 0.1)
-LAST = Stop(2040, 2240, None, "Yes, but not on Monday.", 0.1)
+FIRST = Stop(500, 700, 1180, "Yes.", -1.0, 0.1)
+LAST = Stop(2040, 2240, None, "Yes, but not on Monday.", -1.0, 0.1)
 
 
 def test_who_waits_out_the_pause_answers_after_the_end() -> None:
@@ -48,7 +50,7 @@ def test_who_does_not_is_heard_before_the_end() -> None:
 
 
 def test_without_words_nothing_is_answered() -> None:
-    outcome = decide(listened(Stop(2040, 2240, None, "", 0.1)), after(0.3)).outcome
+    outcome = decide(listened(Stop(2040, 2240, None, "", None, 0.1)), after(0.3)).outcome
     assert outcome == Outcome(UTTERANCE, None, False)
 
 

@@ -54,6 +54,8 @@ class Transcribed:
 
     request: int
     text: str
+    finality: float | None = None
+    """As in `media.speech.Transcription`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,14 +129,15 @@ class Listening:
             scene.settle()
         elif scene.phase is not Phase.HANGING_UP:
             self._weigh(person, text)
-            self._await_endpoint(person, text)
+            self._await_endpoint(person, text, event.finality)
 
     # The end of the turn
 
-    def _await_endpoint(self, person: Utterance, text: str) -> None:
+    def _await_endpoint(self, person: Utterance, text: str, finality: float | None) -> None:
         assert person.ended is not None
         expectation = self._dialogue.judge(text) if text else Expectation.OPEN
-        deadline = person.ended + wait_s(text, expectation, self._talk)
+        spoken_s = person.ended - person.began
+        deadline = person.ended + wait_s(text, expectation, self._talk, spoken_s, finality)
         if person.cut_agent:
             deadline += self._talk.interruption_backoff_period_ms / 1000
         if deadline > self._scene.now:

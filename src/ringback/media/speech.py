@@ -20,6 +20,10 @@ class Transcription:
     text: str
     audio_ms: int
     """Length of the audio that was transcribed (what is metered)."""
+    finality: float | None = None
+    """How well the words end a sentence, by words alone: the natural logarithm of the probability that a full stop
+    (or the question mark that was heard) comes next. About -1 after whole sentences, below -5 after "my address
+    is"; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlparse
 
-from wyoming.asr import Transcribe, Transcript
+from wyoming.asr import Transcribe
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event, Eventable, async_read_event, async_write_event
@@ -25,6 +25,7 @@ from ringback.speech import hibari
 from ringback.speech.hibari import HibariVoice, Said
 from ringback.speech.pcm import PcmReader
 from ringback.speech.settings import SpeechServerSettings
+from ringback.speech.transcript_event import TranscriptEvent
 from ringback.speech.weights import whisper_directory
 from ringback.speech.whisper import WhisperModel
 from ringback.speech.word_ends_event import WordEndsEvent
@@ -214,8 +215,8 @@ class _Connection:
             await self._send(Error(f"The speech server failed ({type(error).__name__}); its log says why."))
 
     async def _transcribe(self, audio: Samples, language: str) -> None:
-        text = await self._models.transcriptions.run(self._models.whisper.transcribe, audio, language)
-        await self._send(Transcript(text, language=language or None))
+        heard = await self._models.transcriptions.run(self._models.whisper.hear, audio, language)
+        await self._send(TranscriptEvent(heard.text, language or None, heard.finality))
 
     async def _synthesize(self, request: Synthesize) -> None:
         if len(request.text) > MAX_TEXT:

@@ -39,14 +39,31 @@ _NO_SPEECH_LOGPROB: Final = -1.0
 """Whisper's own rule: no speech when it says so and was unsure of the words besides."""
 
 
+_MAX_FINALITY_TOKENS: Final = 16
+"""The last words of a long text tell as well as all of it whether they end a sentence."""
+_NOTHING_FRAMES: Final = 200
+_LEAST_PROBABILITY: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The words of some audio, "" where there are none; finality as in `media.speech.Transcription`."""
+
+    text: str
+    finality: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Tokens:
-    """Ids of the special tokens of one model's vocabulary."""
+    """Ids of the special tokens of one model's vocabulary, and of the marks that may end a text."""
 
     start: int
     transcribe: int
     no_timestamps: int
     end: int
+    full_stop: int
+    question_mark: int
+    marks: frozenset[int]
 
 
 class WhisperModel:
@@ -82,7 +99,12 @@ class WhisperModel:
             transcribe=self._token("<|transcribe|>"),
             no_timestamps=self._token("<|notimestamps|>"),
             end=self._token("<|endoftext|>"),
+            full_stop=self._token("."),
+            question_mark=self._token("?"),
+            marks=frozenset(map(self._token, (".", "?", "!", ",", "...", "-", ";", ":"))),
         )
+        silence = np.zeros((self._model.n_mels, _NOTHING_FRAMES), dtype=np.float32)
+        self._nothing = self._model.encode(self._storage(silence[None] - np.float32(0.5)))
 
     @property
     def languages(self) -> list[str]:
@@ -94,18 +116,25 @@ class WhisperModel:
         )
 
     def transcribe(self, audio: Samples, language: str = "en") -> str:
-        """The words of 8 kHz mono audio, "" where there are none.
+        """The words alone of what `hear` tells."""
+        return self.hear(audio, language).text
+
+    def hear(self, audio: Samples, language: str = "en") -> Heard:
+        """The words of 8 kHz mono audio, and how well they end a sentence (English only).
 
         language: ISO 639-1 code, also with a region ("en-US"); "" lets the model find out.
         Raises SpeechError for a language that the model doesn't know.
         """
         length = MAX_UTTERANCE_S * SAMPLE_RATE
         pieces = (audio[start : start + length] for start in range(0, len(audio), length))
-        return " ".join(filter(None, (self._transcribe_piece(piece, language) for piece in pieces)))
+        heard = [one for piece in pieces if (one := self._hear_piece(piece, language)).text]
+        if not heard:
+            return Heard("")
+        return Heard(" ".join(one.text for one in heard), heard[-1].finality)
 
-    def _transcribe_piece(self, audio: Samples, language: str) -> str:
+    def _hear_piece(self, audio: Samples, language: str) -> Heard:
         if len(audio) < _MIN_SAMPLES or _rms(audio) < _SILENCE_RMS:
-            return ""
+            return Heard("")
         encoded = self._encode(audio)
         prompt = self._prompt(encoded, language)
         seconds = len(audio) / SAMPLE_RATE
@@ -120,9 +149,26 @@ class WhisperModel:
             suppress_tokens=[-1],
         )[0]
         if result.no_speech_prob > _NO_SPEECH_PROBABILITY and result.scores[0] < _NO_SPEECH_LOGPROB:
-            return ""
+            return Heard("")
         words = [token for token in result.sequences_ids[0] if token < self._tokens.end]
-        return cut_repeats(self._tokenizer.decode(words))
+        finality = self._finality(words) if language.partition("-")[0].lower() == "en" else None
+        return Heard(cut_repeats(self._tokenizer.decode(words)), finality)
+
+    def _finality(self, words: list[int]) -> float | None:
+        """The decoder as a mere model of language: what it expects after the words where it hears nothing.
+
+        While it hears the person it expects a full stop wherever the sound ends, whatever the words are.
+        """
+        end = self._tokens.full_stop
+        while words and words[-1] in self._tokens.marks:
+            end = self._tokens.question_mark if words[-1] == self._tokens.question_mark else end
+            words = words[:-1]
+        if not words:
+            return None
+        text = [*words[-_MAX_FINALITY_TOKENS:], end]
+        prompt = self._prompt(self._nothing, "en")[:-1]  # aligning sets the token against timestamps itself
+        (aligned,) = self._model.align(self._nothing, prompt, [text], _NOTHING_FRAMES)
+        return math.log(max(aligned.text_token_probs[-1], _LEAST_PROBABILITY))
 
     def _encode(self, audio: Samples) -> Any:
         mel = self._mel(resample(audio, SAMPLE_RATE, MEL_RATE) / np.float32(32768))

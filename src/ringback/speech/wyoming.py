@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlparse
 
-from wyoming.asr import Transcribe, Transcript
+from wyoming.asr import Transcribe
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event, Eventable, async_read_event, async_write_event
@@ -18,6 +18,7 @@ from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.speech import SpeechError, Transcription, Voice, WordEnds
 from ringback.speech.pcm import PcmConverter
 from ringback.speech.resample import resample, to_int16
+from ringback.speech.transcript_event import TranscriptEvent
 from ringback.speech.word_ends_event import WordEndsEvent
 
 _WIDTH: Final = 2
@@ -118,12 +119,12 @@ class WyomingTranscriber:
     async def transcribe(self, audio: Samples, language: str) -> Transcription:
         try:
             async with asyncio.timeout(self._timeout_s):
-                text = await self._text(audio, language)
+                heard = await self._transcript(audio, language)
         except TimeoutError as error:
             raise self._server.error(f"did not transcribe within {self._timeout_s:g} s.") from error
-        return Transcription(text, audio_ms=len(audio) * 1000 // SAMPLE_RATE)
+        return Transcription(heard.text, len(audio) * 1000 // SAMPLE_RATE, heard.finality)
 
-    async def _text(self, audio: Samples, language: str) -> str:
+    async def _transcript(self, audio: Samples, language: str) -> TranscriptEvent:
         pcm = to_int16(resample(audio, SAMPLE_RATE, self._rate)).astype("<i2").tobytes()
         async with self._server.connection() as connection:
             await connection.send(Transcribe(name=self._model or None, language=language or None))
@@ -131,9 +132,9 @@ class WyomingTranscriber:
             for start in range(0, len(pcm), _CHUNK_BYTES):
                 await connection.send(AudioChunk(self._rate, _WIDTH, 1, pcm[start : start + _CHUNK_BYTES]))
             await connection.send(AudioStop())
-            while not Transcript.is_type((event := await connection.receive()).type):
+            while not TranscriptEvent.is_type((event := await connection.receive()).type):
                 pass
-            return str(event.data.get("text") or "").strip()
+            return TranscriptEvent.from_event(event)
 
 
 class WyomingSynthesizer:
