@@ -12,7 +12,7 @@ from ringback.agents.compile import compile_plan
 from ringback.agents.definition import Definition
 from ringback.agents.plan import Plan
 from ringback.conversation.conversation import dialogue_of
-from ringback.conversation.dialogue import Dialogue
+from ringback.conversation.dialogue.dialogue import Dialogue
 
 TODAY: Final = date(2026, 11, 24)
 _WELCOME: Final = "Hello."

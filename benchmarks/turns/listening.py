@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.turns.labels import Utterance
 from benchmarks.turns.render import Rendered, render
 from benchmarks.turns.voices import CACHE
-from ringback.conversation import timing
+from ringback.conversation.core import timing
 from ringback.conversation.ear import Ear
 from ringback.media.activity import SpeechStarted, SpeechStopped
 from ringback.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Samples

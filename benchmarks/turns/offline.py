@@ -24,7 +24,7 @@ from benchmarks.turns.agent import dialogue_for, plan_for
 from benchmarks.turns.listening import Listened, Stop, listen
 from benchmarks.turns.report import Outcome
 from ringback.agents.plan import TalkSettings
-from ringback.conversation.dialogue import Dialogue, Expectation
+from ringback.conversation.dialogue.dialogue import Dialogue, Expectation
 
 TRANSCRIBE: Final = (110, 22)
 """Milliseconds of a transcription, and for each second of audio."""
@@ -98,7 +98,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.turns.offline")
     parser.add_argument("--split", choices=("tune", "held-out", "all"), default="tune")
-    parser.add_argument("--rule", default="ringback.conversation.endpointing:wait_s")
+    parser.add_argument("--rule", default="ringback.conversation.core.endpointing:wait_s")
     parser.add_argument(
         "--kind", default="", help="only utterances of this kind, and all of them with --list"
     )

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from benchmarks.turns import labels
 from benchmarks.turns.listening import Glance, Glanced, glance
 from ringback.agents.plan import TalkSettings
-from ringback.conversation.utterance import UNCERTAIN_S
+from ringback.conversation.core.utterance import UNCERTAIN_S
 from ringback.media.activity import ActivitySettings
 
 HANGOVER_S = ActivitySettings().hangover_ms / 1000
@@ -54,7 +54,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.turns.remarks")
     parser.add_argument("--split", choices=("tune", "held-out", "all"), default="tune")
-    parser.add_argument("--rule", default="ringback.conversation.barge_in:interrupts")
+    parser.add_argument("--rule", default="ringback.conversation.core.barge_in:interrupts")
     parser.add_argument("--list", action="store_true", help="show what was decided rightly, too")
     return parser.parse_args()
 

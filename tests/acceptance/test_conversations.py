@@ -16,7 +16,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from ringback.conversation.phrases import phrases_for
+from ringback.conversation.core.phrases import phrases_for
 from ringback.demo.run import free_udp_port
 from tests.support import conversed
 from tests.support.agent_definitions import task

@@ -9,8 +9,8 @@ from ringback.agents.compile import compile_plan
 from ringback.agents.definition import read
 from ringback.agents.plan import ChatPlan, Plan
 from ringback.agents.tools import HttpTool, ToolResult
-from ringback.conversation.chat import ChatDialogue
-from ringback.conversation.dialogue import ModelAnswer, Reply
+from ringback.conversation.dialogue.chat import ChatDialogue
+from ringback.conversation.dialogue.dialogue import ModelAnswer, Reply
 from ringback.llm.openai_compatible import OpenAICompatible
 from ringback.net.addresses import Allowed
 from ringback.net.client import GuardedClient

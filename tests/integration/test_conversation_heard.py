@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from ringback.conversation.core.heard import heard
 from ringback.conversation.events import Event, VoiceFlushed
-from ringback.conversation.heard import heard
 from ringback.conversation.speaker import Speaker
 from ringback.media.frame import FRAME_MS, SAMPLE_RATE, Samples
 from ringback.media.playout import Playout

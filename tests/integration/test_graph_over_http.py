@@ -11,8 +11,8 @@ from ringback.agents.compile import compile_plan
 from ringback.agents.definition import read
 from ringback.agents.plan import GraphPlan
 from ringback.agents.tools import HttpTool, ToolResult, ToolSpec
-from ringback.conversation.dialogue import ModelAnswer, Reply
-from ringback.conversation.graph import GraphDialogue
+from ringback.conversation.dialogue.dialogue import ModelAnswer, Reply
+from ringback.conversation.dialogue.graph import GraphDialogue
 from ringback.llm.openai_compatible import OpenAICompatible
 from tests.support import agent_definitions as bodies
 from tests.support.agent_definitions import task

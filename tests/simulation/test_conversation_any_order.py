@@ -11,7 +11,7 @@ from ringback.agents.chat import ToolCall
 from ringback.agents.tools import ToolResult
 from ringback.conversation import actions, events
 from ringback.conversation.actions import Action
-from ringback.conversation.core import ConversationCore
+from ringback.conversation.core.core import ConversationCore
 from ringback.conversation.events import Event, Timer
 from tests.support.simulated_agents import AnyDialogue, make_plan
 

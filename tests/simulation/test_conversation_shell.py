@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ringback.agents.plan import GraphPlan, Node, TalkSettings
-from ringback.conversation.dialogue import DialogueError
+from ringback.conversation.dialogue.dialogue import DialogueError
 from ringback.conversation.result import ConversationResult, Usage
 from ringback.conversation.transcript import Failure
 from ringback.media.leg import Digit, EndedBy, HangupCause, Held, Resumed

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ringback.conversation.agent_turn import CUT_MARK
+from ringback.conversation.core.agent_turn import CUT_MARK
 from ringback.conversation.transcript import Turn
 from tests.support.simulated_person import COMMON
 from tests.support.simulated_voice import Spoken

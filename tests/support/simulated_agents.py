@@ -24,9 +24,9 @@ from ringback.agents.plan import (
     TalkSettings,
 )
 from ringback.agents.tools import EndCall, HttpTool, Tool, ToolResult
-from ringback.conversation.chat import ChatDialogue
-from ringback.conversation.dialogue import Dialogue, Expectation, ModelAnswer, Reply
-from ringback.conversation.graph import GraphDialogue
+from ringback.conversation.dialogue.chat import ChatDialogue
+from ringback.conversation.dialogue.dialogue import Dialogue, Expectation, ModelAnswer, Reply
+from ringback.conversation.dialogue.graph import GraphDialogue
 
 OUTSIDE: Final = ("paid", "moved", "ignored")
 """Events that are injected; the last one changes nothing."""

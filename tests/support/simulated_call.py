@@ -12,10 +12,10 @@ from itertools import count
 from ringback.agents.tools import ToolResult
 from ringback.conversation import actions, events
 from ringback.conversation.actions import Action
-from ringback.conversation.core import ConversationCore
+from ringback.conversation.core.core import ConversationCore
+from ringback.conversation.core.phase import Phase
+from ringback.conversation.core.phrases import phrases_for
 from ringback.conversation.events import Event, Timer
-from ringback.conversation.phase import Phase
-from ringback.conversation.phrases import phrases_for
 from ringback.conversation.transcript import LogEntry, Turn
 from tests.support.call_rules import LOGGED, Call, check_heard
 from tests.support.simulated_agents import OUTSIDE, make_dialogue, make_plan

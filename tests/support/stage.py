@@ -23,7 +23,7 @@ from ringback.agents.plan import (
 )
 from ringback.agents.tools import EndCall, HttpTool
 from ringback.conversation.conversation import Conversation
-from ringback.conversation.phrases import phrases_for
+from ringback.conversation.core.phrases import phrases_for
 from ringback.conversation.result import ConversationResult
 from ringback.conversation.transcript import LogEntry, Turn
 from ringback.media.recorder import Recorder

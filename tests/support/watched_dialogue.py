@@ -7,8 +7,8 @@ from typing import Any
 
 from ringback.agents.chat import ToolCall
 from ringback.agents.tools import ToolResult
-from ringback.conversation.agent_turn import CUT_MARK
-from ringback.conversation.dialogue import Dialogue, Expectation, ModelAnswer, Reply
+from ringback.conversation.core.agent_turn import CUT_MARK
+from ringback.conversation.dialogue.dialogue import Dialogue, Expectation, ModelAnswer, Reply
 
 
 class WatchedDialogue:

@@ -19,13 +19,13 @@ from ringback.conversation.actions import (
     Speak,
     StartReply,
 )
-from ringback.conversation.agent_turn import AgentTurn
-from ringback.conversation.answering import MAX_STEPS, Answering, Progress
-from ringback.conversation.dialogue import Dialogue, ModelAnswer, Reply
+from ringback.conversation.core.agent_turn import AgentTurn
+from ringback.conversation.core.answering import MAX_STEPS, Answering, Progress
+from ringback.conversation.core.outbox import Outbox
+from ringback.conversation.core.phrases import phrases_for
+from ringback.conversation.core.timers import Timers
+from ringback.conversation.dialogue.dialogue import Dialogue, ModelAnswer, Reply
 from ringback.conversation.events import Timer
-from ringback.conversation.outbox import Outbox
-from ringback.conversation.phrases import phrases_for
-from ringback.conversation.timers import Timers
 from ringback.media.leg import HangupCause
 
 ASK = Ask((ChatMessage("user", "hi"),), ChatSettings("m"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ringback.conversation.backchannel import is_backchannel
-from ringback.conversation.barge_in import interrupts, says_stop
+from ringback.conversation.core.backchannel import is_backchannel
+from ringback.conversation.core.barge_in import interrupts, says_stop
 
 
 @pytest.mark.parametrize(

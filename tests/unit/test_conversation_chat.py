@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from ringback.agents.chat import Ask, ChatMessage, ChatSettings, ToolCall, ToolSpec
 from ringback.agents.plan import ChatPlan
 from ringback.agents.tools import EndCall, HttpTool, ToolResult
-from ringback.conversation.chat import INTERRUPTED, MAX_ROUNDS, ChatDialogue
-from ringback.conversation.dialogue import ModelAnswer, Reply
+from ringback.conversation.dialogue.chat import INTERRUPTED, MAX_ROUNDS, ChatDialogue
+from ringback.conversation.dialogue.dialogue import ModelAnswer, Reply
 from ringback.llm.request import body_of
 from tests.support.chat_rules import check_request
 

@@ -10,7 +10,6 @@ import pytest
 from ringback.agents.chat import Ask, ChatMessage, ChatSettings, ToolCall
 from ringback.agents.plan import ChatPlan, Plan, SpeechPart, TalkSettings
 from ringback.agents.tools import ToolResult
-from ringback.conversation import listening
 from ringback.conversation.actions import (
     Action,
     AddTurn,
@@ -27,8 +26,10 @@ from ringback.conversation.actions import (
     StartReply,
     Transcribe,
 )
-from ringback.conversation.core import ConversationCore
-from ringback.conversation.dialogue import Expectation, ModelAnswer, Reply
+from ringback.conversation.core import listening
+from ringback.conversation.core.core import ConversationCore
+from ringback.conversation.core.phrases import phrases_for
+from ringback.conversation.dialogue.dialogue import Expectation, ModelAnswer, Reply
 from ringback.conversation.events import (
     Answered,
     AudioReady,
@@ -53,7 +54,6 @@ from ringback.conversation.events import (
     VoiceFlushed,
     VoicePaused,
 )
-from ringback.conversation.phrases import phrases_for
 from ringback.conversation.transcript import Failure, Turn, TurnTiming
 from ringback.media.leg import HangupCause
 

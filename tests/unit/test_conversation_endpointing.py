@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ringback.agents.plan import TalkSettings
-from ringback.conversation.dialogue import Expectation
-from ringback.conversation.endpointing import AT_ONCE, DOUBTFUL, SHORT, UNFINISHED, is_unfinished, wait_s
+from ringback.conversation.core.endpointing import AT_ONCE, DOUBTFUL, SHORT, UNFINISHED, is_unfinished, wait_s
+from ringback.conversation.dialogue.dialogue import Expectation
 
 TALK = TalkSettings(endpointing_ms=250, incremental_delay_ms=400)
 

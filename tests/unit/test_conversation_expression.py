@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ringback.agents.plan import Comparison, Expression
-from ringback.conversation.expression import holds
-from ringback.conversation.spoken import spoken
+from ringback.conversation.dialogue.expression import holds
+from ringback.conversation.dialogue.spoken import spoken
 
 VALUES = {
     "age": "42",

@@ -20,8 +20,8 @@ from ringback.conversation.actions import (
     StartReply,
     Transcribe,
 )
-from ringback.conversation.chat import ChatDialogue
-from ringback.conversation.core import ConversationCore
+from ringback.conversation.core.core import ConversationCore
+from ringback.conversation.dialogue.chat import ChatDialogue
 from ringback.conversation.events import (
     Answered,
     Event,

@@ -25,8 +25,8 @@ from ringback.agents.plan import (
     Number,
 )
 from ringback.agents.tools import EndCall, HttpTool, ToolResult
-from ringback.conversation.dialogue import DialogueError, ModelAnswer, Reply
-from ringback.conversation.graph import GIVING_UP, GraphDialogue
+from ringback.conversation.dialogue.dialogue import DialogueError, ModelAnswer, Reply
+from ringback.conversation.dialogue.graph import GIVING_UP, GraphDialogue
 
 TODAY = date(2026, 11, 24)
 CHAT = ChatSettings("big")

@@ -31,9 +31,9 @@ from ringback.agents.plan import (
     Number,
 )
 from ringback.agents.tools import EndCall, HttpTool, Tool, ToolResult
-from ringback.conversation.dialogue import ModelAnswer, Reply
-from ringback.conversation.graph import GraphDialogue
-from ringback.conversation.graph_state import State
+from ringback.conversation.dialogue.dialogue import ModelAnswer, Reply
+from ringback.conversation.dialogue.graph import GraphDialogue
+from ringback.conversation.dialogue.graph_state import State
 from ringback.llm.request import body_of
 from tests.support.chat_rules import check_request
 

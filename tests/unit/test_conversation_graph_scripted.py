@@ -23,8 +23,8 @@ from ringback.agents.plan import (
     Number,
     Time,
 )
-from ringback.conversation.dialogue import DialogueError, Reply
-from ringback.conversation.graph import GIVING_UP, GraphDialogue
+from ringback.conversation.dialogue.dialogue import DialogueError, Reply
+from ringback.conversation.dialogue.graph import GIVING_UP, GraphDialogue
 
 TODAY = date(2026, 11, 24)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ringback.agents.plan import Edge, Llm
-from ringback.conversation.guessing import guess
+from ringback.conversation.dialogue.guessing import guess
 
 ROWS = json.loads((Path(__file__).parents[1] / "data" / "guesses.json").read_text())
 TODAY = date(2026, 11, 24)

@@ -9,8 +9,8 @@ import pytest
 from ringback.agents.chat import ChatSettings
 from ringback.agents.plan import ChatPlan, GraphPlan, Node, Plan, SpeechPart, TalkSettings
 from ringback.conversation.actions import Action, CancelReply, Log, StartReply
-from ringback.conversation.hangup_judge import HangupJudge
-from ringback.conversation.outbox import Outbox
+from ringback.conversation.core.hangup_judge import HangupJudge
+from ringback.conversation.core.outbox import Outbox
 from ringback.conversation.transcript import Turn
 
 CHAT = ChatPlan("m", ChatSettings("big", temperature=0.9, max_tokens=5))

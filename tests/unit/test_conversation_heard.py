@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.conversation.heard import heard
+from ringback.conversation.core.heard import heard
 
 WORDS = "One three five seven"
 

@@ -22,8 +22,8 @@ from ringback.agents.plan import (
     Pattern,
     Time,
 )
-from ringback.conversation.dialogue import Expectation
-from ringback.conversation.judging import judge
+from ringback.conversation.dialogue.dialogue import Expectation
+from ringback.conversation.dialogue.judging import judge
 
 TABLE = json.loads((Path(__file__).parents[1] / "data" / "judgements.json").read_text())
 TODAY = date.fromisoformat(TABLE["today"])

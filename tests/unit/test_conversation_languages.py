@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.agents.plan import Affirmative, Condition, Date, Negative, Number, Time
-from ringback.conversation.judging import judge
-from ringback.conversation.lexicon.lexicon import LANGUAGES, lexicon
-from ringback.conversation.understanding import understand
+from ringback.conversation.dialogue.judging import judge
+from ringback.conversation.understanding.lexicon.lexicon import LANGUAGES, lexicon
+from ringback.conversation.understanding.understanding import understand
 
 DATA = Path(__file__).parents[1] / "data"
 TABLE = json.loads((DATA / "understanding_languages.json").read_text())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ringback.agents.chat import ChatSettings
 from ringback.agents.plan import ChatPlan, Plan, SpeechPart, TalkSettings
 from ringback.conversation.actions import Action, Murmur
-from ringback.conversation.chat import ChatDialogue
-from ringback.conversation.core import ConversationCore
+from ringback.conversation.core.core import ConversationCore
+from ringback.conversation.dialogue.chat import ChatDialogue
 from ringback.conversation.events import (
     Answered,
     Event,

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from ringback.agents.chat import Ask, ChatMessage, ChatSettings
 from ringback.agents.plan import ChatPlan
-from ringback.conversation.chat import ChatDialogue
+from ringback.conversation.core.sentences import MAX_CHARACTERS, SentenceSplitter
+from ringback.conversation.dialogue.chat import ChatDialogue
 from ringback.conversation.ear import MEMORY_S, PRE_ROLL_S, Ear
-from ringback.conversation.sentences import MAX_CHARACTERS, SentenceSplitter
 from ringback.conversation.trimmer import LEAD, TAIL, Trimmer
 from ringback.media.activity import SpeechStarted, SpeechStopped
 from ringback.media.frame import FRAME_SAMPLES, SAMPLE_RATE, Frame, Samples

@@ -8,10 +8,10 @@ import pytest
 
 from ringback.agents.plan import TalkSettings
 from ringback.conversation.actions import CancelTimer, SetTimer
+from ringback.conversation.core.outbox import Outbox
+from ringback.conversation.core.patience import Patience
+from ringback.conversation.core.timers import Timers
 from ringback.conversation.events import Timer
-from ringback.conversation.outbox import Outbox
-from ringback.conversation.patience import Patience
-from ringback.conversation.timers import Timers
 
 
 class Wait:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ringback.conversation.core.turn_clock import TurnClock
 from ringback.conversation.transcript import TurnTiming
-from ringback.conversation.turn_clock import TurnClock
 
 
 def clock() -> TurnClock:

@@ -20,8 +20,8 @@ from ringback.agents.plan import (
     Pattern,
     Time,
 )
-from ringback.conversation.understanding import Found, understand
-from ringback.conversation.words import words
+from ringback.conversation.understanding.understanding import Found, understand
+from ringback.conversation.understanding.words import words
 
 TABLE = json.loads((Path(__file__).parents[1] / "data" / "understanding.json").read_text())
 TODAY = date.fromisoformat(TABLE["today"])

@@ -13,7 +13,7 @@ from benchmarks.turns.listening import Listened, Stop
 from benchmarks.turns.offline import SPEAK_MS, Rule, decide
 from benchmarks.turns.report import Outcome
 from ringback.agents.plan import TalkSettings
-from ringback.conversation.dialogue import Expectation
+from ringback.conversation.dialogue.dialogue import Expectation
 from ringback.media.frame import SAMPLE_RATE, Samples
 
 UTTERANCE = next(u for u in labels.utterances() if u.kind == "complete_first")

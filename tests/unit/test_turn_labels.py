@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.turns import labels, line, voices
 from benchmarks.turns.labels import Utterance
-from ringback.conversation.words import words
+from ringback.conversation.understanding.words import words
 
 KINDS = frozenset(
     [

@@ -25,7 +25,7 @@ from ringback.billing.prices import PriceBook
 from ringback.billing.rating import rated
 from ringback.clock import Clock
 from ringback.conversation.conversation import Conversation, dialogue_of
-from ringback.conversation.dialogue import DialogueError
+from ringback.conversation.dialogue.dialogue import DialogueError
 from ringback.conversation.result import ConversationResult
 from ringback.conversation.transcript import LogEntry, Turn
 from ringback.dialing.call import CallRefused, LiveCall, Talk

@@ -19,7 +19,7 @@ from ringback.app.talker import Studio
 from ringback.app.telemetry.opening import watched
 from ringback.app.telemetry.ticker_figures import of_ticker
 from ringback.billing.prices import PriceBook, PriceError, cents
-from ringback.conversation import judging
+from ringback.conversation.dialogue import judging
 from ringback.dialing.call import Line
 from ringback.dialing.call_events import EventDelivery
 from ringback.dialing.claims import Claim, Claims

@@ -16,12 +16,12 @@ from ringback.clock import Clock
 from ringback.conversation import actions, events
 from ringback.conversation.actions import Action
 from ringback.conversation.alarms import Alarms
-from ringback.conversation.chat import ChatDialogue
-from ringback.conversation.core import ConversationCore
-from ringback.conversation.dialogue import Dialogue, DialogueError
+from ringback.conversation.core.core import ConversationCore
+from ringback.conversation.dialogue.chat import ChatDialogue
+from ringback.conversation.dialogue.dialogue import Dialogue, DialogueError
+from ringback.conversation.dialogue.graph import GraphDialogue
 from ringback.conversation.ear import Ear
 from ringback.conversation.events import Event
-from ringback.conversation.graph import GraphDialogue
 from ringback.conversation.requests import TRANSCRIPTION_TIMEOUT_S, Answers, Functions, Transcriptions
 from ringback.conversation.result import ConversationResult, Usage
 from ringback.conversation.speaker import Speaker

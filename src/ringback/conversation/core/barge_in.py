@@ -1,0 +1,51 @@
+"""Whether what a person says while the agent speaks is meant to interrupt it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ringback.conversation.core.backchannel import is_backchannel
+from ringback.conversation.understanding.words import words
+
+_STOPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "en": (
+        "stop",
+        "wait",
+        "hold on",
+        "hang on",
+        "pause",
+        "excuse me",
+        "enough",
+        "be quiet",
+        "shut up",
+        "one moment",
+    ),
+    "es": ("pare", "para ya", "espera", "espere", "alto", "un momento", "disculpe", "basta"),
+    "fr": ("stop", "arrêtez", "arrête", "attendez", "attends", "un instant", "une seconde", "excusez-moi"),
+    "de": ("stopp", "stop", "halt", "warte", "warten sie", "moment", "entschuldigung"),
+    "pt": ("pare", "para com isso", "espere", "espera", "um momento", "com licença", "chega"),
+    "it": ("ferma", "fermi", "aspetta", "aspetti", "un momento", "scusi", "basta"),
+    "hi": ("रुको", "रुकिए", "ठहरो", "एक मिनट", "ruko", "rukiye", "ek minute"),
+}
+
+
+WORD_S: Final = 0.4
+"""No word that claims the turn is shorter. Of murmurs the transcriber makes words at will ("uh huh" is "good luck"),
+but they are over sooner than these words could have been said."""
+
+
+def interrupts(text: str, words_needed: int, language: str, spoken_s: float) -> bool:
+    """Whether `text`, said in `spoken_s` so far, has words enough and is no mere backchannel; a "stop" always is."""
+    if says_stop(text, language):
+        return True
+    needed = max(1, words_needed)
+    enough = len(text.split()) >= needed and spoken_s >= needed * WORD_S
+    return enough and not is_backchannel(text, language)
+
+
+def says_stop(text: str, language: str) -> bool:
+    """Whether the person begins or ends by telling the agent to stop."""
+    line = " ".join(words(text))
+    stops = _STOPS.get(language.partition("-")[0].lower(), ())
+    return any(line == stop or line.startswith(f"{stop} ") or line.endswith(f" {stop}") for stop in stops)

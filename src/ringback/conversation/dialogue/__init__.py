@@ -1,0 +1,1 @@
+"""What decides what the agent says: a language model, or a graph."""

@@ -1,0 +1,1 @@
+"""What was said, as numbers, dates, times, answers: English in code, other languages as tables in `lexicon/`."""
