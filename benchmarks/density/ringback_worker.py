@@ -19,6 +19,7 @@ from ringback.agents.chat import ChatSettings
 from ringback.agents.plan import ChatPlan, Plan, SpeechPart, TalkSettings
 from ringback.clock import SystemClock
 from ringback.conversation.conversation import Conversation
+from ringback.conversation.core.endpointing import AT_ONCE
 from ringback.conversation.transcript import LogEntry, Turn
 from ringback.media.frame import SILENCE, Frame
 from ringback.media.leg import Ended, EndedBy, HangupCause, LegEvent, Outcome
@@ -38,7 +39,8 @@ PLAN = Plan(
         hangup_after_silence_s=3600.0,
         call_terminate_s=3600.0,
         check_if_user_online=False,
-        incremental_delay_ms=round(scene.ENDPOINTING_S * 1000),
+        # Of which only a share is waited for after words that are surely whole.
+        incremental_delay_ms=round(scene.ENDPOINTING_S / AT_ONCE * 1000),
         endpointing_ms=0,
     ),
 )

@@ -22,9 +22,8 @@ PIECE_SAMPLES: Final = 1600
 
 WELCOME: Final = "Hello, this is the surgery, how can I help you?"
 REPLY: Final = "Thank you, I have noted that for you. Is there anything else that I can do?"
-HEARD: Final = "I would like to move my appointment to Thursday morning please"
-"""What the fake transcriber understands, whatever was said. It looks neither complete nor unfinished, so that the
-configured silence is waited for."""
+HEARD: Final = "Okay, that's all, thank you very much, bye."
+"""What the fake transcriber understands, whatever was said: surely whole, so that the silence waited for is known."""
 PERSON: Final = (
     "Hello, I would like to move my appointment to Thursday morning.",
     "My name is Margaret Hill, and I was there last in the spring.",
