@@ -94,7 +94,7 @@ def test_words_enough(text: str, needed: int, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("needed", "spoken_s", "expected"), [(2, 0.75, False), (2, 0.85, True), (1, 0.3, False), (1, 0.45, True)]
+    ("needed", "spoken_s", "expected"), [(2, 0.55, False), (2, 0.65, True), (1, 0.2, False), (1, 0.35, True)]
 )
 def test_words_take_their_time(needed: int, spoken_s: float, expected: bool) -> None:
     """What a transcriber makes of a murmur is no interruption."""

@@ -30,7 +30,7 @@ _STOPS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-WORD_S: Final = 0.4
+WORD_S: Final = 0.3
 """No word that claims the turn is shorter. Of murmurs the transcriber makes words at will ("uh huh" is "good luck"),
 but they are over sooner than these words could have been said."""
 
