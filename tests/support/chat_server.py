@@ -7,9 +7,11 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.support.chat_rules import check_request
+from tests.support.keep_alive import keep_alive_server, read_request
 
 
 @dataclass
@@ -97,42 +99,19 @@ def _chunk(choice: dict[str, Any]) -> dict[str, Any]:
 async def chat_server(*answers: Answer, brain: Brain | None = None) -> AsyncIterator[ChatServer]:
     """Serves on a free port of loopback; its `url` is a base URL. Fails at the end where a request was wrong."""
     state = ChatServer("", list(answers), brain)
-    serving: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        serving.add(task)
+    def connected() -> None:
         state.connections += 1
-        try:
-            while await _serve_one(state, reader, writer):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError):
-            state.disconnected.set()
-        except asyncio.CancelledError:  # raised again, it would be logged as an error
-            pass
-        finally:
-            serving.discard(task)
-            writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()[:2]
-    state.url = f"http://{host}:{port}/v1"
-    try:
+    serve_one = partial(_serve_one, state)
+    async with keep_alive_server(serve_one, connected=connected, gone=state.disconnected.set) as port:
+        state.url = f"http://127.0.0.1:{port}/v1"
         yield state
-    finally:
-        server.close()
-        for task in list(serving):
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
     assert not state.wrong, state.wrong
 
 
 async def _serve_one(state: ChatServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    request_line, *lines = head.strip().split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    request_line, headers, body = await read_request(reader)
     assert request_line.startswith("POST /v1/chat/completions ")
     request = json.loads(body)
     state.requests.append(request)

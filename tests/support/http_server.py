@@ -8,7 +8,10 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+from tests.support.keep_alive import keep_alive_server, read_request
 
 
 @dataclass
@@ -61,43 +64,21 @@ class HttpServer:
 async def http_server(*pages: Page, tls: ssl.SSLContext | None = None) -> AsyncIterator[HttpServer]:
     """Serves on a free port of loopback."""
     state = HttpServer(pages=list(pages))
-    serving: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        serving.add(task)
-        state.connections += 1
-        try:
-            while await _serve_one(state, reader, writer):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError):
-            state.gone.set()
-        except asyncio.CancelledError:  # raised again, it would be logged as an error
-            pass
-        finally:
-            serving.discard(task)
-            writer.close()
-
     if tls is not None:
         tls.sni_callback = lambda _, name, __: state.names.append(name)
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-    state.port = server.sockets[0].getsockname()[1]
-    try:
+
+    def connected() -> None:
+        state.connections += 1
+
+    serve_one = partial(_serve_one, state)
+    async with keep_alive_server(serve_one, connected=connected, gone=state.gone.set, tls=tls) as port:
+        state.port = port
         yield state
-    finally:
-        server.close()
-        for task in list(serving):
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
 
 
 async def _serve_one(state: HttpServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    line, *lines = head.strip().split("\r\n")
+    line, headers, body = await read_request(reader)
     method, path, _ = line.split(" ", 2)
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
     state.requests.append(Request(method, path, headers, body))
     state.asked.set()
     page = state.pages.pop(0) if len(state.pages) > 1 else state.pages[0]

@@ -14,7 +14,7 @@ looked at: two short words fit into it."""
 MAX_INTERIMS: Final = 2
 """After so many looks that found too few words the voice resumes: it must not wait for a noise to end."""
 LAST_WORDS_MS: Final = 1000
-"""Whoever speaks while less than this is left to play is answering: any word counts."""
+"""Whoever speaks while less than this is left to play may be answering: a word is enough."""
 FILLER_S: Final = 0.7
 """A language model that has said nothing for so long is covered by a filler."""
 TOOL_FILLERS_S: Final = (1.0, 8.0)
