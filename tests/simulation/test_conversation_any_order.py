@@ -45,6 +45,7 @@ class Chaos:
             events.SpeechStarted(at),
             events.SpeechStopped(at),
             events.SpeechStopped(at),
+            events.SoundHeard(),
             events.Transcribed(number, chance.choice(TEXTS)),
             events.Transcribed(number, chance.choice(TEXTS)),
             events.TranscriptionFailed(number, "No."),

@@ -38,6 +38,7 @@ HAPPENS = {
             "cut by the times of the words",
             "timer online",
             "timer repeat",
+            "timer doubt",
         ),
         *("functions side by side", "function cancelled", "unknown function", "excuse", "apology"),
         *("injected event taken up", "hangup error", "failure llm"),

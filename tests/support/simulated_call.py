@@ -255,6 +255,8 @@ class SimulatedCall:
         elif text in PHRASES.apology:
             self.call.happened["apology"] += 1
         self.call.greeted = self.now if self.call.greeted is None else self.call.greeted
+        if self.chance.random() < 0.1:
+            self._later(self.chance.choice([0.0, 0.1, 0.3]), events.SoundHeard())
         spoken = self.voice.speak(utterance, text, self.now)
         if not spoken.fails:
             self._later(spoken.ready - self.now, events.AudioReady(utterance))
@@ -351,6 +353,7 @@ class SimulatedCall:
             if word:
                 self.call.said.append((word, self.now, self.now + place * WORD_S))
         if self.now > self._speaking_until + HANGOVER_S:
+            self._later(self.chance.choice([0.0, 0.02, ONSET_S]), events.SoundHeard())
             self._later(ONSET_S, events.SpeechStarted(self.now))
         self._speaking_until = end
         self._later(end - self.now + HANGOVER_S, "finish")
@@ -370,7 +373,8 @@ class SimulatedCall:
         if not self._leg_up or self.call.hung_up is not None or self._held:
             return
         asked = self._transcription is not None or self._reply is not None or bool(self._runs)
-        weighed = self._talking or self._transcription is not None or Timer.ENDPOINT in self._timers
+        awaited = bool(self._timers.keys() & {Timer.ENDPOINT, Timer.DOUBT})
+        weighed = self._talking or self._transcription is not None or awaited
         assert weighed or not (self.voice.paused and self.voice.queue), "the voice stays paused"
         timers = self._timers.keys() & _WAITS
         assert asked or timers or self._talking or self.voice.plays, "waits for nothing"
@@ -391,4 +395,4 @@ class SimulatedCall:
             assert self.core.handle(event, self.now + 1.0) == [], f"acts on {event} after the end"
 
 
-_WAITS = {Timer.WELCOME, Timer.ENDPOINT, Timer.SILENCE, Timer.ONLINE}
+_WAITS = {Timer.WELCOME, Timer.ENDPOINT, Timer.DOUBT, Timer.SILENCE, Timer.ONLINE}

@@ -42,6 +42,7 @@ from ringback.conversation.events import (
     ReplyFailed,
     ReplyText,
     Resumed,
+    SoundHeard,
     SpeechStarted,
     SpeechStopped,
     Timer,
@@ -54,10 +55,11 @@ from ringback.conversation.events import (
     VoiceFlushed,
     VoicePaused,
 )
-from ringback.conversation.transcript import Failure, Turn, TurnTiming
+from ringback.conversation.transcript import Failure, LogEntry, Turn, TurnTiming
 from ringback.media.leg import HangupCause
 
 APOLOGY = phrases_for("en").apology
+WITHDRAWN = Log(LogEntry("event", "system", "the person went on: the answer that was not heard is withdrawn"))
 
 
 class Echo:
@@ -229,12 +231,76 @@ def test_a_person_who_goes_on_before_the_end_of_the_wait() -> None:
 def test_an_unheard_answer_is_withdrawn() -> None:
     talk = Talk().welcomed()
     assert talk.says("one", 2.0, 3.0) == [Speak(3, "You said one.")]
-    assert talk(3.5, SpeechStarted(3.4)) == [FlushVoice()]
+    assert talk(3.5, SpeechStarted(3.4)) == [FlushVoice(), WITHDRAWN]
     assert talk.dialogue.log == ["heard Hello, Ada."]
     assert talk(3.5, VoiceFlushed()) == []
     assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(4, 2.0)]
     assert talk(4.4, Transcribed(4, "one two")) == [Speak(5, "You said one two.")]
     assert talk(4.6, UtteranceStarted(5)) == [AddTurn(Turn("user", "one two", 2000, 4000))]
+
+
+def test_a_sound_puts_off_the_answer_until_it_is_known_what_it_is() -> None:
+    talk = Talk().welcomed()
+    talk(2.1, SpeechStarted(2.0))
+    talk(3.2, SpeechStopped(3.0))
+    talk(3.3, Transcribed(2, "hello"))
+    assert talk(3.32, SoundHeard()) == [SetTimer(Timer.ENDPOINT, pytest.approx(3.48))]
+    assert talk(3.4, TimerFired(Timer.ENDPOINT)) == [], "it was on the way when the sound came"
+    assert talk(3.48, TimerFired(Timer.ENDPOINT)) == [Speak(3, "You said hello.")]
+
+
+def test_a_sound_before_the_words_are_known_counts_as_much() -> None:
+    talk = Talk().welcomed()
+    talk(2.1, SpeechStarted(2.0))
+    talk(3.2, SpeechStopped(3.0))
+    assert talk(3.36, SoundHeard()) == []
+    assert talk(3.38, Transcribed(2, "hello")) == [SetTimer(Timer.ENDPOINT, pytest.approx(3.52))]
+
+
+def test_sounds_that_last_put_the_answer_off_once() -> None:
+    talk = Talk().welcomed()
+    talk(2.1, SpeechStarted(2.0))
+    talk(3.2, SpeechStopped(3.0))
+    talk(3.3, Transcribed(2, "hello"))
+    for tick in range(10):
+        talk(3.32 + 0.02 * tick, SoundHeard())
+    talk(3.6, SoundHeard())
+    assert talk(3.71, SoundHeard()) == []
+    assert talk(3.72, TimerFired(Timer.ENDPOINT)) == [Speak(3, "You said hello.")]
+    assert talk(3.73, SoundHeard()) == []
+
+
+def test_an_answer_that_is_not_heard_yet_waits_for_a_sound_to_be_known() -> None:
+    talk = Talk().welcomed()
+    talk.says("one", 2.0, 3.0)
+    assert talk(3.42, SoundHeard()) == [PauseVoice(), SetTimer(Timer.DOUBT, pytest.approx(3.58))]
+    assert talk(3.45, AudioReady(3)) == []
+    assert talk(3.58, TimerFired(Timer.DOUBT)) == [ResumeVoice()]
+    assert talk(3.6, UtteranceStarted(3)) == [AddTurn(Turn("user", "one", 2000, 3000))]
+    assert talk(3.62, SoundHeard()) == [], "it is heard already"
+    timing = added(talk(4.5, UtteranceFinished(3))).timing
+    assert timing is not None
+    assert (timing.endpointing_ms, timing.overhead_ms) == (530, 20), "0.13 s with the audio there"
+
+
+def test_an_answer_that_waits_for_a_sound_is_withdrawn_when_it_is_speech() -> None:
+    talk = Talk().welcomed()
+    talk.says("one", 2.0, 3.0)
+    talk(3.42, SoundHeard())
+    assert talk(3.5, SpeechStarted(3.4)) == [CancelTimer(Timer.DOUBT), FlushVoice(), WITHDRAWN]
+    assert talk(3.5, VoiceFlushed()) == []
+    assert talk(4.2, SpeechStopped(4.0)) == [Transcribe(4, 2.0)]
+
+
+@pytest.mark.parametrize("moment", ["nobody has spoken", "the person speaks", "the agent speaks"])
+def test_a_sound_at_another_time_means_nothing(moment: str) -> None:
+    talk = Talk().welcomed()
+    if moment == "the person speaks":
+        talk(2.1, SpeechStarted(2.0))
+    elif moment == "the agent speaks":
+        talk.says("one", 2.0, 3.0)
+        talk(3.5, UtteranceStarted(3))
+    assert talk(3.6, SoundHeard()) == []
 
 
 def test_a_withdrawn_goodbye_does_not_hang_up() -> None:
@@ -302,11 +368,19 @@ def test_too_few_words_resume() -> None:
 def test_a_long_noise_resumes_while_it_lasts() -> None:
     talk = interrupted()
     talk(1.1, TimerFired(Timer.INTERIM))
-    assert talk(1.3, Transcribed(2, "")) == [SetTimer(Timer.INTERIM, 1.9)]
+    assert talk(1.3, Transcribed(2, "so")) == [SetTimer(Timer.INTERIM, 1.9)]
     talk(1.9, TimerFired(Timer.INTERIM))
-    assert talk(2.1, Transcribed(3, "")) == [ResumeVoice(), SetTimer(Timer.INTERIM, 2.7)]
+    assert talk(2.1, Transcribed(3, "so")) == [ResumeVoice(), SetTimer(Timer.INTERIM, 2.7)]
     talk(2.7, TimerFired(Timer.INTERIM))
     assert talk(2.9, Transcribed(4, "now listen")) == [FlushVoice()]
+
+
+def test_a_noise_without_words_resumes_at_the_first_look() -> None:
+    talk = interrupted()
+    talk(1.1, TimerFired(Timer.INTERIM))
+    assert talk(1.3, Transcribed(2, "")) == [ResumeVoice(), SetTimer(Timer.INTERIM, 1.9)]
+    talk(1.9, TimerFired(Timer.INTERIM))
+    assert talk(2.1, Transcribed(3, "now listen")) == [FlushVoice()]
 
 
 def test_one_word_is_enough_where_the_plan_says_so() -> None:
@@ -374,7 +448,7 @@ def test_a_reply_is_spoken_sentence_by_sentence() -> None:
 
 def test_a_cancelled_reply_is_not_spoken() -> None:
     talk = asked()
-    assert talk(3.6, SpeechStarted(3.5)) == [CancelReply(3), FlushVoice()]
+    assert talk(3.6, SpeechStarted(3.5)) == [CancelReply(3), FlushVoice(), WITHDRAWN]
     assert talk(3.7, ReplyText(3, "Too late. ")) == []
     assert talk(3.8, ReplyDone(3)) == []
 

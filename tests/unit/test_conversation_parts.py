@@ -107,6 +107,30 @@ def test_the_ear_tells_how_long_ago_speech_began_and_ended() -> None:
     assert told == [(SpeechStarted, 0.08), (SpeechStopped, 0.2)]
 
 
+def test_the_ear_tells_of_a_sound_before_it_is_known_to_be_speech() -> None:
+    told: list[str] = []
+    ear = Ear(
+        Levels(), 20, lambda change, ago: told.append(type(change).__name__), lambda: told.append("sound")
+    )
+    for level in [0] * 5 + [900] * 20 + [0] * 20:
+        ear.push(np.full(FRAME_SAMPLES, level, dtype=np.int16))
+        ear.take()
+    assert told == ["SpeechStarted", "SpeechStopped"]
+    for level in [0, 300, 300, 300, 300, 300, 300]:
+        ear.push(np.full(FRAME_SAMPLES, level, dtype=np.int16))
+        ear.take()
+    assert told[2:] == ["sound"] * 3 + ["SpeechStarted"]
+
+
+def test_the_ear_attends_to_sounds_only_for_as_long_as_an_answer_may_wait() -> None:
+    told: list[str] = []
+    ear = Ear(Levels(), 20, lambda change, ago: None, lambda: told.append("sound"))
+    for level in [900] * 20 + [0] * 160 + [300]:
+        ear.push(np.full(FRAME_SAMPLES, level, dtype=np.int16))
+        ear.take()
+    assert told == []
+
+
 @pytest.mark.parametrize("frames", [1, 10, 1499, 1500, 1501, 3333])
 def test_the_ear_remembers_the_last_seconds(frames: int) -> None:
     ear = Ear(Levels(), 20, lambda change, ago: None)

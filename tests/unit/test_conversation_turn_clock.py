@@ -31,6 +31,19 @@ def test_a_language_model() -> None:
     assert timing.overhead_ms == 30, "10 ms before the question, 20 ms after the first audio"
 
 
+def test_a_voice_that_is_kept_back_is_endpointing() -> None:
+    it = clock()
+    it.spoke(1.4)
+    it.kept_back(1.41, 1.44)
+    it.audio(1.5)
+    it.kept_back(1.45, 1.65)
+    it.heard(1.66)
+    timing = it.timing()
+    assert timing is not None
+    assert (timing.endpointing_ms, timing.first_audio_ms, timing.overhead_ms) == (550, 100, 10)
+    assert timing.total_ms == 660
+
+
 def test_functions_first_and_then_a_language_model() -> None:
     it = clock()
     it.tools_began(1.4)

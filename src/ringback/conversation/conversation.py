@@ -105,7 +105,7 @@ class Conversation:
         part = plan.synthesizer
         voice = Voice(part.voice, part.language, part.speed)
         self._speaker = Speaker(synthesizer, voice, playout, self._post)
-        self._ear = Ear(detector.open(), detector.window_ms, self._voice_activity)
+        self._ear = Ear(detector.open(), detector.window_ms, self._voice_activity, self._sound)
         self._audio = CallAudio(ticker, leg, self._ear, playout, recorder, self._audio_failed, ambience)
 
     async def run(self) -> ConversationResult:
@@ -218,6 +218,9 @@ class Conversation:
         at = self._clock.monotonic() - ago_s
         started = isinstance(change, activity.SpeechStarted)
         self._post(events.SpeechStarted(at) if started else events.SpeechStopped(at))
+
+    def _sound(self) -> None:
+        self._post(events.SoundHeard())
 
     def _audio_failed(self, error: Exception) -> None:
         self._post(events.AudioFailed(f"The call's audio failed: {type(error).__name__}."))

@@ -8,11 +8,14 @@ from typing import Final
 import numpy as np
 
 from ringback.media.activity import SpeechActivity, SpeechStarted, SpeechStopped
-from ringback.media.frame import FRAME_MS, SAMPLE_RATE, Frame, Samples
+from ringback.media.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Frame, Samples
+from ringback.media.sound_watch import SPEECH_FRAMES, SoundWatch
 from ringback.media.speech import VoiceStream
 
 MEMORY_S: Final = 30
 """Of an utterance that is longer, its last 30 s are transcribed (what Whisper can take)."""
+_WATCH_MS: Final = 3000
+"""Longer than a turn of the person's waits for an answer."""
 PRE_ROLL_S: Final = 0.3
 """Heard before the voice detector was sure: the soft beginning of the first word."""
 
@@ -25,11 +28,16 @@ class Ear:
         stream: VoiceStream,
         window_ms: int,
         on_activity: Callable[[SpeechStarted | SpeechStopped, float], None],
+        on_sound: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_activity` is called inside `take` with the change and how many seconds ago it was."""
+        """Both are called inside `take`: `on_activity` with the change and how many seconds ago it was, `on_sound`
+        when there is a sound in the silence after speech, which may become speech (see `SoundWatch`)."""
         self._stream = stream
         self._activity = SpeechActivity(window_ms)
         self._on_activity = on_activity
+        self._on_sound = on_sound
+        self._watch: SoundWatch | None = None
+        self._sounds = False
         self._memory: Samples = np.zeros(MEMORY_S * SAMPLE_RATE, dtype=np.int16)
         self._position = 0
         """Samples heard so far."""
@@ -38,6 +46,8 @@ class Ear:
         start = self._position % len(self._memory)
         self._memory[start : start + len(frame)] = frame
         self._position += len(frame)
+        if self._watch is not None and self._watch.hears(frame):
+            self._sounds = True
         self._stream.push(frame)
 
     def take(self) -> list[float]:
@@ -47,15 +57,27 @@ class Ear:
             if change is not None:
                 position_ms = self._position * 1000 // SAMPLE_RATE
                 self._on_activity(change, (position_ms - change.at_ms) / 1000)
+                self._attend(isinstance(change, SpeechStopped))
+        if self._sounds:
+            self._sounds = False
+            self._on_sound()
+        elif self._watch is not None and self._activity.silence_ms > _WATCH_MS:
+            self._watch = None
         return []
+
+    def _attend(self, silent: bool) -> None:
+        self._sounds = False
+        self._watch = SoundWatch(self._last(SPEECH_FRAMES * FRAME_SAMPLES)) if silent else None
 
     def close(self) -> None:
         self._stream.close()
 
     def last(self, seconds: float) -> Samples:
         """A copy of the last so many seconds and the pre-roll before them."""
-        wanted = int((seconds + PRE_ROLL_S) * SAMPLE_RATE)
-        count = max(0, min(wanted, self._position, len(self._memory)))
+        return self._last(int((seconds + PRE_ROLL_S) * SAMPLE_RATE))
+
+    def _last(self, samples: int) -> Samples:
+        count = max(0, min(samples, self._position, len(self._memory)))
         end = self._position % len(self._memory)
         if count <= end:
             return self._memory[end - count : end].copy()

@@ -61,6 +61,7 @@ class ConversationCore:
             events.Answered: self._answered,
             events.SpeechStarted: self._speech_started,
             events.SpeechStopped: self._speech_stopped,
+            events.SoundHeard: lambda _: self._listening.sound_heard(),
             events.Transcribed: self._listening.transcribed,
             events.TranscriptionFailed: self._listening.transcription_failed,
             events.ReplyText: self._reply_text,
@@ -84,6 +85,7 @@ class ConversationCore:
         self._alarms: dict[Timer, Callable[[], None]] = {
             Timer.WELCOME: self._welcome_due,
             Timer.ENDPOINT: self._listening.endpoint,
+            Timer.DOUBT: self._listening.no_more_doubt,
             Timer.INTERIM: self._listening.look_at_words,
             Timer.SILENCE: lambda: self._say_last(self._goodbye, HangupCause.SILENCE),
             Timer.ONLINE: self._ask_whether_online,

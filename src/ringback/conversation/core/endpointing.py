@@ -35,6 +35,8 @@ _FINALITY: Final = 0.33
 _SPEECH: Final = 2.8
 """A second. People who are looking for words say little before the first pause."""
 _SPEECH_UP_TO_S: Final = 1.8
+_CHARACTER_S: Final = 0.12
+"""Nobody speaks slower: where the words took longer, other sounds or pauses were in it."""
 _LEAST_FINALITY: Final = -6.0
 _USUAL_FINALITY: Final = -1.3
 """Of a whole sentence; taken where the transcriber knows none, or everybody would wait longer."""
@@ -87,7 +89,7 @@ def _share(text: str, expectation: Expectation, spoken_s: float, finality: float
     if expectation is Expectation.COMPLETE or closes(text):
         whole = len(words(text)) > _SHORT_ANSWER_WORDS or sum(map(str.isdecimal, text)) > 1
         return AT_ONCE if whole else SHORT
-    log_odds = _log_odds(text, expectation, spoken_s, finality)
+    log_odds = _log_odds(text, expectation, min(spoken_s, _CHARACTER_S * len(text)), finality)
     if log_odds >= SURE:
         return AT_ONCE
     return DOUBTFUL if log_odds >= LIKELY else UNFINISHED

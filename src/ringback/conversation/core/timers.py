@@ -26,6 +26,10 @@ class Timers:
         for timer in list(self._due):
             self.cancel(timer)
 
+    def due(self, timer: Timer, before: float) -> bool:
+        """Whether it is set, for a time before this one."""
+        return self._due.get(timer, before) < before
+
     def take(self, timer: Timer, now: float) -> bool:
         """Whether a timer that fires is really due; it may have been moved while its news was on the way."""
         if self._due.get(timer, now + 1) > now:

@@ -8,6 +8,10 @@ HELLO_S: Final = 1.5
 """The welcome message lets a hello end, but waits no longer than this for it."""
 NOISE_GRACE_S: Final = 2.0
 """After a noise without words, or a repetition, the person has at least so long before the silence is too long."""
+DOUBT_S: Final = 0.16
+"""After a sound that may be the person going on, an answer waits so long for the voice detector to tell."""
+MAX_DOUBT_S: Final = 0.4
+"""No answer is put off for longer by sounds."""
 INTERIM_S: Final = 0.6
 """So long after the onset of speech over the agent's voice, and again so long after each look, its words are
 looked at: two short words fit into it."""

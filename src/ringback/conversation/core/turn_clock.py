@@ -20,6 +20,8 @@ class TurnClock:
         self._thought_s: float | None = None
         """Of the questions that were answered before; None without any."""
         self._spoke: float | None = None
+        self._sounds: float | None = None
+        """Since when there is audio."""
         self._heard: float | None = None
         self._first_token: int | None = None
         self._last_token: int | None = None
@@ -57,6 +59,7 @@ class TurnClock:
         """Synthesized audio is there."""
         if self._first_audio is None and self._spoke is not None:
             self._first_audio = _ms(now - self._spoke)
+            self._sounds = now
             self._work(now)
 
     def tools_began(self, now: float) -> None:
@@ -70,6 +73,11 @@ class TurnClock:
             self._tools_since = None
         if self._spoke is None:
             self._work(now)
+
+    def kept_back(self, since: float, until: float) -> None:
+        """The voice waited in between, for it was not sure yet that the person had ended: a part of endpointing."""
+        if self._sounds is not None and self._heard is None:
+            self._committed += max(0.0, until - max(since, self._sounds))
 
     def heard(self, now: float) -> None:
         """The first frame went to the person."""
