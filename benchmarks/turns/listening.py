@@ -69,6 +69,8 @@ class Glance:
     stopped: bool
     """The person had stopped; otherwise it was looked at in the middle."""
     text: str
+    confidence: float | None
+    """As in `media.speech.Transcription`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,9 @@ def glance(utterances: list[Utterance]) -> list[Glanced]:
             glances = []
             for change in changes:
                 if change.kind != "started":
-                    text = transcribe(change.audio).text
-                    after_ms = change.known_ms - changes[0].at_ms
-                    glances.append(Glance(after_ms, change.kind == "stopped", text))
+                    heard = transcribe(change.audio)
+                    after_ms, stopped = change.known_ms - changes[0].at_ms, change.kind == "stopped"
+                    glances.append(Glance(after_ms, stopped, heard.text, heard.confidence))
             glanced.append(Glanced(utterance, tuple(glances)))
     return glanced
 
@@ -177,7 +179,8 @@ def _listened(
         if change.kind == "stopped":
             heard = transcribe(change.audio)
             resumed = changes[number + 1].known_ms - BEFORE_MS if number + 1 < len(changes) else None
-            stops.append(Stop(change.at_ms - BEFORE_MS, change.known_ms - BEFORE_MS, resumed, *heard))
+            at_ms, known_ms = change.at_ms - BEFORE_MS, change.known_ms - BEFORE_MS
+            stops.append(Stop(at_ms, known_ms, resumed, heard.text, heard.finality, heard.took_s))
     spans = rendered.spans
     pauses = tuple((spans[n][1], spans[n + 1][0]) for n in range(len(spans) - 1))
     return Listened(rendered.utterance, rendered.end_ms, pauses, tuple(stops))
@@ -186,14 +189,19 @@ def _listened(
 class _Transcribed(NamedTuple):
     text: str
     finality: float | None
+    confidence: float | None
     took_s: float
+
+
+_Known = dict[str, tuple[str, float | None, float | None, float]]
+"""What was transcribed, by the hash of the audio."""
 
 
 @contextmanager
 def _transcriber() -> Iterator[Callable[[Samples], _Transcribed]]:
     """Whisper, which is loaded only for what it has not heard yet."""
-    path = CACHE / "heard.json"
-    known: dict[str, tuple[str, float | None, float]] = json.loads(path.read_text()) if path.exists() else {}
+    path = CACHE / "transcribed.json"
+    known: _Known = json.loads(path.read_text()) if path.exists() else {}
     loaded: list[WhisperModel] = []
 
     def transcribe(audio: Samples) -> _Transcribed:
@@ -203,7 +211,8 @@ def _transcriber() -> Iterator[Callable[[Samples], _Transcribed]]:
                 loaded.append(WhisperModel(whisper_directory(WHISPER_BASE, CACHE)))
             begun = time.perf_counter()
             heard = loaded[0].hear(audio)
-            known[key] = (heard.text, heard.finality, round(time.perf_counter() - begun, 3))
+            took_s = round(time.perf_counter() - begun, 3)
+            known[key] = (heard.text, heard.finality, heard.confidence, took_s)
             if len(known) % 50 == 0:
                 _save(known, path)
         return _Transcribed(*known[key])
@@ -215,7 +224,7 @@ def _transcriber() -> Iterator[Callable[[Samples], _Transcribed]]:
             _save(known, path)
 
 
-def _save(known: dict[str, tuple[str, float | None, float]], path: Path) -> None:
+def _save(known: _Known, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(known))

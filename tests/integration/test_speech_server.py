@@ -9,6 +9,7 @@ import pytest
 from wyoming.client import AsyncClient
 from wyoming.info import Describe, Info
 
+from ringback.conversation.core.barge_in import SURE
 from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.speech import SpeechError, Voice, WordEnds
 from ringback.speech.server import serve
@@ -43,6 +44,8 @@ async def test_what_is_spoken_is_understood(uri: str, rate: int) -> None:
     assert heard.audio_ms == len(audio) * 1000 // SAMPLE_RATE
     assert heard.finality is not None
     assert -3.0 < heard.finality <= 0.0
+    assert heard.confidence is not None
+    assert SURE < heard.confidence <= 0.0
 
 
 async def test_many_at_once_get_their_own_answers(uri: str) -> None:

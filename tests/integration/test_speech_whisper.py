@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from ringback.conversation.core.barge_in import SURE, UNSURE
 from ringback.demo.voice import deepen
 from ringback.demo.words import errors
 from ringback.media.frame import SAMPLE_RATE
 from ringback.speech.hibari import HibariVoice
 from ringback.speech.weights import whisper_directory
-from ringback.speech.whisper import WhisperModel
+from ringback.speech.whisper import MAX_UTTERANCE_S, WhisperModel
 from tests.support.telephone_sentences import SENTENCES, telephone
 
 
@@ -76,8 +77,37 @@ def test_the_words_tell_whether_a_sentence_ends(whisper: WhisperModel, hibari: H
     assert finality("I would like to change my", "de") is None
 
 
-def test_no_words_end_no_sentence(whisper: WhisperModel) -> None:
-    assert whisper.hear(np.zeros(SAMPLE_RATE, dtype=np.int16)).finality is None
+@pytest.mark.parametrize("text", ["Not that one.", "No.", "I would like to change my appointment."])
+def test_the_transcriber_is_sure_of_words(whisper: WhisperModel, hibari: HibariVoice, text: str) -> None:
+    heard = whisper.hear(telephone(hibari.speak(text)))
+    assert heard.text == text
+    assert heard.confidence is not None
+    assert SURE < heard.confidence <= 0.0
+
+
+@pytest.mark.parametrize("murmur", ["Mm.", "Mhm mhm.", "Hm hm."])
+def test_the_transcriber_is_not_sure_of_murmurs(
+    whisper: WhisperModel, hibari: HibariVoice, murmur: str
+) -> None:
+    heard = whisper.hear(telephone(hibari.speak(murmur)))
+    assert heard.text
+    assert heard.confidence is not None
+    assert heard.confidence < UNSURE
+
+
+def test_a_long_audio_is_as_sure_as_its_least_sure_piece(whisper: WhisperModel, hibari: HibariVoice) -> None:
+    sure = np.concatenate([hibari.speak("I would like to change my appointment.")] * 20)
+    sure = sure[: MAX_UTTERANCE_S * SAMPLE_RATE]
+    assert len(sure) == MAX_UTTERANCE_S * SAMPLE_RATE
+    murmur = telephone(hibari.speak("Mhm mhm."))
+    heard, alone = whisper.hear(np.concatenate([sure, murmur])), whisper.hear(murmur)
+    assert heard.text.startswith("I would like")
+    assert heard.confidence == alone.confidence
+
+
+def test_no_words_have_no_figures(whisper: WhisperModel) -> None:
+    heard = whisper.hear(np.zeros(SAMPLE_RATE, dtype=np.int16))
+    assert (heard.finality, heard.confidence) == (None, None)
 
 
 def test_the_language_is_an_option_and_may_have_a_region(whisper: WhisperModel, hibari: HibariVoice) -> None:

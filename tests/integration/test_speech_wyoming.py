@@ -12,7 +12,7 @@ from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 
 from ringback.media.frame import SAMPLE_RATE, Samples
-from ringback.media.speech import SpeechError, Voice, WordEnds
+from ringback.media.speech import SpeechError, Transcription, Voice, WordEnds
 from ringback.speech.word_ends_event import WordEndsEvent
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
 from tests.support.wyoming_peer import Peer, wyoming_peer
@@ -107,7 +107,7 @@ async def test_a_foreign_transcriber_gets_16_khz_and_its_chatter_is_ignored(tmp_
 
     async with wyoming_peer(tmp_path, script) as uri:
         heard = await transcriber(uri).transcribe(AUDIO, "en")
-    assert (heard.text, heard.audio_ms, heard.finality) == ("Good day.", 1000, None)
+    assert heard == Transcription("Good day.", 1000, finality=None, confidence=None)
     asked, start, *chunks, _ = peers[0].heard
     assert asked.data == {"name": "small", "language": "en"}
     assert (start.data["rate"], start.data["width"], start.data["channels"]) == (16000, 2, 1)

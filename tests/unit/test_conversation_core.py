@@ -365,6 +365,24 @@ def test_too_few_words_resume() -> None:
     )
 
 
+def test_words_that_the_transcriber_is_sure_of_interrupt_sooner() -> None:
+    talk = interrupted()
+    talk(1.1, TimerFired(Timer.INTERIM))
+    assert FlushVoice() not in talk(1.3, Transcribed(2, "no thanks"))
+    talk = interrupted()
+    talk(1.1, TimerFired(Timer.INTERIM))
+    assert talk(1.3, Transcribed(2, "no thanks", confidence=-0.2)) == [FlushVoice()]
+
+
+def test_words_that_the_transcriber_is_not_sure_of_do_not_interrupt() -> None:
+    talk = interrupted()
+    talk(1.4, SpeechStopped(1.2))
+    assert talk(1.5, Transcribed(2, "good luck", confidence=-1.2))[0] == ResumeVoice()
+    (logged,) = talk(1.7, TimerFired(Timer.ENDPOINT))
+    assert isinstance(logged, Log)
+    assert logged.entry.data == "did not interrupt: good luck"
+
+
 def test_a_long_noise_resumes_while_it_lasts() -> None:
     talk = interrupted()
     talk(1.1, TimerFired(Timer.INTERIM))
@@ -411,14 +429,15 @@ def test_backchannels_do_not_interrupt() -> None:
     assert talk(1.05, Transcribed(2, "Yeah okay")) == [ResumeVoice(), SetTimer(Timer.ENDPOINT, 1.1)]
 
 
-def test_one_word_is_enough_at_the_last_words() -> None:
+@pytest.mark.parametrize("confidence", [None, -0.2, -1.5])
+def test_one_word_is_enough_at_the_last_words(confidence: float | None) -> None:
     talk = Talk().welcomed()
     talk.says("one", 2.0, 3.0)
     talk(3.5, UtteranceStarted(3))
     talk(4.0, SpeechStarted(3.9))
     talk(4.0, VoicePaused(400))
     talk(4.3, SpeechStopped(4.1))
-    assert talk(4.5, Transcribed(4, "Monday"))[0] == FlushVoice()
+    assert talk(4.5, Transcribed(4, "Monday", confidence=confidence))[0] == FlushVoice()
     turn = added(talk(4.5, VoiceFlushed(3, 500, 900)))
     assert (turn.text, turn.end_ms, turn.interrupted, turn.latency_ms) == ("You said", 4000, True, 500)
 

@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks.turns import labels, report
 from benchmarks.turns.heard import Reference, compare
-from benchmarks.turns.listening import Listened, Stop
+from benchmarks.turns.listening import Glance, Glanced, Listened, Stop
 from benchmarks.turns.offline import SPEAK_MS, Rule, decide
+from benchmarks.turns.remarks import interrupting
 from benchmarks.turns.report import Outcome
 from ringback.agents.plan import TalkSettings
 from ringback.conversation.dialogue.dialogue import Expectation
@@ -58,6 +59,24 @@ def test_the_words_must_be_known_before_the_answer() -> None:
     outcome = decide(listened(LAST), after(0.0)).outcome
     assert outcome.gap_ms is not None
     assert outcome.gap_ms > LAST.known_ms - 2000 + SPEAK_MS
+
+
+def test_the_first_look_that_finds_an_interruption_counts_with_its_time_and_confidence() -> None:
+    asked: list[tuple[str, float, float | None]] = []
+
+    def rule(text: str, needed: int, language: str, spoken_s: float, confidence: float | None) -> bool:
+        asked.append((text, round(spoken_s, 3), confidence))
+        return text == "no no"
+
+    looks = (
+        Glance(600, False, "", None),
+        Glance(1300, False, "no", -0.7),
+        Glance(1500, True, "no no", None),
+        Glance(2000, True, "no no", -0.1),
+    )
+    assert interrupting(Glanced(UTTERANCE, looks), rule) == looks[2]
+    assert asked == [("no", 1.0, -0.7), ("no no", 1.308, None)]
+    assert interrupting(Glanced(UTTERANCE, looks[:2]), rule) is None
 
 
 def test_cut_and_lost_turns_have_no_part_in_the_gaps() -> None:

@@ -55,7 +55,8 @@ class Transcribed:
     request: int
     text: str
     finality: float | None = None
-    """As in `media.speech.Transcription`."""
+    confidence: float | None = None
+    """Both as in `media.speech.Transcription`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Transcriptions:
         else:
             self._heard_ms += heard.audio_ms
             self._write(LogEntry("response", "transcriber", heard.text, provider))
-            self._post(events.Transcribed(request, heard.text, heard.finality))
+            self._post(events.Transcribed(request, heard.text, heard.finality, heard.confidence))
 
 
 class Answers:

@@ -216,7 +216,7 @@ class _Connection:
 
     async def _transcribe(self, audio: Samples, language: str) -> None:
         heard = await self._models.transcriptions.run(self._models.whisper.hear, audio, language)
-        await self._send(TranscriptEvent(heard.text, language or None, heard.finality))
+        await self._send(TranscriptEvent(heard.text, language or None, heard.finality, heard.confidence))
 
     async def _synthesize(self, request: Synthesize) -> None:
         if len(request.text) > MAX_TEXT:

@@ -1,5 +1,5 @@
-"""Wyoming's transcript with a field of our own: how likely the words are to be the end of a sentence. Whoever does
-not know the field passes over it."""
+"""Wyoming's transcript with two fields of our own: how likely the words are to be the end of a sentence, and how sure
+the transcriber is of them. Whoever does not know the fields passes over them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class TranscriptEvent(Eventable):
     text: str
     language: str | None = None
     finality: float | None = None
-    """As in `media.speech.Transcription`."""
+    confidence: float | None = None
+    """Both as in `media.speech.Transcription`."""
 
     @staticmethod
     def is_type(event_type: str) -> bool:
@@ -23,16 +24,17 @@ class TranscriptEvent(Eventable):
 
     def event(self) -> Event:
         event = Transcript(self.text, language=self.language).event()
-        if self.finality is not None:
-            event.data["finality"] = round(self.finality, 2)
+        figures = {"finality": self.finality, "confidence": self.confidence}
+        event.data.update({name: round(value, 2) for name, value in figures.items() if value is not None})
         return event
 
     @staticmethod
     def from_event(event: Event) -> TranscriptEvent:
         """Of a stranger too, who may leave out or add anything."""
         data = event.data or {}
-        text, finality = data.get("text"), data.get("finality")
-        return TranscriptEvent(str(text or "").strip(), None, _log_probability(finality))
+        text = str(data.get("text") or "").strip()
+        figures = (_log_probability(data.get(name)) for name in ("finality", "confidence"))
+        return TranscriptEvent(text, None, *figures)
 
 
 def _log_probability(value: object) -> float | None:

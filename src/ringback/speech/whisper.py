@@ -47,10 +47,11 @@ _LEAST_PROBABILITY: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The words of some audio, "" where there are none; finality as in `media.speech.Transcription`."""
+    """The words of some audio, "" where there are none; the figures as in `media.speech.Transcription`."""
 
     text: str
     finality: float | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class WhisperModel:
         return self.hear(audio, language).text
 
     def hear(self, audio: Samples, language: str = "en") -> Heard:
-        """The words of 8 kHz mono audio, and how well they end a sentence (English only).
+        """The words of 8 kHz mono audio, how well they end a sentence (English only), and how sure they are.
 
         language: ISO 639-1 code, also with a region ("en-US"); "" lets the model find out.
         Raises SpeechError for a language that the model doesn't know.
@@ -130,7 +131,8 @@ class WhisperModel:
         heard = [one for piece in pieces if (one := self._hear_piece(piece, language)).text]
         if not heard:
             return Heard("")
-        return Heard(" ".join(one.text for one in heard), heard[-1].finality)
+        sure = [one.confidence for one in heard if one.confidence is not None]
+        return Heard(" ".join(one.text for one in heard), heard[-1].finality, min(sure, default=None))
 
     def _hear_piece(self, audio: Samples, language: str) -> Heard:
         if len(audio) < _MIN_SAMPLES or _rms(audio) < _SILENCE_RMS:
@@ -152,7 +154,9 @@ class WhisperModel:
             return Heard("")
         words = [token for token in result.sequences_ids[0] if token < self._tokens.end]
         finality = self._finality(words) if language.partition("-")[0].lower() == "en" else None
-        return Heard(cut_repeats(self._tokenizer.decode(words)), finality)
+        return Heard(
+            cut_repeats(self._tokenizer.decode(words)), finality, _confidence(result.scores[0], len(words))
+        )
 
     def _finality(self, words: list[int]) -> float | None:
         """The decoder as a mere model of language: what it expects after the words where it hears nothing.
@@ -192,6 +196,11 @@ class WhisperModel:
                 f"The Whisper model doesn't know {token}: is that a language it was trained on?"
             )
         return int(identifier)
+
+
+def _confidence(score: float, tokens: int) -> float:
+    """`score` is the sum over the tokens and the end, but divided by the tokens alone: unfair to short texts."""
+    return min(0.0, score * tokens / (tokens + 1))
 
 
 def context_frames(frames: int, shortest: int = MIN_CONTEXT) -> int:

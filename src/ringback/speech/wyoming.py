@@ -122,7 +122,8 @@ class WyomingTranscriber:
                 heard = await self._transcript(audio, language)
         except TimeoutError as error:
             raise self._server.error(f"did not transcribe within {self._timeout_s:g} s.") from error
-        return Transcription(heard.text, len(audio) * 1000 // SAMPLE_RATE, heard.finality)
+        audio_ms = len(audio) * 1000 // SAMPLE_RATE
+        return Transcription(heard.text, audio_ms, heard.finality, heard.confidence)
 
     async def _transcript(self, audio: Samples, language: str) -> TranscriptEvent:
         pcm = to_int16(resample(audio, SAMPLE_RATE, self._rate)).astype("<i2").tobytes()

@@ -28,6 +28,7 @@ _WORDS: Final[Mapping[str, frozenset[str]]] = {
 _PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "en": (
         "i see",
+        "i got it",
         "got it",
         "of course",
         "all right",

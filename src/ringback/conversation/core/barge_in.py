@@ -33,15 +33,31 @@ _STOPS: Final[Mapping[str, tuple[str, ...]]] = {
 WORD_S: Final = 0.3
 """No word that claims the turn is shorter. Of murmurs the transcriber makes words at will ("uh huh" is "good luck"),
 but they are over sooner than these words could have been said."""
+SURE: Final = -0.5
+"""The transcriber is hardly ever as confident as this of words that it has made of a murmur: they may have been said
+as fast as they like."""
+UNSURE: Final = -0.7
+"""Words of which it is less confident than this may be a murmur that lasts, or the noise of the line."""
+MURMUR_WORDS: Final = 3
+"""The longest murmurs, "uh huh yeah", have so many; whoever says more is no mere listener, however badly heard."""
 
 
-def interrupts(text: str, words_needed: int, language: str, spoken_s: float) -> bool:
-    """Whether `text`, said in `spoken_s` so far, has words enough and is no mere backchannel; a "stop" always is."""
+def interrupts(
+    text: str, words_needed: int, language: str, spoken_s: float, confidence: float | None
+) -> bool:
+    """Whether `text`, said in `spoken_s` so far, has words enough and is no mere backchannel; a "stop" always is.
+
+    confidence: as in `media.speech.Transcription`. Where it is not known the time alone must tell words from murmurs.
+    """
     if says_stop(text, language):
         return True
+    if is_backchannel(text, language):
+        return False
     needed = max(1, words_needed)
-    enough = len(text.split()) >= needed and spoken_s >= needed * WORD_S
-    return enough and not is_backchannel(text, language)
+    sure = confidence is not None and confidence >= SURE
+    if confidence is not None and confidence < UNSURE:
+        needed = max(needed, MURMUR_WORDS + 1)
+    return len(text.split()) >= needed and (sure or spoken_s >= needed * WORD_S)
 
 
 def says_stop(text: str, language: str) -> bool:

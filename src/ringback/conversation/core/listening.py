@@ -144,6 +144,7 @@ class Listening:
         if deadline > self._scene.now:
             self._scene.timers.set(Timer.ENDPOINT, deadline)
         else:
+        person.confidence = event.confidence
             self.endpoint()
 
     def endpoint(self) -> None:
@@ -214,11 +215,12 @@ class Listening:
         if agent is None or not text:
             return False
         needed, spoken_s = self._talk.number_of_words_for_interruption, person.spoken_s(scene.now)
-        if agent.started is None or interrupts(text, needed, self._language, spoken_s):
+        meant = interrupts(text, needed, self._language, spoken_s, person.confidence)
+        if agent.started is None or meant:
             return True
         remaining_ms = scene.voice.remaining_ms
         if not agent.closed or remaining_ms is None or remaining_ms > timing.LAST_WORDS_MS:
             return False
-        # Nearly at its end the agent has asked what it asks, and a short answer is one.
+        # Nearly at its end the agent has asked what it asks, and a short answer is one, however badly it is heard.
         answers = agent.asks or self._dialogue.judge(text) is Expectation.COMPLETE
-        return answers or interrupts(text, 1, self._language, spoken_s)
+        return answers or interrupts(text, 1, self._language, spoken_s, None)
