@@ -122,6 +122,7 @@ class Listening:
             return
         text = event.text.strip()
         person.transcribed(text, scene.now)
+        person.confidence = event.confidence
         if scene.speaking and scene.phase is not Phase.ENDED:
             self._weigh_interim(person, text)
             return
@@ -144,7 +145,6 @@ class Listening:
         if deadline > self._scene.now:
             self._scene.timers.set(Timer.ENDPOINT, deadline)
         else:
-        person.confidence = event.confidence
             self.endpoint()
 
     def endpoint(self) -> None:

@@ -25,9 +25,9 @@ class Utterance:
         self._requested = 0.0
         self.text: str | None = None
         """Its words; None until they are known, and again when the person goes on."""
-        self.transcriptions: tuple[tuple[int, str], ...] = ()
         self.confidence: float | None = None
         """Of its last transcription, as in `media.speech.Transcription`."""
+        self.transcriptions: tuple[tuple[int, str], ...] = ()
         """All that were finished: how long it took in milliseconds, and the text."""
         self.due = False
         """The silence has lasted long enough for an answer."""
