@@ -58,6 +58,7 @@ def test_no_backchannels(language: str, text: str) -> None:
         ("en", "Wait a second"),
         ("en", "No, please stop."),
         ("en", "Hold on."),
+        ("en", "Start."),
         ("es", "Un momento, por favor"),
         ("fr", "Attendez"),
         ("de", "Moment!"),
@@ -74,7 +75,8 @@ def test_a_stop_interrupts_however_many_words_are_needed(language: str, text: st
 
 
 @pytest.mark.parametrize(
-    ("language", "text"), [("en", ""), ("en", "The bus stop is here"), ("en", "stopping"), ("fr", "wait")]
+    ("language", "text"),
+    [("en", ""), ("en", "The bus stop is here"), ("en", "stopping"), ("en", "We started"), ("fr", "wait")],
 )
 def test_no_stop(language: str, text: str) -> None:
     assert not says_stop(text, language)

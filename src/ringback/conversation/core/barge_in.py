@@ -11,6 +11,7 @@ from ringback.conversation.understanding.words import words
 _STOPS: Final[Mapping[str, tuple[str, ...]]] = {
     "en": (
         "stop",
+        "start",  # a "stop" over a telephone, as Whisper often hears it; no listener says it
         "wait",
         "hold on",
         "hang on",
