@@ -393,10 +393,11 @@ def test_a_long_noise_resumes_while_it_lasts() -> None:
     assert talk(2.9, Transcribed(4, "now listen")) == [FlushVoice()]
 
 
-def test_a_noise_without_words_resumes_at_the_first_look() -> None:
+@pytest.mark.parametrize("heard", [Transcribed(2, ""), Transcribed(2, "by the time", confidence=-1.7)])
+def test_a_noise_without_words_resumes_at_the_first_look(heard: Transcribed) -> None:
     talk = interrupted()
     talk(1.1, TimerFired(Timer.INTERIM))
-    assert talk(1.3, Transcribed(2, "")) == [ResumeVoice(), SetTimer(Timer.INTERIM, 1.9)]
+    assert talk(1.3, heard) == [ResumeVoice(), SetTimer(Timer.INTERIM, 1.9)]
     talk(1.9, TimerFired(Timer.INTERIM))
     assert talk(2.1, Transcribed(3, "now listen")) == [FlushVoice()]
 

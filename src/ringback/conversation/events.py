@@ -20,6 +20,7 @@ class Timer(StrEnum):
 
     WELCOME = "welcome"
     ENDPOINT = "endpoint"
+    DOUBT = "doubt"
     INTERIM = "interim"
     SILENCE = "silence"
     ONLINE = "online"
@@ -46,6 +47,11 @@ class SpeechStopped:
     """The person has been silent since `at`, the end of the last window with speech."""
 
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SoundHeard:
+    """There is a sound after the person's speech, which may be them going on: the voice detector will tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +197,7 @@ Event = (
     Answered
     | SpeechStarted
     | SpeechStopped
+    | SoundHeard
     | Transcribed
     | TranscriptionFailed
     | ReplyText

@@ -39,6 +39,8 @@ SURE: Final = -0.5
 as fast as they like."""
 UNSURE: Final = -0.7
 """Words of which it is less confident than this may be a murmur that lasts, or the noise of the line."""
+NOISE: Final = -1.0
+"""So it guesses at the babble of other tables."""
 MURMUR_WORDS: Final = 3
 """The longest murmurs, "uh huh yeah", have so many; whoever says more is no mere listener, however badly heard."""
 
@@ -59,6 +61,11 @@ def interrupts(
     if confidence is not None and confidence < UNSURE:
         needed = max(needed, MURMUR_WORDS + 1)
     return len(text.split()) >= needed and (sure or spoken_s >= needed * WORD_S)
+
+
+def is_noise(text: str, confidence: float | None) -> bool:
+    """Whether what sounds like speech has no words, or such as were only guessed."""
+    return not text or (confidence is not None and confidence < NOISE)
 
 
 def says_stop(text: str, language: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Protocol
 from ringback.agents.plan import Plan
 from ringback.conversation import events
 from ringback.conversation.core import timing
-from ringback.conversation.core.barge_in import interrupts
+from ringback.conversation.core.barge_in import interrupts, is_noise
 from ringback.conversation.core.endpointing import wait_s
 from ringback.conversation.core.murmuring import Murmuring
 from ringback.conversation.core.phase import Phase
@@ -63,6 +63,7 @@ class Listening:
         scene = self._scene
         self._floor.be_busy()
         scene.timers.cancel(Timer.ENDPOINT)
+        scene.timers.cancel(Timer.DOUBT)
         if scene.person is None:
             scene.person = Utterance(scene.out, at)
             if scene.phase is Phase.TALKING:
@@ -79,6 +80,7 @@ class Listening:
             self._scene.phase = Phase.TALKING
             self._dialogue.rewind(person.mark)
             self._floor.cut_off()
+            self._scene.out.log("system", "the person went on: the answer that was not heard is withdrawn")
         person.go_on()
 
     def speech_stopped(self, at: float) -> None:
@@ -87,6 +89,26 @@ class Listening:
             person.ended = at
             self._scene.timers.cancel(Timer.INTERIM)
             person.transcribe(self._scene.now)
+
+    def sound_heard(self) -> None:
+        """The person may be going on: an answer that nobody has heard waits until the voice detector can tell."""
+        scene, person = self._scene, self._scene.person
+        if person is None or scene.speaking or scene.held or scene.over:
+            return
+        until = person.doubt(scene.now)
+        if scene.timers.due(Timer.ENDPOINT, before=until):
+            scene.timers.set(Timer.ENDPOINT, until)
+        unheard = person.answered and scene.agent is not None and scene.agent.started is None
+        if unheard and until > scene.now and not scene.voice.flushing:
+            scene.voice.pause(scene.now)
+            scene.timers.set(Timer.DOUBT, until)
+
+    def no_more_doubt(self) -> None:
+        """It was a mere sound."""
+        scene = self._scene
+        if scene.agent is not None and scene.agent.clock is not None and scene.voice.paused_at is not None:
+            scene.agent.clock.kept_back(scene.voice.paused_at, scene.now)
+        scene.voice.resume()
 
     def murmur_due(self) -> None:
         scene = self._scene
@@ -140,6 +162,7 @@ class Listening:
         expectation = self._dialogue.judge(text) if text else Expectation.OPEN
         spoken_s = person.ended - person.began
         deadline = person.ended + wait_s(text, expectation, self._talk, spoken_s, finality)
+        deadline = max(deadline, person.doubted_until)
         if person.cut_agent:
             deadline += self._talk.interruption_backoff_period_ms / 1000
         if deadline > self._scene.now:
@@ -203,9 +226,10 @@ class Listening:
             scene.voice.resume()
 
     def _weigh_interim(self, person: Utterance, text: str) -> None:
-        """The voice waits through the first looks, but not for a noise to end."""
+        """The voice waits through the first looks at words, but not for a noise to end."""
         person.looks += 1
-        if self._interrupts(person, text) or person.looks >= timing.MAX_INTERIMS:
+        noise = is_noise(text, person.confidence)
+        if noise or self._interrupts(person, text) or person.looks >= timing.MAX_INTERIMS:
             self._weigh(person, text)
         if self._scene.agent is not None and not self._scene.voice.flushing:
             self._scene.timers.set(Timer.INTERIM, self._scene.now + timing.INTERIM_S)

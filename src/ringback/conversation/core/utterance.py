@@ -6,6 +6,7 @@ from typing import Final
 
 from ringback.conversation.actions import CancelTranscription, Transcribe
 from ringback.conversation.core.outbox import Outbox
+from ringback.conversation.core.timing import DOUBT_S, MAX_DOUBT_S
 from ringback.conversation.transcript import Turn
 
 UNCERTAIN_S: Final = 0.3
@@ -35,6 +36,9 @@ class Utterance:
         """Times its words were looked at while the person was still speaking over the agent."""
         self.cut_agent = False
         """It has interrupted the agent."""
+        self.doubted_until = 0.0
+        """There was a sound: until then it is open whether the person goes on."""
+        self._doubted_since: float | None = None
         self.answered = False
         self.mark: object = None
         """The dialogue's state before it was answered."""
@@ -55,11 +59,19 @@ class Utterance:
         self.request = None
         self.transcriptions = (*self.transcriptions, (round((now - self._requested) * 1000), text))
 
+    def doubt(self, now: float) -> float:
+        """There is a sound after it. Until when an answer waits; sounds that last put it off once."""
+        if self._doubted_since is None:
+            self._doubted_since = now
+        self.doubted_until = min(now + DOUBT_S, self._doubted_since + MAX_DOUBT_S)
+        return self.doubted_until
+
     def go_on(self) -> None:
         """The person goes on: what was known of the words is void."""
         self._cancel()
         self.ended = self.text = None
         self.due = self.answered = False
+        self.doubted_until, self._doubted_since = 0.0, None
 
     def turn(self, origin: float) -> Turn | None:
         """Its turn in the transcript, of a call answered at `origin`; None without words."""
