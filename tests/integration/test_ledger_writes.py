@@ -352,6 +352,10 @@ class _Failing:
         self._count()
         await self._tx.execute_many(sql, rows)
 
+    async def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        self._count()
+        await self._tx.insert_rows(table, columns, rows)
+
 
 class _FailingDatabase:
     """Delegates to a real one, but for the statements of its transactions."""

@@ -47,6 +47,23 @@ async def test_execute_many(database: Database) -> None:
     assert len(await _names(database)) == 100
 
 
+async def test_insert_rows(database: Database) -> None:
+    columns = ("account_id", "name", "last_seq", "created_at", "keep_records_days")
+    rows = [(f"{n}", 'tab\t, "quote", \\N', n, 2**62, None if n % 2 else n) for n in range(100)]
+    async with database.transaction() as tx:
+        await tx.insert_rows("accounts", columns, rows)
+    found = await database.fetch_all(f"SELECT {', '.join(columns)} FROM accounts ORDER BY last_seq")
+    assert [tuple(row.values()) for row in found] == rows
+
+
+async def test_insert_rows_all_or_none(database: Database) -> None:
+    columns = ("account_id", "name", "last_seq", "created_at")
+    with pytest.raises(StoreError):
+        async with database.transaction() as tx:
+            await tx.insert_rows("accounts", columns, [("a", "a", 1, 1), ("a", "twice", 1, 1)])
+    assert await _names(database) == []
+
+
 @pytest.mark.parametrize("failing", range(4))
 async def test_nothing_is_half_written_whichever_statement_fails(database: Database, failing: int) -> None:
     await _insert(database, "before")

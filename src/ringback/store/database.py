@@ -38,13 +38,20 @@ class Transaction(Reader, Protocol):
         """Run a statement once for each row of parameters."""
         ...
 
+    async def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Insert many rows, each in the order of `columns`: COPY on PostgreSQL, `executemany` on SQLite.
+
+        The names are the code's own, never a client's.
+        """
+        ...
+
 
 class Database(Reader, Protocol):
     """An open database. Called on it directly, `fetch_one` and `fetch_all` are reads of their own.
 
-    Statements are the same text for both databases. Parameters are `:name`. `FOR UPDATE [SKIP LOCKED]` and
-    `FOR NO KEY UPDATE` are dropped for SQLite, whose one writer holds the whole database already, and `strpos`
-    is called `instr` there.
+    Statements are the same text for both databases. Parameters are `:name`. `FOR UPDATE [SKIP LOCKED]`,
+    `FOR NO KEY UPDATE` and `FOR SHARE` are dropped for SQLite, whose one writer holds the whole database already,
+    and `strpos` is called `instr` there.
     """
 
     @property

@@ -162,6 +162,10 @@ class _Statements:
         with translated_errors(self._url):
             await self._connection.executemany(text, [[row[name] for name in names] for row in rows])
 
+    async def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        with translated_errors(self._url):
+            await self._connection.copy_records_to_table(table, columns=columns, records=rows)
+
 
 @contextmanager
 def translated_errors(url: str) -> Iterator[None]:

@@ -149,6 +149,10 @@ class _Connection:
     async def execute_many(self, sql: str, rows: Sequence[Mapping[str, object]]) -> None:
         await self._run(lambda sqlite: sqlite.executemany(for_sqlite(sql), rows))
 
+    async def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        await self._run(lambda sqlite: sqlite.executemany(sql, rows))
+
     async def _run(self, call: Callable[[sqlite3.Connection], _T]) -> _T:
         if self._sqlite is None:
             raise StoreError(f"database {self._path} was closed")

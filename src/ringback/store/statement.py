@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
-_ROW_LOCK = re.compile(r"\bFOR (NO KEY )?UPDATE( SKIP LOCKED)?\b")
+_ROW_LOCK = re.compile(r"\bFOR ((NO KEY )?UPDATE|SHARE)( SKIP LOCKED)?\b")
 _POSITION = re.compile(r"\bstrpos\(")
 
 
