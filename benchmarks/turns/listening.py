@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,8 @@ class Stop:
     """As in `media.speech.Transcription`."""
     transcribed_s: float
     """How long that took, when it was first done."""
+    sounds_ms: tuple[int, ...] = ()
+    """When there was a sound in the silence that followed, which may have been speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,11 @@ def glance(utterances: list[Utterance]) -> list[Glanced]:
     """What is said over the agent, at the moments when the conversation looks at the words."""
     wires = [render(utterance).on_the_wire(BEFORE_MS, AFTER_MS) for utterance in utterances]
     looks = [round(1000 * timing.INTERIM_S), round(2000 * timing.INTERIM_S) + _LOOK_TAKES_MS]
-    found = _changes(wires, looks)
+    listeners = _listeners(wires, looks)
     glanced = []
     with _transcriber() as transcribe:
-        for utterance, changes in zip(utterances, found, strict=True):
-            glances = []
+        for utterance, listener in zip(utterances, listeners, strict=True):
+            changes, glances = listener.changes, []
             for change in changes:
                 if change.kind != "started":
                     heard = transcribe(change.audio)
@@ -105,9 +108,9 @@ def listen(utterances: list[Utterance]) -> list[Listened]:
     """Render, detect and transcribe what is not in the cache."""
     rendered = [render(utterance) for utterance in utterances]
     wires = [one.on_the_wire(BEFORE_MS, AFTER_MS) for one in rendered]
-    changes = _changes(wires)
+    listeners = _listeners(wires)
     with _transcriber() as transcribe:
-        return [_listened(*parts, transcribe) for parts in zip(rendered, changes, strict=True)]
+        return [_listened(*parts, transcribe) for parts in zip(rendered, listeners, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +130,11 @@ class _Listener:
         self._wire = wire
         self._looks = list(looks)
         self._speaking = False
-        self._ear = Ear(detector.open(), detector.window_ms, self._change)
+        self._ear = Ear(detector.open(), detector.window_ms, self._change, self._sound)
         self._now_ms = 0
         self._began_ms: int | None = None
         self.changes: list[_Change] = []
+        self.sounds_ms: list[int] = []
 
     def push(self, start: int) -> None:
         if start < len(self._wire):
@@ -152,14 +156,17 @@ class _Listener:
             self._began_ms = at_ms
         self._note("started" if self._speaking else "stopped", at_ms)
 
+    def _sound(self) -> None:
+        self.sounds_ms.append(self._now_ms)
+
     def _note(self, kind: Literal["started", "stopped", "look"], at_ms: int) -> None:
         assert self._began_ms is not None
         audio = self._ear.last((self._now_ms - self._began_ms) / 1000)
         self.changes.append(_Change(kind, at_ms, self._now_ms, audio))
 
 
-def _changes(wires: list[Samples], looks: Sequence[int] = ()) -> list[list[_Change]]:
-    """Of all at once: the detector takes them in batches."""
+def _listeners(wires: list[Samples], looks: Sequence[int] = ()) -> list[_Listener]:
+    """Who have heard it all, at once: the detector takes them in batches."""
     detector = SileroVoiceDetector()
     listeners = [_Listener(wire, detector, looks) for wire in wires]
     for start in range(0, max(map(len, wires)), FRAME_SAMPLES):
@@ -168,19 +175,22 @@ def _changes(wires: list[Samples], looks: Sequence[int] = ()) -> list[list[_Chan
         detector.run()
         for listener in listeners:
             listener.take()
-    return [listener.changes for listener in listeners]
+    return listeners
 
 
 def _listened(
-    rendered: Rendered, changes: list[_Change], transcribe: Callable[[Samples], _Transcribed]
+    rendered: Rendered, listener: _Listener, transcribe: Callable[[Samples], _Transcribed]
 ) -> Listened:
     stops: list[Stop] = []
+    changes = listener.changes
     for number, change in enumerate(changes):
         if change.kind == "stopped":
             heard = transcribe(change.audio)
             resumed = changes[number + 1].known_ms - BEFORE_MS if number + 1 < len(changes) else None
             at_ms, known_ms = change.at_ms - BEFORE_MS, change.known_ms - BEFORE_MS
-            stops.append(Stop(at_ms, known_ms, resumed, heard.text, heard.finality, heard.took_s))
+            until = changes[number + 1].known_ms if number + 1 < len(changes) else math.inf
+            sounds = tuple(ms - BEFORE_MS for ms in listener.sounds_ms if change.known_ms < ms <= until)
+            stops.append(Stop(at_ms, known_ms, resumed, heard.text, heard.finality, heard.took_s, sounds))
     spans = rendered.spans
     pauses = tuple((spans[n][1], spans[n + 1][0]) for n in range(len(spans) - 1))
     return Listened(rendered.utterance, rendered.end_ms, pauses, tuple(stops))

@@ -24,12 +24,15 @@ from benchmarks.turns.agent import dialogue_for, plan_for
 from benchmarks.turns.listening import Listened, Stop, listen
 from benchmarks.turns.report import Outcome
 from ringback.agents.plan import TalkSettings
+from ringback.conversation.core.timing import DOUBT_S, MAX_DOUBT_S
 from ringback.conversation.dialogue.dialogue import Dialogue, Expectation
 
 TRANSCRIBE: Final = (110, 22)
 """Milliseconds of a transcription, and for each second of audio."""
 SPEAK_MS: Final = 90
 """From the end of the wait until the agent is heard: synthesis, a tick, the person's jitter buffer."""
+IN_FLIGHT_MS: Final = 60
+"""Of it, after the first frame has left and can no more be taken back."""
 
 Rule = Callable[[str, Expectation, TalkSettings, float, float | None], float]
 
@@ -52,7 +55,7 @@ def decide(listened: Listened, rule: Rule) -> Decision:
         expectation = dialogue.judge(stop.text)
         wait_s = rule(stop.text, expectation, plan.talk, stop.at_ms / 1000, stop.finality)
         heard_ms = _heard_ms(stop, wait_s)
-        if not stop.text or (stop.resumed_ms is not None and stop.resumed_ms <= heard_ms):
+        if not stop.text or (stop.resumed_ms is not None and stop.resumed_ms <= heard_ms - IN_FLIGHT_MS):
             continue
         outcome = Outcome(listened.utterance, heard_ms - listened.end_ms, heard_ms < listened.end_ms)
         return Decision(outcome, stop, expectation)
@@ -62,7 +65,14 @@ def decide(listened: Listened, rule: Rule) -> Decision:
 def _heard_ms(stop: Stop, wait_s: float) -> int:
     audio_s = stop.known_ms / 1000
     words_ms = stop.known_ms + TRANSCRIBE[0] + round(TRANSCRIBE[1] * audio_s)
-    return max(stop.at_ms + round(1000 * wait_s), words_ms) + SPEAK_MS
+    sent_ms = max(stop.at_ms + round(1000 * wait_s), words_ms) + SPEAK_MS - IN_FLIGHT_MS
+    first = next(iter(stop.sounds_ms), 0)
+    for ms in stop.sounds_ms:
+        if ms > sent_ms:
+            break
+        doubted_ms = min(ms + round(1000 * DOUBT_S), first + round(1000 * MAX_DOUBT_S))
+        sent_ms = max(sent_ms, doubted_ms)
+    return sent_ms + IN_FLIGHT_MS
 
 
 def _shown(listened: Listened, decision: Decision, dialogue: Dialogue) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from benchmarks.turns import labels, report
 from benchmarks.turns.heard import Reference, compare
 from benchmarks.turns.listening import Glance, Glanced, Listened, Stop
-from benchmarks.turns.offline import SPEAK_MS, Rule, decide
+from benchmarks.turns.offline import IN_FLIGHT_MS, SPEAK_MS, Rule, decide
 from benchmarks.turns.remarks import interrupting
 from benchmarks.turns.report import Outcome
 from ringback.agents.plan import TalkSettings
@@ -48,6 +49,22 @@ def test_who_does_not_is_heard_before_the_end() -> None:
     decision = decide(listened(FIRST, LAST), after(0.3))
     assert decision.at == FIRST
     assert decision.outcome.cut
+
+
+def test_a_sound_puts_the_answer_off_until_the_pause_is_over() -> None:
+    pause = Stop(500, 700, 1180, "Yes.", -1.0, 0.1, sounds_ms=(1120, 1140))
+    assert decide(listened(replace(pause, sounds_ms=()), LAST), after(0.6)).outcome.cut
+    assert decide(listened(pause, LAST), after(0.6)).at == LAST
+    mere = (2540, 2560, 2900)
+    assert decide(listened(replace(LAST, sounds_ms=mere)), after(0.6)).outcome.gap_ms == 720 + 60, (
+        "0.16 s later"
+    )
+
+
+def test_the_words_that_were_sent_cannot_be_taken_back() -> None:
+    late = 500 + 600 + SPEAK_MS - IN_FLIGHT_MS
+    assert decide(listened(replace(FIRST, resumed_ms=late), LAST), after(0.6)).at == LAST
+    assert decide(listened(replace(FIRST, resumed_ms=late + 1), LAST), after(0.6)).at != LAST
 
 
 def test_without_words_nothing_is_answered() -> None:
