@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -131,7 +131,7 @@ def invent(
     provider = RARE_PROVIDER if _is(rare, 2) else _pick(rng, _PROVIDERS)
     usage = _usage(turns, times, provider)
     execution_id = str(UUID(int=rng.getrandbits(128), version=4))
-    attempt = _attempt(rng, account_id, execution_id, status, times, turns, rare)
+    attempt = _attempt(rng, account_id, agent_id, execution_id, seq, provider, status, times, turns, rare)
     person = f"+1{rng.randint(2_010_000_000, 9_899_999_999)}" if rare != _RARE_PLACE else RARE_NUMBER
     ours = RARE_FROM if rare == _RARE_PLACE + 1 else rng.choice(_OUR_NUMBERS)
     recipient = _recipient(rng, talk, name) | ({"tag": RARE_TAG} if rare == _RARE_PLACE + 2 else {})
@@ -164,7 +164,10 @@ def invent(
         latency_data=_latency(rng, attempt, turns),
         cost=CostBreakdown(**{kind: sum(u.amount for u in usage if u.kind is kind) for kind in UsageKind}),
         updated_at=(times.ended or seq) + rng.randint(2, 9) * _SECOND,
+        bypass_guardrails=False,
+        line=None,
     )
+    attempt = replace(attempt, batch_id=execution.batch_id, lane=execution.batch_id or agent_id)
     return Call(execution, attempt, turns, usage)
 
 
@@ -234,7 +237,10 @@ def _usage(turns: list[Turn], times: _Times, provider: str) -> list[UsageLine]:
 def _attempt(
     rng: random.Random,
     account_id: str,
+    agent_id: str,
     execution_id: str,
+    seq: int,
+    provider: str,
     status: Status,
     times: _Times,
     turns: list[Turn],
@@ -266,6 +272,14 @@ def _attempt(
         recording_token=urlsafe_b64encode(rng.randbytes(24)).decode() if recorded else None,
         recording_ms=talked_ms if recorded else None,
         conversation_ms=talked_ms,
+        agent_id=agent_id,
+        batch_id=None,
+        lane=agent_id,
+        trunk=provider,
+        seq=seq,
+        slot_since=None,
+        dial_at=times.dialled,
+        tries=0,
     )
 
 

@@ -132,6 +132,8 @@ def an_execution(**changes: Any) -> Execution:
         "latency_data": None,
         "cost": CostBreakdown(),
         "updated_at": CREATED_AT,
+        "bypass_guardrails": False,
+        "line": None,
     }
     return Execution(**(values | changes))
 
@@ -161,5 +163,13 @@ def an_attempt(**changes: Any) -> Attempt:
         "recording_token": None,
         "recording_ms": None,
         "conversation_ms": 0,
+        "agent_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a",
+        "batch_id": None,
+        "lane": "3c90c3cc-0d44-4b50-8888-8dd25736052a",
+        "trunk": "sip-trunk",
+        "seq": CREATED_AT,
+        "slot_since": None,
+        "dial_at": None,
+        "tries": 0,
     }
     return Attempt(**(values | changes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,18 +10,18 @@ from typing import Any
 from ringback.clock import Clock
 from ringback.executions import counts, lifecycle, rows
 from ringback.executions.lifecycle import TERMINAL, IllegalTransition, Status
+from ringback.executions.opening import created, first_attempt
 from ringback.executions.record import (
     Attempt,
     AttemptChanges,
     AttemptState,
-    CostBreakdown,
     Execution,
     ExecutionChanges,
     LogRow,
     NewExecution,
     Turn,
-    UsageKind,
     UsageLine,
+    cost_of,
 )
 from ringback.executions.rendering import has_ended, render, shown_conversation_ms, shown_cost
 from ringback.store.database import Database, Reader, Transaction
@@ -100,8 +99,8 @@ class Ledger:
             seq = await accounts.next_seq(tx, new.account_id, now)
             if seq is None:
                 raise LookupError(f"there is no account {new.account_id}")
-            execution = _created(new, seq, now)
-            attempt = _first_attempt(execution, now)
+            execution = created(new, seq, now)
+            attempt = first_attempt(execution, now)
             shown = self._shown(execution, attempt, (), ())
             await executions.insert(tx, rows.columns_of(execution) | shown)
             await attempts.insert(tx, rows.columns_of(attempt))
@@ -249,7 +248,7 @@ class Ledger:
         if usage or has_ended(execution.status):
             found = await usage_lines.of_execution(tx, account_id, execution_id)
             lines = [rows.to_usage_line(row) for row in found]
-            changes["cost"] = _cost(lines)
+            changes["cost"] = cost_of(lines)
             execution = replace(execution, cost=changes["cost"])
         if has_ended(execution.status):
             turns = await _turns(tx, attempt)
@@ -286,73 +285,6 @@ class Ledger:
             return
         async with self._db.transaction() as own:
             yield own
-
-
-def _created(new: NewExecution, seq: int, now: int) -> Execution:
-    scheduled = new.scheduled_at is not None and new.scheduled_at > now
-    return Execution(
-        account_id=new.account_id,
-        id=str(uuid.uuid4()),
-        agent_id=new.agent_id,
-        seq=seq,
-        batch_id=new.batch_id,
-        status=Status.SCHEDULED if scheduled else Status.QUEUED,
-        call_type="outbound",
-        provider=new.provider,
-        to_number=new.to_number,
-        from_number=new.from_number,
-        hosted_telephony=new.hosted_telephony,
-        recipient_data=new.recipient_data,
-        agent_data=new.agent_data,
-        context_data=None,
-        extracted_data=None,
-        summary=None,
-        error_message=None,
-        answered_by_voice_mail=False,
-        termination_reason=None,
-        scheduled_at=new.scheduled_at,
-        rescheduled_at=None,
-        initiated_at=None,
-        retry_config=new.retry_config,
-        retry_count=0,
-        retry_history=None,
-        latency_data=None,
-        cost=CostBreakdown(),
-        updated_at=seq,
-    )
-
-
-def _first_attempt(execution: Execution, now: int) -> Attempt:
-    return Attempt(
-        account_id=execution.account_id,
-        execution_id=execution.id,
-        number=1,
-        state=AttemptState.WAITING,
-        due_at=max(now, execution.scheduled_at or now),
-        lease_owner=None,
-        lease_until=None,
-        cancel_requested=False,
-        call_id=None,
-        dialled_at=None,
-        ringing_at=None,
-        answered_at=None,
-        ended_at=None,
-        status=None,
-        hangup_by=None,
-        hangup_reason=None,
-        hangup_provider_code=None,
-        sip_code=None,
-        recording_path=None,
-        recording_token=None,
-        recording_ms=None,
-        conversation_ms=0,
-    )
-
-
-def _cost(lines: Sequence[UsageLine]) -> CostBreakdown:
-    return CostBreakdown(
-        **{kind: sum(line.amount for line in lines if line.kind is kind) for kind in UsageKind}
-    )
 
 
 async def _turns(reader: Reader, attempt: Attempt) -> list[Turn]:

@@ -76,6 +76,10 @@ class NewExecution:
     scheduled_at: int | None = None
     retry_config: Mapping[str, Any] | None = None
     batch_id: str | None = None
+    line: int | None = None
+    """Of the batch's file, from 1."""
+    bypass_guardrails: bool = False
+    """Dialled whatever the agent's calling hours say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,9 @@ class Execution:
     cost: CostBreakdown
     """Over all attempts."""
     updated_at: int
+    bypass_guardrails: bool
+    line: int | None
+    """Of the batch's file, from 1."""
 
     @property
     def created_at(self) -> int:
@@ -148,6 +155,19 @@ class Attempt:
     recording_token: str | None
     recording_ms: int | None
     conversation_ms: int
+    agent_id: str
+    batch_id: str | None
+    lane: str
+    """What is first come, first served inside: its batch, else its agent."""
+    trunk: str
+    seq: int
+    """Its execution's."""
+    slot_since: int | None
+    """It counts for the limits since then; None: it doesn't."""
+    dial_at: int | None
+    """The moment that the rate limits granted it."""
+    tries: int
+    """Of its after-call work, after the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +216,13 @@ class UsageLine:
     detail: str = ""
 
 
+def cost_of(lines: Sequence[UsageLine]) -> CostBreakdown:
+    """What the lines amount to."""
+    return CostBreakdown(
+        **{kind: sum(line.amount for line in lines if line.kind is kind) for kind in UsageKind}
+    )
+
+
 class ExecutionChanges(TypedDict, total=False):
     """The columns of an execution that may change after creation, except those that the ledger itself keeps
     (status, cost, updated_at)."""
@@ -238,3 +265,6 @@ class AttemptChanges(TypedDict, total=False):
     recording_token: str | None
     recording_ms: int | None
     conversation_ms: int
+    slot_since: int | None
+    dial_at: int | None
+    tries: int

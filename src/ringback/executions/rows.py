@@ -31,7 +31,15 @@ _JSON: Final = frozenset(
         "latency_data",
     }
 )
-_FLAGS: Final = frozenset({"hosted_telephony", "answered_by_voice_mail", "cancel_requested", "interrupted"})
+_FLAGS: Final = frozenset(
+    {
+        "hosted_telephony",
+        "answered_by_voice_mail",
+        "cancel_requested",
+        "interrupted",
+        "bypass_guardrails",
+    }
+)
 
 
 def to_columns(values: Mapping[str, Any]) -> dict[str, object]:

@@ -99,6 +99,8 @@ _EXECUTION = Execution(
     },
     cost=CostBreakdown(llm=42_000, network=12_000, platform=20_000, synthesizer=68_000, transcriber=7_000),
     updated_at=_CREATED + 55 * _SECOND,
+    bypass_guardrails=False,
+    line=17,
 )
 _ATTEMPT = Attempt(
     account_id="",
@@ -123,6 +125,14 @@ _ATTEMPT = Attempt(
     recording_token="kZ0v3Yw1dJmQ",
     recording_ms=41_600,
     conversation_ms=41_600,
+    agent_id=_AGENT_ID,
+    batch_id=_EXECUTION.batch_id,
+    lane=_EXECUTION.batch_id or _AGENT_ID,
+    trunk="sip-trunk",
+    seq=_CREATED,
+    slot_since=None,
+    dial_at=_CREATED + _SECOND,
+    tries=0,
 )
 _TURNS = (
     Turn(0, "assistant", "Hello Daniel, is the appointment on Thursday still fine?", 0, 3100),

@@ -1,66 +1,21 @@
-"""The tables, as SQLAlchemy Core metadata. The migrations must build exactly this, on both databases.
-
-Times are microseconds since the epoch, UTC; money is in 1e-4 cents; ids and JSON are text. The account comes
-first in every primary key, so that the same schema can be spread over many databases by account.
-"""
+"""Accounts, agents and the record of calls."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-EXECUTION_STATUSES = (
-    "prepared",
-    "scheduled",
-    "rescheduled",
-    "queued",
-    "initiated",
-    "ringing",
-    "in-progress",
-    "call-disconnected",
-    "completed",
-    "no-answer",
-    "busy",
-    "failed",
-    "canceled",
-    "stopped",
-    "error",
-    "balance-low",
-)
-ATTEMPT_STATES = ("waiting", "claimed", "dialling", "live", "done", "unknown")
-
-
-def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def _belongs_to(table: str, *columns: str) -> ForeignKeyConstraint:
-    key = ("account_id",) if table == "accounts" else ("account_id", "id")
-    return ForeignKeyConstraint(columns, [f"{table}.{name}" for name in key], ondelete="CASCADE")
-
+from ringback.store.schema.base import EXECUTION_STATUSES, belongs_to, metadata, of_execution, one_of
 
 accounts = Table(
     "accounts",
@@ -87,7 +42,7 @@ api_keys = Table(
     Column("prefix", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
-    _belongs_to("accounts", "account_id"),
+    belongs_to("accounts", "account_id"),
     UniqueConstraint("hash"),
 )
 
@@ -101,7 +56,7 @@ agents = Table(
     Column("status", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    _belongs_to("accounts", "account_id"),
+    belongs_to("accounts", "account_id"),
 )
 
 executions = Table(
@@ -145,9 +100,12 @@ executions = Table(
     Column("conversation_ms", BigInteger, nullable=False, server_default="0"),
     Column("total_cost", BigInteger, nullable=False, server_default="0"),
     Column("hangup_reason", Text),
-    _belongs_to("agents", "account_id", "agent_id"),
-    _one_of("status", EXECUTION_STATUSES),
-    _one_of("call_type", ("inbound", "outbound")),
+    Column("bypass_guardrails", Boolean, nullable=False, server_default=false()),
+    # Of the batch's file, counted from 1.
+    Column("line", Integer),
+    belongs_to("agents", "account_id", "agent_id"),
+    one_of("status", EXECUTION_STATUSES),
+    one_of("call_type", ("inbound", "outbound")),
 )
 Index(None, executions.c.account_id, executions.c.agent_id, executions.c.seq.desc(), unique=True)
 Index(
@@ -200,7 +158,7 @@ execution_counts = Table(
     Column("dimension", Text, primary_key=True),
     Column("value", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
-    _belongs_to("agents", "account_id", "agent_id"),
+    belongs_to("agents", "account_id", "agent_id"),
 )
 
 # What is yet to be folded in. Writers only ever insert, so they never wait for each other.
@@ -217,7 +175,7 @@ count_changes = Table(
     Column("answered_by_voice_mail", Boolean, nullable=False),
     Column("hour", BigInteger, nullable=False),
     Column("delta", BigInteger, nullable=False),
-    _belongs_to("agents", "account_id", "agent_id"),
+    belongs_to("agents", "account_id", "agent_id"),
 )
 
 # Runs of settled executions, as compressed copies of what the v1 list shows of them; without a frame the rows
@@ -232,7 +190,7 @@ segments = Table(
     # Rises with every change of a settled row in it: a copy made meanwhile is not stored.
     Column("revision", BigInteger, nullable=False),
     Column("frame", LargeBinary),
-    _belongs_to("agents", "account_id", "agent_id"),
+    belongs_to("agents", "account_id", "agent_id"),
 )
 Index(
     "ix_segments_open",
@@ -251,49 +209,9 @@ rate_windows = Table(
     Column("bucket", Text, primary_key=True),
     Column("minute", BigInteger, nullable=False),
     Column("requests", BigInteger, nullable=False),
-    _belongs_to("accounts", "account_id"),
+    belongs_to("accounts", "account_id"),
 )
 
-
-def _of_execution() -> ForeignKeyConstraint:
-    return _belongs_to("executions", "account_id", "execution_id")
-
-
-attempts = Table(
-    "attempts",
-    metadata,
-    Column("account_id", Text, primary_key=True),
-    Column("execution_id", Text, primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("state", Text, nullable=False),
-    Column("due_at", BigInteger, nullable=False),
-    Column("lease_owner", Text),
-    Column("lease_until", BigInteger),
-    Column("cancel_requested", Boolean, nullable=False),
-    Column("call_id", Text),
-    Column("dialled_at", BigInteger),
-    Column("ringing_at", BigInteger),
-    Column("answered_at", BigInteger),
-    Column("ended_at", BigInteger),
-    Column("status", Text),
-    Column("hangup_by", Text),
-    Column("hangup_reason", Text),
-    Column("hangup_provider_code", Integer),
-    Column("sip_code", Integer),
-    Column("recording_path", Text),
-    Column("recording_token", Text),
-    Column("recording_ms", BigInteger),
-    Column("conversation_ms", BigInteger, nullable=False),
-    _of_execution(),
-    _one_of("state", ATTEMPT_STATES),
-    _one_of("status", EXECUTION_STATUSES),
-)
-# The claim reads what is due, the reaper whose lease ran out; neither belongs to one account.
-Index(None, attempts.c.state, attempts.c.due_at)
-Index(None, attempts.c.state, attempts.c.lease_until)
-Index(None, attempts.c.account_id, attempts.c.ended_at)
-# Whoever holds the link of a recording needs no key, so no account is known.
-Index(None, attempts.c.recording_token, unique=True)
 
 turns = Table(
     "turns",
@@ -307,8 +225,8 @@ turns = Table(
     Column("start_ms", BigInteger, nullable=False),
     Column("end_ms", BigInteger, nullable=False),
     Column("interrupted", Boolean, nullable=False),
-    _of_execution(),
-    _one_of("role", ("assistant", "user")),
+    of_execution(),
+    one_of("role", ("assistant", "user")),
 )
 
 execution_log = Table(
@@ -324,7 +242,7 @@ execution_log = Table(
     Column("data", Text, nullable=False),
     Column("tool_name", Text),
     Column("reasoning_content", Text),
-    _of_execution(),
+    of_execution(),
 )
 
 usage_lines = Table(
@@ -341,8 +259,8 @@ usage_lines = Table(
     Column("quantity", BigInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("detail", Text, nullable=False),
-    _of_execution(),
-    _one_of("kind", ("llm", "network", "platform", "synthesizer", "transcriber")),
+    of_execution(),
+    one_of("kind", ("llm", "network", "platform", "synthesizer", "transcriber")),
 )
 
 # What clients sent into a live call and its worker has not taken yet; nothing is left of it when the call is over.
@@ -355,5 +273,5 @@ call_events = Table(
     Column("name", Text, nullable=False),
     Column("properties", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    _of_execution(),
+    of_execution(),
 )
