@@ -31,6 +31,7 @@ from ringback.store.queries import (
     call_events,
     execution_log,
     executions,
+    gates,
     segments,
     usage_lines,
 )
@@ -106,6 +107,14 @@ class Ledger:
             await attempts.insert(tx, rows.columns_of(attempt))
             await counts.changed(tx, None, execution)
             await self._log_event(tx, execution, str(execution.status))
+            await gates.offer(
+                tx,
+                execution.account_id,
+                execution.agent_id,
+                execution.batch_id,
+                seq=seq,
+                due_us=attempt.due_at,
+            )
         return execution
 
     async def get(self, account_id: str, execution_id: str, *, tx: Reader | None = None) -> Execution:

@@ -1,0 +1,46 @@
+"""SQL for the limits of trunks, which all accounts share."""
+
+from __future__ import annotations
+
+from ringback.store.database import Transaction
+from ringback.store.queries.gates import OPERATOR
+
+
+async def lock(tx: Transaction, name: str) -> int | None:
+    """The limit of a trunk, which is then locked until the transaction ends; None: it has none.
+
+    After the account's gate.
+    """
+    row = await tx.fetch_one(
+        """
+        SELECT max_calls FROM trunk_gates
+        WHERE account_id = :account_id AND name = :name AND max_calls IS NOT NULL FOR UPDATE
+        """,
+        account_id=OPERATOR,
+        name=name,
+    )
+    return row["max_calls"] if row else None
+
+
+async def slots(tx: Transaction, name: str) -> int:
+    """How many attempts of all accounts count for the limit of a trunk. Cross-account."""
+    row = await tx.fetch_one(
+        "SELECT COUNT(*) AS n FROM attempts WHERE trunk = :name AND slot_since IS NOT NULL", name=name
+    )
+    return row["n"] if row else 0
+
+
+async def set_limits(tx: Transaction, name: str, *, max_calls: int | None, interval_us: int | None) -> None:
+    """As the settings say, None: unlimited."""
+    await tx.execute(
+        """
+        INSERT INTO trunk_gates (account_id, name, max_calls, interval_us)
+        VALUES (:account_id, :name, :max_calls, :interval_us)
+        ON CONFLICT (account_id, name)
+        DO UPDATE SET max_calls = excluded.max_calls, interval_us = excluded.interval_us
+        """,
+        account_id=OPERATOR,
+        name=name,
+        max_calls=max_calls,
+        interval_us=interval_us,
+    )
