@@ -32,6 +32,13 @@ def test_every_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load()
 
 
+@pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd"])
+def test_the_time_zone_of_unknown_numbers_must_be_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("RINGBACK_DIALLING__UNKNOWN_TIMEZONE", name)
+    with pytest.raises(SettingsError, match=r"dialling\.unknown_timezone: .*is no IANA time zone"):
+        load()
+
+
 @pytest.mark.parametrize("text", ["colour = 1", "[trunk]\nhots = 'x'", "port = "])
 def test_a_file_with_an_unknown_name_or_no_toml_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "ringback.toml").write_text(text)

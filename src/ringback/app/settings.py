@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -39,6 +40,15 @@ class TrunkSettings(BaseModel, extra="forbid"):
     )
     ring_timeout_s: float = Field(
         45.0, gt=0, le=300, description="Seconds until an unanswered call is given up."
+    )
+    max_calls: int = Field(
+        0, ge=0, description="Calls of all accounts that it carries at a time; 0: unlimited."
+    )
+    calls_per_second: float = Field(
+        0, ge=0, le=1000, description="Dials of all accounts in any second; 0: unlimited."
+    )
+    outbound_proxy: str = Field(
+        "", description="host or host:port that gets the packets instead of `host`, e.g. a SIP load balancer."
     )
 
 
@@ -115,6 +125,52 @@ class RateLimitSettings(BaseModel, extra="forbid"):
     other_per_minute: int = Field(1000, ge=0, description="To all other paths together; 0: unlimited.")
 
 
+class DiallingSettings(BaseModel, extra="forbid"):
+    """The queue: leases, and what an account may dial that has no limits of its own."""
+
+    lease_s: float = Field(
+        30.0, ge=2, le=300, description="A worker that gives no sign of life for so long is taken for lost."
+    )
+    unknown_s: float = Field(
+        240.0,
+        gt=0,
+        description="So long after its dial a lost worker's call counts for the limits: it may still be going on.",
+    )
+    unknown_timezone: str = Field(
+        "UTC", description="Time zone (IANA) of numbers whose own is not known, for calling hours."
+    )
+    account_calls: int = Field(0, ge=0, description="Calls of an account at a time; 0: unlimited.")
+    account_per_second: float = Field(
+        0, ge=0, le=1000, description="Dials of an account in any second; 0: unlimited."
+    )
+    breaker_calls: int = Field(
+        20, ge=0, description="A batch is paused when so many last calls of it went wrong; 0: never."
+    )
+    breaker_share: float = Field(0.8, gt=0, le=1, description="What share of them must have.")
+
+    @field_validator("unknown_timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{name!r} is no IANA time zone, as Europe/Berlin is one") from None
+        return name
+
+
+class BatchSettings(BaseModel, extra="forbid"):
+    """Files of people to call."""
+
+    max_bytes: int = Field(268_435_456, ge=1024, description="Largest file of a batch.")
+    max_lines: int = Field(1_000_000, ge=1, description="Most lines of one.")
+    round_minutes: int = Field(
+        0,
+        ge=0,
+        le=60,
+        description="Schedules are rounded up to a multiple of so many minutes; 0: not at all.",
+    )
+
+
 class MetricsSettings(BaseModel, extra="forbid"):
     """Metrics for Prometheus: `GET /metrics` of the API."""
 
@@ -169,6 +225,8 @@ class Settings(BaseSettings):
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     prices: PriceSettings = Field(default_factory=PriceSettings)
     rate_limits: RateLimitSettings = Field(default_factory=RateLimitSettings)
+    dialling: DiallingSettings = Field(default_factory=DiallingSettings)
+    batches: BatchSettings = Field(default_factory=BatchSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
     @classmethod

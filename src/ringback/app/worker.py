@@ -126,6 +126,7 @@ async def _carrier(settings: Settings, index: int) -> AsyncIterator[Carrier]:
             port=trunk.port,
             username=trunk.username,
             password=trunk.password.get_secret_value(),
+            outbound_proxy=trunk.outbound_proxy,
         )
         endpoint = await Endpoint.open(sip.host, port, PortRange(sip.rtp_port_low, sip.rtp_port_high))
     except ValueError as error:

@@ -38,6 +38,30 @@ class Held:
     cancelled: frozenset[Claim]
 
 
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A committed dial."""
+
+    execution: Execution
+    dial_at_us: int
+    """The granted moment."""
+    deadline_s: float
+    """Monotonic: after it no packet may leave, the lease may be somebody else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a worker says of itself when it renews its leases."""
+
+    calls: int
+    lateness_us: int
+    draining: bool
+
+
+class Stopped(Exception):
+    """The batch or the agent was stopped after the claim: nobody may dial."""
+
+
 class Claims:
     """The leases of one worker, named `owner`."""
 

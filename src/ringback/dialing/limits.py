@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,19 @@ class Limits:
     trunk_interval_us: int | None
     horizon_us: int = 1_000_000
     """Nobody claims what may not be dialled within it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Of the settings, for accounts without limits of their own; None is unlimited."""
+
+    account_calls: int | None = None
+    account_interval_us: int | None = None
+
+
+def interval_us(per_second: float) -> int | None:
+    """The time between two dials; None for 0, unlimited. Rounded up: never more than the rate."""
+    return math.ceil(1_000_000 / per_second) if per_second else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,16 +197,24 @@ class Ledger:
             return await self._write(tx, held, {**changes}, {**attempt}, ())
 
     async def add_turns(
-        self, account_id: str, execution_id: str, turns: Sequence[Turn], *, tx: Transaction | None = None
+        self,
+        account_id: str,
+        execution_id: str,
+        turns: Sequence[Turn],
+        *,
+        number: int | None = None,
+        lease_owner: str | None = None,
+        tx: Transaction | None = None,
     ) -> None:
         """Add turns to the current attempt; one with an index that is there already replaces it.
 
-        Raises UnknownExecution.
+        `number` and `lease_owner` as in `transition`. Raises UnknownExecution, LeaseLost.
         """
         if not turns:
             return
         async with self._within(tx) as tx:
             held = await self._hold(tx, account_id, execution_id)
+            held.check_owner(number, lease_owner)
             owner = {
                 "account_id": account_id,
                 "execution_id": execution_id,

@@ -361,4 +361,4 @@ async def _lower(tx: Transaction, gate: Row, due_us: int) -> None:
 
 
 def _stopped(gate: Row, seq: int) -> bool:
-    return gate["closed"] == "stopped" or seq <= gate["stopped_seq"]
+    return bool(gate["closed"] == "stopped" or seq <= gate["stopped_seq"])
