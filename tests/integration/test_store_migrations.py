@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
@@ -38,6 +39,70 @@ async def test_migrations_build_the_metadata(empty_database_url: str) -> None:
     await upgrade(empty_database_url)
     assert await _difference_of(empty_database_url) == []
     await upgrade(empty_database_url)
+
+
+async def test_what_waits_and_what_runs_is_taken_over(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls of a version before gates are dialled by the next one, in their order."""
+    upgrade_to = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: upgrade_to(config, "0003"))
+    await upgrade(empty_database_url)
+    db = await open_database(empty_database_url)
+    calls = [
+        (1, None, "waiting", 50),
+        (2, None, "waiting", 40),
+        (3, "b", "waiting", 30),
+        (4, None, "live", 20),
+    ]
+    async with db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO accounts (account_id, name, last_seq, created_at) VALUES ('a', 'a', 9, 1)"
+        )
+        await tx.execute(
+            "INSERT INTO agents (account_id, id, definition, prompts, status, created_at, updated_at)"
+            " VALUES ('a', 'agent', '{}', '{}', 'processed', 1, 1)"
+        )
+        for seq, batch, state, due in calls:
+            await tx.execute(
+                """
+                INSERT INTO executions (account_id, id, agent_id, seq, batch_id, status, call_type, provider,
+                  hosted_telephony, recipient_data, agent_data, answered_by_voice_mail, retry_count, cost_llm,
+                  cost_network, cost_platform, cost_synthesizer, cost_transcriber, updated_at, body)
+                VALUES ('a', :id, 'agent', :seq, :batch, 'queued', 'outbound', 'sip-trunk', FALSE, '{}', '{}', FALSE,
+                  0, 0, 0, 0, 0, 0, 1, '{}')
+                """,
+                id=str(seq),
+                seq=seq,
+                batch=batch,
+            )
+            await tx.execute(
+                """
+                INSERT INTO attempts (account_id, execution_id, number, state, due_at, cancel_requested,
+                  conversation_ms) VALUES ('a', :id, 1, :state, :due, FALSE, 0)
+                """,
+                id=str(seq),
+                state=state,
+                due=due,
+            )
+    monkeypatch.undo()
+    await upgrade(empty_database_url)
+    attempts = await db.fetch_all(
+        "SELECT seq, agent_id, batch_id, lane, trunk, slot_since, tries FROM attempts ORDER BY seq"
+    )
+    hints = await db.fetch_all("SELECT kind, key, next_due_at FROM gates ORDER BY kind")
+    await db.close()
+    assert [tuple(row.values()) for row in attempts] == [
+        (1, "agent", None, "agent", "sip-trunk", None, 0),
+        (2, "agent", None, "agent", "sip-trunk", None, 0),
+        (3, "agent", "b", "b", "sip-trunk", None, 0),
+        (4, "agent", None, "agent", "sip-trunk", 20, 0),
+    ]
+    assert [tuple(row.values()) for row in hints] == [
+        ("account", "", 30),
+        ("agent", "agent", 40),
+        ("batch", "b", 30),
+    ]
 
 
 async def test_processes_that_upgrade_at_once(empty_database_url: str) -> None:

@@ -67,11 +67,53 @@ async def furnish(api: Api, account: str) -> Belongings:
         )
         for of in (batch, None, None)
     ]
+    await _batch(api, account, agent.id, batch, mark)
     token, path = uuid4().hex, f"{mark}.wav"
     (api.recordings / path).write_bytes(AUDIO)
     await _talking(api, account, live.id)
     await _completed(api, account, completed.id, mark, token, path)
     return Belongings(account, agent.id, completed.id, batch, token, queued.id, live.id, mark)
+
+
+async def _batch(api: Api, account: str, agent: str, batch: str, mark: str) -> None:
+    """What the queue keeps of an account."""
+    now = api.clock.us
+    kept: dict[str, dict[str, object]] = {
+        "batches": {
+            "id": batch,
+            "agent_id": agent,
+            "state": "scheduled",
+            "file_name": f"{mark}.csv",
+            "from_numbers": "[]",
+            "webhook_url": f"https://example.com/{mark}",
+            "bypass_guardrails": False,
+            "dial_once": True,
+            "created_at": now,
+            "updated_at": now,
+        },
+        "batch_faults": {"batch_id": batch, "line": 3, "number": None, "reason": mark},
+        "webhook_deliveries": {
+            "id": uuid4().hex,
+            "kind": "batch",
+            "subject": batch,
+            "event": "processed",
+            "url": f"https://example.com/{mark}",
+            "due_at": now,
+            "created_at": now,
+        },
+        "do_not_call": {"number": "+14155550199", "reason": mark, "created_at": now},
+        "idempotency_keys": {
+            "key": mark,
+            "route": "POST /call",
+            "fingerprint": mark,
+            "status": 200,
+            "body": mark,
+            "created_at": now,
+        },
+    }
+    async with api.db.transaction() as tx:
+        for table, row in kept.items():
+            await tx.insert_rows(table, ("account_id", *row), [(account, *row.values())])
 
 
 async def _talking(api: Api, account: str, execution: str) -> None:
