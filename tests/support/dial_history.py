@@ -1,0 +1,55 @@
+"""What is known about a run of dialling: the rows of the database, the events of the wire, what a client was told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Row = Mapping[str, Any]
+
+
+class _Reader(Protocol):
+    async def fetch_all(self, sql: str, **params: object) -> list[Row]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Rows as they lie in the tables; times in microseconds."""
+
+    executions: Sequence[Row]
+    attempts: Sequence[Row]
+    gates: Sequence[Row] = ()
+    wire: Sequence[Row] = ()
+    """The events of the sink (benchmarks/crash/sink.py), in their order."""
+    placed: Collection[str] = ()
+    """Executions that a client was told of."""
+    stopped: Mapping[str, int] = field(default_factory=dict)
+    """When a client was told that a call is stopped."""
+    finished: bool = True
+    """Everybody had time to end; else a moment in the middle."""
+
+    @classmethod
+    async def read(
+        cls,
+        db: _Reader,
+        wire: Sequence[Row],
+        placed: Collection[str] = (),
+        stopped: Mapping[str, int] | None = None,
+        *,
+        finished: bool = True,
+    ) -> History:
+        return cls(
+            await db.fetch_all(
+                """
+                SELECT account_id, id, seq, status, to_number, error_message, retry_config, retry_count,
+                  answered_by_voice_mail FROM executions ORDER BY account_id, seq
+                """
+            ),
+            await db.fetch_all("SELECT * FROM attempts ORDER BY account_id, seq, number"),
+            await db.fetch_all("SELECT * FROM gates"),
+            wire,
+            placed,
+            stopped or {},
+            finished,
+        )
