@@ -297,7 +297,7 @@ def _gates(case: _Case) -> Iterator[Violation]:
     gates = {(row["account_id"], row["kind"], row["key"]): row for row in case.history.gates}
     due: dict[tuple[str, str, str], int] = {}
     for row in case.history.attempts:
-        if row["state"] == "waiting":
+        if row["state"] == "waiting" and not _lane_stopped(case, row):
             lane = row["account_id"], "agent" if row["batch_id"] is None else "batch", row["lane"]
             due[lane] = min(due.get(lane, row["due_at"]), row["due_at"])
     for lane, due_at in due.items():

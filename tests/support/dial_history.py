@@ -53,3 +53,11 @@ class History:
             stopped or {},
             finished,
         )
+
+    def story(self, execution_id: str) -> list[str]:
+        """What is known about one execution, a line a row, for whoever looks for the reason of a violation."""
+        rows = [row for row in self.executions if row["id"] == execution_id]
+        attempts = [row for row in self.attempts if row["execution_id"] == execution_id]
+        call_ids = {row["call_id"] for row in attempts}
+        rows += [*attempts, *(event for event in self.wire if event["call_id"] in call_ids)]
+        return ["    " + ", ".join(f"{name}={value}" for name, value in row.items() if value) for row in rows]

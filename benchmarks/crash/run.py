@@ -1,0 +1,168 @@
+"""One run of the crash test on one database: clients, workers, a sink, and somebody who kills the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.crash.clients import Clients, open_account, unfinished
+from benchmarks.crash.worker import Post
+from benchmarks.crash.workforce import Workforce
+from ringback.store.database import Database, open_database
+from ringback.store.wakeup import open_wakeup
+from tests.support.dial_checker import Breach, Violation, counted, violations
+from tests.support.dial_history import History
+from tests.support.dial_sink import dial_sink
+
+logger = logging.getLogger(__name__)
+
+_KILLED_SHARE: Final = 0.6
+_PAUSE_S: Final = (0.05, 0.3)
+_STOP_S: Final = (0.1, 6.0)
+_SETTLE_S: Final = 90.0
+_LOOK_S: Final = 0.25
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    kills: int
+    seed: int
+    workers: int = 4
+    backlog: int = 60
+    lease_s: float = 2.0
+    unknown_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    kills: int
+    history: History
+    violations: Sequence[Violation]
+    """Of the end, and of looks in the middle."""
+
+    def figures(self) -> dict[str, Any]:
+        """By the names of the breaches; all but the first should be 0."""
+        return {"kills": self.kills, **counted(self.violations)}
+
+    def first_of_each(self) -> str:
+        """The violations, a few of each breach, with all that is known about the first one's execution."""
+        lines = []
+        for breach in Breach:
+            of_breach = [violation for violation in self.violations if violation.breach is breach]
+            lines += [f"{breach} {one.execution_id}: {one.what}" for one in of_breach[:_SHOWN]]
+            lines += self.history.story(of_breach[0].execution_id) if of_breach else ()
+        return "\n".join(lines)
+
+    def sights(self) -> str:
+        """What the kills hit: a run that never lost a live call would prove little."""
+        states = Counter(f"{row['state']} {row['status']}" for row in self.history.attempts)
+        dials = sum(event["event"] == "invite" for event in self.history.wire)
+        lost_live = sum(
+            row["status"] == "completed" and row["hangup_reason"] == "worker lost"
+            for row in self.history.attempts
+        )
+        return (
+            f"{len(self.history.executions)} calls, {len(self.history.attempts)} attempts, {dials} dials; "
+            f"{len(self.history.stopped)} stopped by clients; {lost_live} live calls lost and completed; "
+            + ", ".join(f"{count} {state}" for state, count in states.most_common())
+        )
+
+
+async def crash(url: str, folder: Path, plan: Plan) -> Report:
+    """The database needs its tables and nothing else. What everybody logs is in the folder."""
+    with dial_sink(folder) as sink:
+        db = await open_database(url)
+        wakeup = await open_wakeup(db, folder)
+        try:
+            account_id = await open_account(db)
+            clients = Clients(db, wakeup, account_id, random.Random(plan.seed))
+            post = Post(
+                url,
+                folder,
+                sink.port,
+                lease_s=plan.lease_s,
+                unknown_s=plan.unknown_s,
+                renew_s=plan.lease_s / 4,
+                reap_s=0.5,
+                ring_timeout_s=1.5,
+            )
+            found = await _kill_while_they_dial(db, clients, post, plan)
+            told = clients.told
+            history = await History.read(db, sink.events(), told.placed, told.stopped)
+            # Looks in the middle see the same one again and again.
+            return Report(plan.kills, history, list(dict.fromkeys([*found, *violations(history)])))
+        finally:
+            await wakeup.close()
+            await db.close()
+
+
+async def _kill_while_they_dial(db: Database, clients: Clients, post: Post, plan: Plan) -> list[Violation]:
+    """All of it, to the end of the workers; what was wrong in between."""
+    workforce = await asyncio.to_thread(Workforce, plan.workers, post)
+    enough = asyncio.Event()
+    watching = asyncio.create_task(_watch(db, enough))
+    placing = asyncio.create_task(clients.keep(plan.backlog, enough))
+    try:
+        await _kill(workforce, plan)
+        enough.set()
+        await placing
+        await _settled(db)
+        return await watching
+    finally:
+        for task in (watching, placing):
+            task.cancel()
+        await asyncio.to_thread(workforce.end)
+
+
+async def _kill(workforce: Workforce, plan: Plan) -> None:
+    chance = random.Random(plan.seed + 1)
+    stopped: set[asyncio.Task[None]] = set()
+    for _ in range(plan.kills):
+        await asyncio.sleep(chance.uniform(*_PAUSE_S))
+        index = chance.randrange(len(workforce))
+        if chance.random() < _KILLED_SHARE:
+            await asyncio.to_thread(workforce.kill, index)
+        else:
+            pid, until_s = workforce.stop(index), _stop_s(chance, plan.lease_s)
+            stopped.add(asyncio.create_task(_go_on(workforce, pid, until_s)))
+    await asyncio.gather(*stopped)
+
+
+def _stop_s(chance: random.Random, lease_s: float) -> float:
+    """A third of the stops outlast the lease."""
+    shortest, longest = _STOP_S
+    return chance.uniform(lease_s, longest) if chance.random() < 1 / 3 else chance.uniform(shortest, lease_s)
+
+
+async def _go_on(workforce: Workforce, pid: int, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    workforce.go_on(pid)
+
+
+async def _watch(db: Database, until: asyncio.Event) -> list[Violation]:
+    """The invariants that hold at every moment, looked at again and again."""
+    found: list[Violation] = []
+    while not until.is_set():
+        await asyncio.sleep(1)
+        async with db.read() as moment:
+            found += violations(await History.read(moment, (), finished=False))
+    return found
+
+
+async def _settled(db: Database) -> None:
+    """Until nothing is under way any more; what still is after a while is what the checker will find."""
+    started = time.monotonic()
+    while time.monotonic() - started < _SETTLE_S:
+        row = await db.fetch_one("SELECT COUNT(*) AS n FROM attempts WHERE slot_since IS NOT NULL")
+        if not await unfinished(db) and row is not None and not row["n"]:
+            return
+        await asyncio.sleep(_LOOK_S)
+    logger.warning("calls are still under way after %.0f s", _SETTLE_S)

@@ -1,0 +1,116 @@
+"""A call worker without speech: the product's dialler, claims, SIP and after-call work around a talker that listens."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ringback.aftercall.completion import Completion
+from ringback.billing.prices import PriceBook
+from ringback.clock import SystemClock
+from ringback.dialing import dialler
+from ringback.dialing.call import Line, LiveCall, Talk, Talker
+from ringback.dialing.claims import Claim, Claims
+from ringback.dialing.dialler import Dialler
+from ringback.executions.ledger import Ledger
+from ringback.executions.record import Execution, UsageKind, UsageLine
+from ringback.media.leg import Ended, HangupCause
+from ringback.media.rtp_stream import PortRange
+from ringback.store.database import open_database
+from ringback.store.wakeup import open_wakeup
+from ringback.telephony.sip.carrier import SipCarrier, Trunk
+from ringback.telephony.sip.endpoint import Endpoint
+
+PUBLIC_URL: Final = "https://ringback.example"
+PROVIDER: Final = "sip-trunk"
+FROM: Final = "+14155550100"
+_PR_SET_PDEATHSIG: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What a worker is told."""
+
+    url: str
+    folder: Path
+    """Its log, the recordings and the sockets of the wake-ups are there."""
+    sink_port: int
+    capacity: int = 40
+    lease_s: float = 30.0
+    unknown_s: float = 240.0
+    renew_s: float = 5.0
+    reap_s: float = 10.0
+    ring_timeout_s: float = 30.0
+    talk_s: float = 0.5
+    """After which a talker hangs up."""
+
+
+class Listener:
+    """Listens until the leg ends, and ends it when it has heard enough."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+
+    async def talk(self, call: LiveCall) -> Talk:
+        enough = asyncio.get_running_loop().create_task(self._hang_up(call))
+        try:
+            while not isinstance(event := await call.leg.next_event(), Ended):
+                pass
+        finally:
+            enough.cancel()
+        usage = [UsageLine(UsageKind.TRANSCRIBER, "ears", "", "ms", 1000, 125)]
+        return Talk(event, conversation_ms=1000, usage=usage)
+
+    async def _hang_up(self, call: LiveCall) -> None:
+        await asyncio.sleep(self._post.talk_s)
+        await call.leg.hangup(HangupCause.NORMAL)
+
+
+def work(index: int, post: Post) -> None:
+    """Be a worker until SIGTERM; the process's whole life. It dies with the process that started it."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    logging.basicConfig(
+        filename=post.folder / f"worker-{index}.log",
+        level=logging.INFO,
+        format=f"%(asctime)s {os.getpid()} %(name)s %(message)s",
+        force=True,
+    )
+    asyncio.run(_serve(index, post))
+
+
+async def _serve(index: int, post: Post) -> None:
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    dialler._RENEW_S, dialler._REAP_S = post.renew_s, post.reap_s  # type: ignore[misc]
+    clock, name = SystemClock(), f"worker/{index}/{os.getpid()}/{os.urandom(4).hex()}"
+    db = await open_database(post.url)
+    wakeup = await open_wakeup(db, post.folder)
+    endpoint = await Endpoint.open("127.0.0.1", 0, PortRange(20000, 59999))
+    ledger = Ledger(db, clock, PUBLIC_URL)
+    completion = Completion(ledger, post.folder, PriceBook())
+
+    async def after_call(claim: Claim) -> None:
+        await completion.complete(claim.account_id, claim.execution_id)
+
+    async def prepare(execution: Execution) -> Talker:
+        return Listener(post)
+
+    line = Line(
+        claims=Claims(db, ledger, clock, name, post.lease_s),
+        ledger=ledger,
+        carrier=SipCarrier(endpoint, Trunk("127.0.0.1", post.sink_port)),
+        clock=clock,
+        prepare=prepare,
+        after_call=after_call,
+        ring_timeout_s=post.ring_timeout_s,
+    )
+    await Dialler(line, wakeup, capacity=post.capacity, drain_s=20).run(stopping)
+    await endpoint.close()
+    await wakeup.close()
+    await db.close()
