@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import logging
 import os
 import signal
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,17 +22,21 @@ from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution, UsageKind, UsageLine
-from ringback.media.leg import Ended, HangupCause
+from ringback.media.leg import DialRequest, Ended, EndedBy, HangupCause, Outcome
 from ringback.media.rtp_stream import PortRange
 from ringback.store.database import open_database
 from ringback.store.wakeup import open_wakeup
 from ringback.telephony.sip.carrier import SipCarrier, Trunk
 from ringback.telephony.sip.endpoint import Endpoint
+from tests.support.simulated_carrier import SimulatedCarrier, SimulatedLeg
 
 PUBLIC_URL: Final = "https://ringback.example"
 PROVIDER: Final = "sip-trunk"
 FROM: Final = "+14155550100"
 _PR_SET_PDEATHSIG: Final = 1
+_BUSY: Final = Ended(
+    Outcome.BUSY, EndedBy.CARRIER, "Call recipient was busy", 3010, 486, "The line was busy."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,10 @@ class Post:
     ring_timeout_s: float = 30.0
     talk_s: float = 0.5
     """After which a talker hangs up."""
+    busy: bool = False
+    """Nobody is dialled at all: every call ends as busy at once."""
+    stamps: bool = False
+    """Write down when each claim began, in `claims-<index>.jsonl`."""
 
 
 class Listener:
@@ -70,6 +80,22 @@ class Listener:
     async def _hang_up(self, call: LiveCall) -> None:
         await asyncio.sleep(self._post.talk_s)
         await call.leg.hangup(HangupCause.NORMAL)
+
+
+class Busy(SimulatedCarrier):
+    """Everybody is busy before a packet leaves."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda leg: leg.give(_BUSY))
+
+    def new_call_id(self) -> str:
+        return uuid.uuid4().hex
+
+    async def dial(self, request: DialRequest) -> SimulatedLeg:
+        leg = await super().dial(request)
+        self.dialled.clear()
+        self.legs.clear()
+        return leg
 
 
 def work(index: int, post: Post) -> None:
@@ -101,10 +127,14 @@ async def _serve(index: int, post: Post) -> None:
     async def prepare(execution: Execution) -> Talker:
         return Listener(post)
 
+    claims = Claims(db, ledger, clock, name, post.lease_s)
+    if post.stamps:
+        _stamp(claims, post.folder / f"claims-{index}.jsonl")
+    trunk = SipCarrier(endpoint, Trunk("127.0.0.1", post.sink_port))
     line = Line(
-        claims=Claims(db, ledger, clock, name, post.lease_s),
+        claims=claims,
         ledger=ledger,
-        carrier=SipCarrier(endpoint, Trunk("127.0.0.1", post.sink_port)),
+        carrier=Busy() if post.busy else trunk,
         clock=clock,
         prepare=prepare,
         after_call=after_call,
@@ -114,3 +144,17 @@ async def _serve(index: int, post: Post) -> None:
     await endpoint.close()
     await wakeup.close()
     await db.close()
+
+
+def _stamp(claims: Claims, path: Path) -> None:
+    """Write down when each claim began: before the transaction that made it."""
+    take, file = claims.take, path.open("a", buffering=1)
+
+    async def stamped(room: int) -> list[Claim]:
+        began_us = SystemClock().now_us()
+        taken = await take(room)
+        for claim in taken:
+            file.write(json.dumps({"at": began_us, "execution_id": claim.execution_id}) + "\n")
+        return taken
+
+    claims.take = stamped  # type: ignore[method-assign]

@@ -1,0 +1,110 @@
+"""Dialling on SQLite and PostgreSQL: intake, latency, claims a second, idle CPU, and whether the limits hold.
+
+    python -m benchmarks.dialling [--store sqlite,postgresql] [--part latency,claims,idle,limits] [--calls 1000]
+
+Ends with one line of JSON a store. See the modules for what is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.dialling import idle, latency, limits, throughput
+from benchmarks.ledger.postgresql import Postgresql
+from benchmarks.ledger.programs import Missing
+from benchmarks.ledger.sqlite import Sqlite
+from benchmarks.ledger.stores import Store
+
+STORES: Final = {"sqlite": Sqlite, "postgresql": Postgresql}
+PARTS: Final = ("latency", "claims", "idle", "limits")
+_WORKERS: Final = (1, 2, 4)
+
+
+def main() -> None:
+    options = _options()
+    try:
+        stores = [STORES[name](options.folder) for name in options.store.split(",")]
+    except Missing as missing:
+        sys.exit(f"bench-dial: {missing}")
+    figures = [_measure(store, options) for store in stores]
+    for figure in figures:
+        print(json.dumps(figure))
+
+
+def _measure(store: Store, options: argparse.Namespace) -> dict[str, Any]:
+    store.start()
+    try:
+        figures: dict[str, Any] = {"store": store.name}
+        for part in options.part.split(","):
+            found = _PARTS[part](store, options)
+            print(f"{store.name} {part}: {json.dumps(found)}", flush=True)
+            figures |= found
+        return figures
+    finally:
+        store.stop()
+
+
+def _latency(store: Store, options: argparse.Namespace) -> dict[str, Any]:
+    found = asyncio.run(latency.measure(store, options.folder, options.calls // 2, _WORKERS[-1]))
+    return {
+        "claim_to_invite_p50_ms": round(found.claim_to_invite[0], 1),
+        "claim_to_invite_p95_ms": round(found.claim_to_invite[1], 1),
+        "place_to_invite_p50_ms": round(found.place_to_invite[0], 1),
+        "place_to_invite_p95_ms": round(found.place_to_invite[1], 1),
+    }
+
+
+def _claims(store: Store, options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        f"claims_per_s_{workers}_worker{'s' if workers > 1 else ''}": round(
+            asyncio.run(throughput.measure(store, options.folder, options.calls * 10, workers))
+        )
+        for workers in _WORKERS
+    }
+
+
+def _idle(store: Store, options: argparse.Namespace) -> dict[str, Any]:
+    percent = asyncio.run(idle.measure(store, options.folder, options.calls * 100, options.idle_s))
+    return {"idle_cpu_percent": round(percent, 2)}
+
+
+def _limits(store: Store, options: argparse.Namespace) -> dict[str, Any]:
+    seen = asyncio.run(limits.measure(store, options.folder, options.calls))
+    return {
+        "limits_most_open": seen.most_open,
+        "limits_worst_second_granted": seen.worst_second_granted,
+        "limits_worst_second_at_sink": seen.worst_second_at_sink,
+        "limits_calls_per_s": round(seen.per_second, 2),
+    }
+
+
+_PARTS: Final = {"latency": _latency, "claims": _claims, "idle": _idle, "limits": _limits}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.dialling")
+    folder = Path(tempfile.gettempdir()) / "ringback-bench-dialling"
+    parser.add_argument("--store", default=",".join(STORES))
+    parser.add_argument("--part", default=",".join(PARTS))
+    parser.add_argument(
+        "--calls", type=int, default=1000, help="of the limits; latency takes half, claims 10 x, idle 100 x"
+    )
+    parser.add_argument("--idle-s", type=float, default=60.0)
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=os.environ.get("RINGBACK_BENCH_FOLDER", folder),
+        help="where databases are",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
