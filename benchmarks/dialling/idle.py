@@ -35,12 +35,12 @@ async def measure(store: Store, folder: Path, calls: int, seconds: float) -> flo
             before = _ticks(serve.pid)
             await asyncio.sleep(seconds)
             after = _ticks(serve.pid)
+            if before.keys() != after.keys():
+                raise RuntimeError("a process of ringback serve was replaced while it was measured")
+            return _percent(before, after, seconds)
         finally:
             serve.send_signal(signal.SIGTERM)
             await asyncio.to_thread(serve.wait, 60)
-        if before.keys() != after.keys():
-            raise RuntimeError("a process of ringback serve was replaced while it was measured")
-        return sum(after[pid] - before[pid] for pid in before) / _TICKS / seconds * 100
 
 
 def _serve(place: Station, store: str) -> subprocess.Popen[bytes]:
@@ -84,6 +84,15 @@ async def _schedule(place: Station, calls: int) -> None:
             ]
             async with place.db.transaction() as tx:
                 await tx.insert_rows(table, list(row), [list(copy.values()) for copy in copies])
+
+
+def _percent(before: dict[int, int], after: dict[int, int], seconds: float) -> float:
+    """Of one core; what each process has of it is printed."""
+    used = {pid: (after[pid] - before[pid]) / _TICKS / seconds * 100 for pid in before}
+    for pid, percent in used.items():
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        print(f"    {percent:.2f} % {command}", flush=True)
+    return sum(used.values())
 
 
 def _ticks(pid: int) -> dict[int, int]:
