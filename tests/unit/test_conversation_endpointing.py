@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from ringback.agents.plan import TalkSettings
-from ringback.conversation.core.endpointing import AT_ONCE, DOUBTFUL, SHORT, UNFINISHED, is_unfinished, wait_s
+from ringback.conversation.core.endpointing import (
+    AT_ONCE,
+    BREATH,
+    DOUBTFUL,
+    UNFINISHED,
+    is_unfinished,
+    wait_s,
+)
 from ringback.conversation.dialogue.dialogue import Expectation
 
 TALK = TalkSettings(endpointing_ms=250, incremental_delay_ms=400)
@@ -19,11 +26,11 @@ OPEN, PARTIAL = Expectation.OPEN, Expectation.PARTIAL
     ("text", "expectation", "spoken_s", "finality", "share"),
     [
         ("", OPEN, 0.2, None, 0.0),
-        ("4271", COMPLETE, 1.2, -2.0, AT_ONCE),
-        ("Yes, that is right.", COMPLETE, 1.1, -1.0, AT_ONCE),
-        ("Yes.", COMPLETE, 0.4, -0.6, SHORT),
-        ("No thanks, bye.", OPEN, 0.8, -1.0, SHORT),
-        ("That's all, thank you very much.", OPEN, 1.5, -1.0, AT_ONCE),
+        ("4271", COMPLETE, 1.2, -2.0, BREATH),
+        ("Yes, that is right.", COMPLETE, 1.1, -1.0, BREATH),
+        ("Yes.", COMPLETE, 0.4, -0.6, BREATH),
+        ("No thanks, bye.", OPEN, 0.8, -1.0, BREATH),
+        ("That's all, thank you very much.", OPEN, 1.5, -1.0, BREATH),
         ("No, I have another appointment on that day.", ANSWERED, 2.4, -1.2, AT_ONCE),
         ("No, I'm busy.", ANSWERED, 0.9, -1.0, DOUBTFUL),
         ("I would like to change my appointment.", OPEN, 2.0, -1.3, AT_ONCE),
@@ -54,7 +61,7 @@ def test_the_finality_may_be_unknown_or_beyond_measure() -> None:
 
 def test_both_settings_add_up() -> None:
     talk = TalkSettings(endpointing_ms=100, incremental_delay_ms=300)
-    assert wait_s("Yes.", COMPLETE, talk, 0.4) == pytest.approx(0.4 * SHORT)
+    assert wait_s("Yes.", COMPLETE, talk, 0.4) == pytest.approx(0.4 * BREATH)
 
 
 @pytest.mark.parametrize(

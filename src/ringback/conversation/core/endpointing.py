@@ -15,16 +15,16 @@ from ringback.conversation.core.closing import closes
 from ringback.conversation.dialogue.dialogue import Expectation
 from ringback.conversation.understanding.words import words
 
-AT_ONCE: Final = 0.7
-"""Of the configured silence, after what is surely whole. The words are known about 0.35 s after the end of speech,
-and most pauses for breath are shorter than this."""
-SHORT: Final = 0.8
-"""Of the configured silence, after a word or two that answer: "yes" is often followed by the rest after a breath."""
+AT_ONCE: Final = 0.68
+"""Of the configured silence, after a sentence that is surely whole. The words are known about 0.35 s after the end of
+speech, and most pauses for breath are shorter than this."""
+BREATH: Final = 0.83
+"""Of the configured silence, after what answers the question. Answers are added to after a breath, or taken back:
+"yes, but", "Monday, no, Tuesday"."""
 DOUBTFUL: Final = 2.1
 """Of the configured silence, after what may be whole: a few words that answer nothing visibly."""
 UNFINISHED: Final = 2.55
 """Of the configured silence, after what most likely goes on. People who look for words pause for up to 1.6 s."""
-_SHORT_ANSWER_WORDS: Final = 3
 
 # Log-odds that the turn is over, against a pause longer than half a second: a logistic regression (L2 of 3.3 on
 # standardised features) over the pauses of the split `tune` of the labelled utterances, benchmarks/turns.
@@ -87,8 +87,7 @@ def wait_s(
 
 def _share(text: str, expectation: Expectation, spoken_s: float, finality: float | None) -> float:
     if expectation is Expectation.COMPLETE or closes(text):
-        whole = len(words(text)) > _SHORT_ANSWER_WORDS or sum(map(str.isdecimal, text)) > 1
-        return AT_ONCE if whole else SHORT
+        return BREATH
     log_odds = _log_odds(text, expectation, min(spoken_s, _CHARACTER_S * len(text)), finality)
     if log_odds >= SURE:
         return AT_ONCE
