@@ -1,6 +1,6 @@
 """Dialling on SQLite and PostgreSQL: intake, latency, claims a second, idle CPU, and whether the limits hold.
 
-    python -m benchmarks.dialling [--store sqlite,postgresql] [--part latency,claims,idle,limits] [--calls 1000]
+    python -m benchmarks.dialling [--store sqlite,postgresql] [--part intake,latency,claims,idle,limits] [--lines 1m]
 
 Ends with one line of JSON a store. See the modules for what is measured.
 """
@@ -16,15 +16,17 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.dialling import idle, latency, limits, throughput
+from benchmarks.dialling import idle, intake, latency, limits, throughput
 from benchmarks.ledger.postgresql import Postgresql
 from benchmarks.ledger.programs import Missing
 from benchmarks.ledger.sqlite import Sqlite
 from benchmarks.ledger.stores import Store
 
 STORES: Final = {"sqlite": Sqlite, "postgresql": Postgresql}
-PARTS: Final = ("latency", "claims", "idle", "limits")
+PARTS: Final = ("intake", "latency", "claims", "idle", "limits")
 _WORKERS: Final = (1, 2, 4)
+_ONCE: Final = 500_000
+"""Files with so many lines take so long that noise averages out by itself."""
 
 
 def main() -> None:
@@ -49,6 +51,17 @@ def _measure(store: Store, options: argparse.Namespace) -> dict[str, Any]:
         return figures
     finally:
         store.stop()
+
+
+def _intake(store: Store, options: argparse.Namespace) -> dict[str, Any]:
+    figures = {}
+    for lines in options.lines:
+        rounds = 3 if lines < _ONCE else 1
+        speed = asyncio.run(intake.measure(store, options.folder, lines, rounds))
+        label = f"{lines // 1_000_000}m" if lines % 1_000_000 == 0 else f"{lines // 1000}k"
+        figures[f"intake_{label}_speed_over_raw"] = round(speed.over_raw, 3)
+        figures[f"intake_{label}_lines_per_s"] = round(lines / speed.intake_s)
+    return figures
 
 
 def _latency(store: Store, options: argparse.Namespace) -> dict[str, Any]:
@@ -85,7 +98,7 @@ def _limits(store: Store, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-_PARTS: Final = {"latency": _latency, "claims": _claims, "idle": _idle, "limits": _limits}
+_PARTS: Final = {"intake": _intake, "latency": _latency, "claims": _claims, "idle": _idle, "limits": _limits}
 
 
 def _options() -> argparse.Namespace:
@@ -96,6 +109,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--calls", type=int, default=1000, help="of the limits; latency takes half, claims 10 x, idle 100 x"
     )
+    parser.add_argument("--lines", type=_sizes, default="100k,1m", help="of the files of the intake")
     parser.add_argument("--idle-s", type=float, default=60.0)
     parser.add_argument(
         "--folder",
@@ -104,6 +118,10 @@ def _options() -> argparse.Namespace:
         help="where databases are",
     )
     return parser.parse_args()
+
+
+def _sizes(text: str) -> list[int]:
+    return [int(part.lower().replace("m", "000k").replace("k", "000")) for part in text.split(",")]
 
 
 if __name__ == "__main__":

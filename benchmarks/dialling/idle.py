@@ -64,7 +64,7 @@ def _serve(place: Station, store: str) -> subprocess.Popen[bytes]:
 
 async def _schedule(place: Station, calls: int) -> None:
     """One call by the ledger, the others as its copies, a second apart."""
-    due_us = place.ledger._clock.now_us() + _DAY_US
+    due_us = place.clock.now_us() + _DAY_US
     new = NewExecution(place.account_id, AGENT, "+14155550100", FROM, PROVIDER, scheduled_at=due_us)
     first = (await place.ledger.create(new)).id
     for start in range(1, calls, _CHUNK):

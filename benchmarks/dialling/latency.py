@@ -47,7 +47,7 @@ async def _place(place: Station, calls: int) -> dict[str, int]:
     for number in range(calls):
         await asyncio.sleep(chance.expovariate(_A_SECOND))
         execution_id = await place.place(f"+1415{number:06d}0")
-        placed[execution_id] = place.ledger._clock.now_us()
+        placed[execution_id] = place.clock.now_us()
     return placed
 
 

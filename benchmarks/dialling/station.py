@@ -15,7 +15,7 @@ from benchmarks.crash.clients import AGENT, open_account, unfinished
 from benchmarks.crash.worker import FROM, PROVIDER, PUBLIC_URL, Post
 from benchmarks.crash.workforce import Workforce
 from benchmarks.ledger.stores import Store
-from ringback.clock import SystemClock
+from ringback.clock import Clock, SystemClock
 from ringback.dialing.queue import CallQueue, NewCall
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import NewExecution
@@ -31,6 +31,7 @@ _LOOK_S = 0.5
 @dataclass(frozen=True, slots=True)
 class Station:
     db: Database
+    clock: Clock
     wakeup: Wakeup
     queue: CallQueue
     ledger: Ledger
@@ -82,8 +83,8 @@ class Station:
 
 
 @asynccontextmanager
-async def station(store: Store, name: str, folder: Path) -> AsyncIterator[Station]:
-    """Under the name, which may be used again: what was left of it is dropped first."""
+async def station(store: Store, name: str, folder: Path, *, account: bool = True) -> AsyncIterator[Station]:
+    """Under the name, which may be used again: what was left of it is dropped first. Without `account` its id is ''."""
     where = folder / store.name / name
     where.mkdir(parents=True, exist_ok=True)
     for path in where.glob("*.jsonl"):
@@ -93,14 +94,14 @@ async def station(store: Store, name: str, folder: Path) -> AsyncIterator[Statio
     url = store.url(database)
     await upgrade(url)
     db = await open_database(url)
-    wakeup = await open_wakeup(db, where)
+    wakeup, clock = await open_wakeup(db, where), SystemClock()
     try:
-        account_id = await open_account(db)
-        ledger = Ledger(db, SystemClock(), PUBLIC_URL)
+        account_id = await open_account(db) if account else ""
+        ledger = Ledger(db, clock, PUBLIC_URL)
         queue = CallQueue(db, ledger, wakeup, provider=PROVIDER, from_numbers=[FROM])
         with dial_sink(where) as sink:
             post = Post(url, where, sink.port, capacity=20)
-            yield Station(db, wakeup, queue, ledger, account_id, sink, post)
+            yield Station(db, clock, wakeup, queue, ledger, account_id, sink, post)
     finally:
         await wakeup.close()
         await db.close()
