@@ -65,6 +65,8 @@ def heard_errors(calls: Sequence[Call], directory: Path) -> Iterator[HeardError]
                 continue
             claim = remark.cut.text
             begin_ms = max(0, remark.cut.start_ms - _TOGETHER_MS)
-            audio = wire.between(begin_ms, remark.said.end_ms + _TOGETHER_MS // 2)
+            # The agent may have resumed in between; its answer comes later than this.
+            end_ms = max(remark.said.end_ms + _TOGETHER_MS // 2, remark.cut.end_ms + _TOGETHER_MS)
+            audio = wire.between(begin_ms, end_ms)
             placed = texts[spoken(claim, list(texts))].place(audio)
             yield compare(remark.said.id, claim, list(texts), whisper.transcribe(audio), placed)
