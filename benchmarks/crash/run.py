@@ -17,7 +17,8 @@ from benchmarks.crash.worker import Post
 from benchmarks.crash.workforce import Workforce
 from ringback.store.database import Database, open_database
 from ringback.store.wakeup import open_wakeup
-from tests.support.dial_checker import Breach, Violation, counted, violations
+from tests.support.dial_case import Breach, Violation
+from tests.support.dial_checker import counted, violations
 from tests.support.dial_history import History
 from tests.support.dial_sink import dial_sink
 

@@ -26,6 +26,10 @@ class History:
     """Executions that a client was told of."""
     stopped: Mapping[str, int] = field(default_factory=dict)
     """When a client was told that a call is stopped."""
+    bills: Sequence[Row] = ()
+    """execution_id, attempt, kind, n: how many lines of usage there are."""
+    counters: Sequence[Row] = ()
+    """account_id, status, n: the counters of executions, changes not folded in yet included."""
     finished: bool = True
     """Everybody had time to end; else a moment in the middle."""
 
@@ -51,6 +55,20 @@ class History:
             wire,
             placed,
             stopped or {},
+            await db.fetch_all(
+                """
+                SELECT execution_id, attempt, kind, COUNT(*) AS n FROM usage_lines
+                GROUP BY account_id, execution_id, attempt, kind, provider, model, detail
+                """
+            ),
+            await db.fetch_all(
+                """
+                SELECT account_id, status, CAST(SUM(n) AS BIGINT) AS n FROM (
+                  SELECT account_id, value AS status, count AS n FROM execution_counts WHERE dimension = 'status'
+                  UNION ALL SELECT account_id, status, delta AS n FROM count_changes
+                ) AS parts GROUP BY account_id, status
+                """
+            ),
             finished,
         )
 

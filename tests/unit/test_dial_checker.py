@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from tests.support.dial_checker import Breach, counted, violations
+from tests.support.dial_case import Breach
+from tests.support.dial_checker import counted, violations
 from tests.support.dial_history import History
 
 Rows = dict[str, Any]
@@ -98,10 +100,16 @@ class Story:
         ]
         self.placed = ["1", "2", "3"]
         self.stopped: dict[str, int] = {}
+        self.bills: list[Rows] = [{"execution_id": "1", "attempt": 2, "kind": "platform", "n": 1}]
+        self.miscounted: dict[str, int] = {}
         self.finished = True
 
     def breaches(self) -> set[Breach]:
-        return {violation.breach for violation in violations(History(**deepcopy(vars(self))))}
+        known = deepcopy(vars(self))
+        counts = Counter(row["status"] for row in self.executions)
+        counts.update(known.pop("miscounted"))
+        counters = [{"account_id": "account", "status": status, "n": n} for status, n in counts.items()]
+        return {violation.breach for violation in violations(History(counters=counters, **known))}
 
 
 def test_a_history_as_it_should_be_has_no_violation() -> None:
@@ -281,6 +289,18 @@ def _an_answer_that_nobody_gave(story: Story) -> None:
     del story.wire[6]
 
 
+def _a_bill_that_was_sent_twice(story: Story) -> None:
+    story.bills[0]["n"] = 2
+
+
+def _a_counter_that_is_off(story: Story) -> None:
+    story.miscounted["queued"] = 1
+
+
+def _an_end_that_nobody_counts(story: Story) -> None:
+    story.miscounted["completed"] = -1
+
+
 @pytest.mark.parametrize(
     ("break_it", "breach"),
     [
@@ -318,6 +338,9 @@ def _an_answer_that_nobody_gave(story: Story) -> None:
         (_an_unfinished_execution_without_an_open_attempt, Breach.ROWS),
         (_a_claim_that_was_dialled_before, Breach.ROWS),
         (_a_live_call_of_nobody, Breach.ROWS),
+        (_a_bill_that_was_sent_twice, Breach.ROWS),
+        (_a_counter_that_is_off, Breach.ROWS),
+        (_an_end_that_nobody_counts, Breach.ROWS),
         (_an_answer_that_nobody_gave, Breach.RECORD),
     ],
 )
