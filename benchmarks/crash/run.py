@@ -115,7 +115,9 @@ async def _kill_while_they_dial(db: Database, clients: Clients, post: Post, plan
         await _kill(workforce, plan)
         enough.set()
         await placing
-        await _settled(db)
+        await _settled(db, workforce)
+        if workforce.ended:
+            logger.warning("%d workers ended by themselves: see their logs", workforce.ended)
         return await watching
     finally:
         for task in (watching, placing):
@@ -158,12 +160,14 @@ async def _watch(db: Database, until: asyncio.Event) -> list[Violation]:
     return found
 
 
-async def _settled(db: Database) -> None:
+async def _settled(db: Database, workforce: Workforce) -> None:
     """Until nothing is under way any more; what still is after a while is what the checker will find."""
     started = time.monotonic()
     while time.monotonic() - started < _SETTLE_S:
         row = await db.fetch_one("SELECT COUNT(*) AS n FROM attempts WHERE slot_since IS NOT NULL")
         if not await unfinished(db) and row is not None and not row["n"]:
             return
+        for index in range(len(workforce)):
+            workforce.revive(index)
         await asyncio.sleep(_LOOK_S)
     logger.warning("calls are still under way after %.0f s", _SETTLE_S)

@@ -107,7 +107,10 @@ def work(index: int, post: Post) -> None:
         format=f"%(asctime)s {os.getpid()} %(name)s %(message)s",
         force=True,
     )
-    asyncio.run(_serve(index, post))
+    try:
+        asyncio.run(_serve(index, post))
+    except Exception:
+        logging.exception("worker %d ended", index)
 
 
 async def _serve(index: int, post: Post) -> None:

@@ -20,6 +20,8 @@ class Workforce:
     """So many workers, by their index."""
 
     def __init__(self, count: int, post: Post) -> None:
+        self.ended = 0
+        """Workers that were found to have ended by themselves; as the product's supervisor does, others are started."""
         self._post = post
         self._processes: list[ForkServerProcess] = [self._started(index) for index in range(count)]
 
@@ -31,16 +33,24 @@ class Workforce:
 
     def kill(self, index: int) -> None:
         """SIGKILL, and another in its place."""
+        self.revive(index)
         self._processes[index].kill()
         self._processes[index].join(_END_S)
         self._processes[index] = self._started(index)
 
     def stop(self, index: int) -> int:
         """SIGSTOP; the process for `go_on`."""
+        self.revive(index)
         pid = self._processes[index].pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
         return pid
+
+    def revive(self, index: int) -> None:
+        """Start another in the place of one that ended."""
+        if not self._processes[index].is_alive():
+            self.ended += 1
+            self._processes[index] = self._started(index)
 
     def go_on(self, pid: int) -> None:
         """SIGCONT, unless it was killed meanwhile."""
