@@ -204,6 +204,14 @@ def _bills(case: Case) -> Iterator[Violation]:
             yield Violation(Breach.ROWS, row["execution_id"], what)
 
 
+def _words(case: Case) -> Iterator[Violation]:
+    """What was said in one attempt is not in the record of another."""
+    for row in case.history.words:
+        if row["text"] != f"attempt {row['attempt']}":
+            what = f"in attempt {row['attempt']} somebody said: {row['text']}"
+            yield Violation(Breach.ROWS, row["execution_id"], what)
+
+
 def _counters(case: Case) -> Iterator[Violation]:
     """The totals that lists and batches show are those of the rows."""
     true = Counter((row["account_id"], row["status"]) for row in case.history.executions)
@@ -227,6 +235,7 @@ _CHECKS: Final[Sequence[_Check]] = (
     _rows,
     _gates,
     _bills,
+    _words,
     _counters,
     wire.records,
 )

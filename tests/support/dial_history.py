@@ -30,6 +30,8 @@ class History:
     """execution_id, attempt, kind, n: how many lines of usage there are."""
     counters: Sequence[Row] = ()
     """account_id, status, n: the counters of executions, changes not folded in yet included."""
+    words: Sequence[Row] = ()
+    """execution_id, attempt, text: what was said. Talkers of the crash test name their attempt: "attempt 1"."""
     finished: bool = True
     """Everybody had time to end; else a moment in the middle."""
 
@@ -69,6 +71,7 @@ class History:
                 ) AS parts GROUP BY account_id, status
                 """
             ),
+            await db.fetch_all("SELECT execution_id, attempt, text FROM turns WHERE text LIKE 'attempt %'"),
             finished,
         )
 

@@ -101,6 +101,7 @@ class Story:
         self.placed = ["1", "2", "3"]
         self.stopped: dict[str, int] = {}
         self.bills: list[Rows] = [{"execution_id": "1", "attempt": 2, "kind": "platform", "n": 1}]
+        self.words: list[Rows] = [{"execution_id": "1", "attempt": 2, "text": "attempt 2"}]
         self.miscounted: dict[str, int] = {}
         self.finished = True
 
@@ -293,6 +294,10 @@ def _a_bill_that_was_sent_twice(story: Story) -> None:
     story.bills[0]["n"] = 2
 
 
+def _words_of_another_attempt(story: Story) -> None:
+    story.words[0]["text"] = "attempt 1"
+
+
 def _a_counter_that_is_off(story: Story) -> None:
     story.miscounted["queued"] = 1
 
@@ -339,6 +344,7 @@ def _an_end_that_nobody_counts(story: Story) -> None:
         (_a_claim_that_was_dialled_before, Breach.ROWS),
         (_a_live_call_of_nobody, Breach.ROWS),
         (_a_bill_that_was_sent_twice, Breach.ROWS),
+        (_words_of_another_attempt, Breach.ROWS),
         (_a_counter_that_is_off, Breach.ROWS),
         (_an_end_that_nobody_counts, Breach.ROWS),
         (_an_answer_that_nobody_gave, Breach.RECORD),
