@@ -125,7 +125,7 @@ async def _serve(index: int, post: Post) -> None:
     completion = Completion(ledger, post.folder, PriceBook())
 
     async def after_call(claim: Claim) -> None:
-        await completion.complete(claim.account_id, claim.execution_id)
+        await completion.complete(claim.account_id, claim.execution_id, claim.number, name)
 
     async def prepare(execution: Execution) -> Talker:
         return Listener(post)

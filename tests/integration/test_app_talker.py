@@ -123,6 +123,7 @@ async def test_a_call_is_told_to_everybody(api: Api, values: Values, tmp_path: P
         tmp_path / "ambient",
         events,
         telemetry,
+        "worker",
     )
     execution = await answered(api, ledger)
     talker = await studio.prepare(execution)

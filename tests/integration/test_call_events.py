@@ -214,7 +214,7 @@ async def test_a_database_that_is_away_is_asked_again(
 
 async def test_the_call_s_log_names_it(api: Api, wakeup: Wakeup) -> None:
     call, conversation = await talking(api), FakeConversation()
-    journal = Journal(api.ledger, SystemClock(), api.account, call)
+    journal = Journal(api.ledger, SystemClock(), api.account, call, number=1, lease_owner=None)
     delivery = EventDelivery(api.db, wakeup, "worker")
     await send(api, call, "payment_received")
     with delivery.to(api.account, call, receiver(conversation, journal)):

@@ -110,7 +110,7 @@ async def test_no_word_of_a_real_call_s_log_stays(archive: Archive) -> None:
     """Turns are in the log too, as events of the system."""
     books = archive.books
     call = await archive.call(2, said=False)
-    journal = Journal(books.ledger, books.clock, call.account_id, call.id)
+    journal = Journal(books.ledger, books.clock, call.account_id, call.id, number=1, lease_owner=None)
     archive.go_back(2)
     journal.turn(SpokenTurn("user", SAID, 0, 900))
     await journal.finish()

@@ -65,7 +65,7 @@ class Exchange:
         completion = Completion(self.books.ledger, self.folder, PriceBook())
 
         async def after_call(claim: Claim) -> None:
-            await completion.complete(claim.account_id, claim.execution_id)
+            await completion.complete(claim.account_id, claim.execution_id, claim.number, worker)
 
         line = Line(
             claims=Claims(self.books.db, self.books.ledger, clock, worker),

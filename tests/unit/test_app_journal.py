@@ -21,7 +21,9 @@ class SlowLedger:
         self.asked = asyncio.Event()
         self.may_answer = asyncio.Event()
 
-    async def add_turns(self, account_id: str, execution_id: str, turns: Sequence[Turn]) -> None: ...
+    async def add_turns(
+        self, account_id: str, execution_id: str, turns: Sequence[Turn], *, number: int, lease_owner: str
+    ) -> None: ...
 
     async def add_log(self, account_id: str, execution_id: str, rows: Sequence[LogRow]) -> None:
         self.rows += [row.data for row in rows]
@@ -31,7 +33,7 @@ class SlowLedger:
 
 async def test_what_is_being_written_at_the_end_of_a_call_is_written_once() -> None:
     ledger = SlowLedger()
-    journal = Journal(cast(Ledger, ledger), SystemClock(), "account", "call")
+    journal = Journal(cast(Ledger, ledger), SystemClock(), "account", "call", number=1, lease_owner="worker")
     writing = asyncio.create_task(journal.write())
     journal.log(LogEntry("event", "system", "one"))
     await ledger.asked.wait()
@@ -44,7 +46,9 @@ async def test_what_is_being_written_at_the_end_of_a_call_is_written_once() -> N
 
 
 async def test_a_writer_with_nothing_to_write_stops() -> None:
-    journal = Journal(cast(Ledger, SlowLedger()), SystemClock(), "account", "call")
+    journal = Journal(
+        cast(Ledger, SlowLedger()), SystemClock(), "account", "call", number=1, lease_owner="worker"
+    )
     writing = asyncio.create_task(journal.write())
     await asyncio.sleep(0)
     journal.stop()

@@ -8,7 +8,7 @@ from pathlib import Path
 from ringback.aftercall.recording import finish, recording_path
 from ringback.billing.prices import PriceBook
 from ringback.billing.rating import telephone_lines
-from ringback.executions.ledger import Ledger
+from ringback.executions.ledger import LeaseLost, Ledger
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import Attempt, AttemptChanges, AttemptState
 
@@ -21,12 +21,19 @@ class Completion:
         self._recordings = recordings
         self._prices = prices
 
-    async def complete(self, account_id: str, execution_id: str) -> None:
-        """Close the record of a disconnected call; one that is completed already is left alone."""
+    async def complete(
+        self, account_id: str, execution_id: str, number: int, lease_owner: str | None = None
+    ) -> None:
+        """Close the record of a disconnected call; one that is completed already is left alone.
+
+        Raises LeaseLost where attempt `number` is not current, or its lease not the owner's; UnknownExecution.
+        """
         execution = await self._ledger.get(account_id, execution_id)
         if execution.status is not Status.CALL_DISCONNECTED:
             return
         attempt = await self._ledger.attempt(account_id, execution_id)
+        if attempt.number != number:
+            raise LeaseLost(f"attempt {number} of {execution_id} is over: {attempt.number} is current")
         changes: AttemptChanges = {"state": AttemptState.DONE, "lease_owner": None, "lease_until": None}
         recording = await finish(recording_path(self._recordings, account_id, execution_id, attempt.number))
         if recording is not None:
@@ -41,7 +48,8 @@ class Completion:
             Status.COMPLETED,
             attempt=changes,
             usage=telephone_lines(_duration_ms(attempt), execution.provider, self._prices),
-            number=attempt.number,
+            number=number,
+            lease_owner=lease_owner,
         )
 
 

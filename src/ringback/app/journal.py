@@ -12,7 +12,7 @@ from ringback.app.latency import parts
 from ringback.clock import Clock
 from ringback.conversation.transcript import LogEntry
 from ringback.conversation.transcript import Turn as SpokenTurn
-from ringback.executions.ledger import Ledger, UnknownExecution
+from ringback.executions.ledger import LeaseLost, Ledger, UnknownExecution
 from ringback.executions.record import LogRow, Turn
 from ringback.store.database import StoreError
 
@@ -25,13 +25,25 @@ _LAST_TRIES: Final = 20
 
 
 class Journal:
-    """Implements `conversation.transcript.Observer` for one execution. Run `write` beside the conversation."""
+    """Implements `conversation.transcript.Observer` for one attempt. Run `write` beside the conversation."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, account_id: str, execution_id: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        account_id: str,
+        execution_id: str,
+        *,
+        number: int,
+        lease_owner: str | None,
+    ) -> None:
+        """`lease_owner`: the worker whose call it is. Once it is not any more, nothing is written."""
         self._ledger = ledger
         self._clock = clock
         self._account_id = account_id
         self._execution_id = execution_id
+        self._number = number
+        self._lease_owner = lease_owner
         self._rows: deque[LogRow] = deque(maxlen=_BOUND)
         self._turns: list[Turn] = []
         self._count = 0
@@ -95,10 +107,18 @@ class Journal:
         if not rows and not turns:
             return True
         try:
-            await self._ledger.add_turns(self._account_id, self._execution_id, turns)
+            await self._ledger.add_turns(
+                self._account_id,
+                self._execution_id,
+                turns,
+                number=self._number,
+                lease_owner=self._lease_owner,
+            )
             await self._ledger.add_log(self._account_id, self._execution_id, rows)
         except UnknownExecution:
             pass  # deleted with its agent while it talked
+        except LeaseLost as reason:
+            logger.warning("call %s: its words are dropped: %s", self._execution_id, reason)
         except StoreError as error:
             logger.error("call %s: the journal waits for the database: %s", self._execution_id, error)
             return False

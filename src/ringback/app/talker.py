@@ -66,6 +66,8 @@ class Studio:
     """Folder of the operator's own background sounds."""
     events: EventDelivery
     telemetry: Telemetry
+    worker: str
+    """Owner of the leases of its calls."""
 
     async def prepare(self, execution: Execution) -> AgentTalker:
         """Make the agent of an execution ready. Raises CallRefused with the reason."""
@@ -113,7 +115,14 @@ class AgentTalker:
         recorder = Recorder(
             recording_path(studio.recordings, execution.account_id, execution.id, call.number)
         )
-        journal = Journal(studio.ledger, studio.clock, execution.account_id, execution.id)
+        journal = Journal(
+            studio.ledger,
+            studio.clock,
+            execution.account_id,
+            execution.id,
+            number=call.number,
+            lease_owner=studio.worker,
+        )
         synthesizer = MeasuredSynthesizer(self._synthesizer, studio.telemetry)
         conversation = Conversation(
             call.leg,

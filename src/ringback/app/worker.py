@@ -62,11 +62,12 @@ async def run(settings: Settings, index: int) -> None:
             settings.ambient,
             events,
             watching.telemetry,
+            name,
         )
         completion = Completion(core.ledger, settings.recordings, prices)
 
         async def after_call(claim: Claim) -> None:
-            await completion.complete(claim.account_id, claim.execution_id)
+            await completion.complete(claim.account_id, claim.execution_id, claim.number, name)
 
         line = Line(
             claims=Claims(core.db, core.ledger, core.clock, name),

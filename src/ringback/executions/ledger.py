@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ringback.clock import Clock
 from ringback.executions import counts, lifecycle, rows
+from ringback.executions.hold import Held, hold
+from ringback.executions.hold import LeaseLost as LeaseLost  # what callers catch
+from ringback.executions.hold import UnknownExecution as UnknownExecution
 from ringback.executions.lifecycle import TERMINAL, IllegalTransition, Status
 from ringback.executions.opening import created, first_attempt
 from ringback.executions.record import (
@@ -39,33 +42,6 @@ from ringback.store.queries import turns as turn_rows
 
 _NO_EXECUTION_CHANGES: ExecutionChanges = {}
 _NO_ATTEMPT_CHANGES: AttemptChanges = {}
-
-
-class UnknownExecution(LookupError):
-    """The account has no such execution."""
-
-
-class LeaseLost(Exception):
-    """The attempt is no longer this worker's, or no longer the current one; nothing was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """An execution and its current attempt, both locked until the transaction ends."""
-
-    execution: Execution
-    attempt: Attempt
-
-    def check_owner(self, number: int | None, lease_owner: str | None) -> None:
-        attempt = self.attempt
-        if number is not None and number != attempt.number:
-            raise LeaseLost(
-                f"attempt {number} of {attempt.execution_id} is over: {attempt.number} is current"
-            )
-        if lease_owner is not None and lease_owner != attempt.lease_owner:
-            raise LeaseLost(
-                f"attempt {attempt.number} of {attempt.execution_id} is not {lease_owner}'s any more"
-            )
 
 
 class Ledger:
@@ -161,8 +137,7 @@ class Ledger:
         """
         asked_us = self._clock.now_us()  # of the log row: an agent speaks before its call's answer is written
         async with self._within(tx) as tx:
-            held = await self._hold(tx, account_id, execution_id)
-            held.check_owner(number, lease_owner)
+            held = await hold(tx, account_id, execution_id, number=number, lease_owner=lease_owner)
             before = held.execution.status
             if before in TERMINAL:
                 # The way back in the table is the retry policy's: it opens a new attempt.
@@ -192,8 +167,7 @@ class Ledger:
     ) -> Execution:
         """Change anything but the status. Raises UnknownExecution, LeaseLost; ValueError as `transition`."""
         async with self._within(tx) as tx:
-            held = await self._hold(tx, account_id, execution_id)
-            held.check_owner(number, lease_owner)
+            held = await hold(tx, account_id, execution_id, number=number, lease_owner=lease_owner)
             return await self._write(tx, held, {**changes}, {**attempt}, ())
 
     async def add_turns(
@@ -213,8 +187,7 @@ class Ledger:
         if not turns:
             return
         async with self._within(tx) as tx:
-            held = await self._hold(tx, account_id, execution_id)
-            held.check_owner(number, lease_owner)
+            held = await hold(tx, account_id, execution_id, number=number, lease_owner=lease_owner)
             owner = {
                 "account_id": account_id,
                 "execution_id": execution_id,
@@ -235,17 +208,10 @@ class Ledger:
                 raise UnknownExecution(execution_id)
             await _insert_log(tx, account_id, execution_id, log)
 
-    async def _hold(self, tx: Transaction, account_id: str, execution_id: str) -> _Held:
-        attempt = await attempts.lock_current(tx, account_id, execution_id)
-        execution = await executions.lock(tx, account_id, execution_id)
-        if attempt is None or execution is None:
-            raise UnknownExecution(execution_id)
-        return _Held(rows.to_execution(execution), rows.to_attempt(attempt))
-
     async def _write(
         self,
         tx: Transaction,
-        held: _Held,
+        held: Held,
         changes: dict[str, Any],
         attempt_changes: dict[str, Any],
         usage: Sequence[UsageLine],

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from ringback.store.database import Reader, Row, Transaction
 
-_CURRENT = """
+_OF_EXECUTION = """
 SELECT account_id, execution_id, number, state, due_at, lease_owner, lease_until, cancel_requested, call_id,
   dialled_at, ringing_at, answered_at, ended_at, status, hangup_by, hangup_reason, hangup_provider_code, sip_code,
   recording_path, recording_token, recording_ms, conversation_ms, agent_id, batch_id, lane, trunk, seq,
   slot_since, dial_at, tries
-FROM attempts WHERE account_id = :account_id AND execution_id = :execution_id ORDER BY number DESC LIMIT 1
+FROM attempts WHERE account_id = :account_id AND execution_id = :execution_id
 """
+_CURRENT = f"{_OF_EXECUTION} ORDER BY number DESC LIMIT 1"
 
 _RECORDING = """
 SELECT attempts.account_id, attempts.execution_id, attempts.recording_path, executions.status
@@ -38,6 +39,29 @@ async def lock_current(tx: Transaction, account_id: str, execution_id: str) -> R
     An attempt is always locked before its execution, as the queue does: no two transactions wait for each other.
     """
     return await tx.fetch_one(f"{_CURRENT} FOR UPDATE", account_id=account_id, execution_id=execution_id)
+
+
+async def lock(tx: Transaction, account_id: str, execution_id: str, number: int) -> Row | None:
+    """As `lock_current`, of one attempt, whether it is current or not."""
+    return await tx.fetch_one(
+        f"{_OF_EXECUTION} AND number = :number FOR UPDATE",
+        account_id=account_id,
+        execution_id=execution_id,
+        number=number,
+    )
+
+
+async def newest(db: Reader, account_id: str, execution_id: str) -> int | None:
+    """The number of the current attempt."""
+    row = await db.fetch_one(
+        """
+        SELECT number FROM attempts WHERE account_id = :account_id AND execution_id = :execution_id
+        ORDER BY number DESC LIMIT 1
+        """,
+        account_id=account_id,
+        execution_id=execution_id,
+    )
+    return row["number"] if row else None
 
 
 async def update(
