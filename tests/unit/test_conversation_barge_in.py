@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ringback.conversation.core.backchannel import is_backchannel
-from ringback.conversation.core.barge_in import SURE, UNSURE, interrupts, says_stop
+from ringback.conversation.core.barge_in import NOISE, SURE, UNSURE, interrupts, says_stop
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,10 @@ def test_of_murmurs_the_transcriber_is_not_sure(
 def test_unsure_words_are_not_enough_where_more_are_needed() -> None:
     assert not interrupts("I share it now", 5, "en", 9.0, UNSURE - 0.01)
     assert interrupts("I share it now too", 5, "en", 9.0, UNSURE - 0.01)
+
+
+def test_sentences_that_were_guessed_out_of_a_noise_never_interrupt() -> None:
+    text = "The meeting had been trained in the other building."
+    assert not interrupts(text, 2, "en", 6.0, NOISE - 0.01)
+    assert interrupts(text, 2, "en", 6.0, NOISE), "badly heard, but heard"
+    assert interrupts("Stop it.", 2, "en", 0.5, NOISE - 1.0)

@@ -40,7 +40,7 @@ as fast as they like."""
 UNSURE: Final = -0.7
 """Words of which it is less confident than this may be a murmur that lasts, or the noise of the line."""
 NOISE: Final = -0.8
-"""So it guesses at the babble of other tables."""
+"""So it guesses at the babble of other tables, in whole sentences; of what is said to it, it is surer sooner or later."""
 MURMUR_WORDS: Final = 3
 """The longest murmurs, "uh huh yeah", have so many; whoever says more is no mere listener, however badly heard."""
 
@@ -54,7 +54,7 @@ def interrupts(
     """
     if says_stop(text, language):
         return True
-    if is_backchannel(text, language):
+    if is_backchannel(text, language) or is_noise(text, confidence):
         return False
     needed = max(1, words_needed)
     sure = confidence is not None and confidence >= SURE
