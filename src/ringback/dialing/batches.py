@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ringback.accounts.idempotency import IdempotencyKey
 from ringback.clock import Clock
 from ringback.dialing.queue import CallQueue
 from ringback.executions.lifecycle import Status
-from ringback.store.database import Database
+from ringback.store.database import Database, Transaction
 from ringback.store.wakeup import Wakeup
 
 
@@ -40,8 +39,11 @@ class NewBatch:
     """POST /batches, validated (contract 9)."""
 
     account_id: str
+    id: str
+    """32 hex digits. Its file lies whole in the folder of uploads, as `<id>.csv`, before the batch is created."""
     agent_id: str
     file_name: str
+    """As the client called it."""
     from_numbers: tuple[str, ...]
     retry_config: Mapping[str, Any] | None
     webhook_url: str | None
@@ -86,6 +88,16 @@ class BatchView:
     """None: it is not paused."""
 
 
+@dataclass(frozen=True, slots=True)
+class BatchFault:
+    """One row of `batch_faults`: a line that is not dialled."""
+
+    line: int
+    number: str | None
+    """As the file has it."""
+    reason: str
+
+
 class Batches:
     """What the API does with batches; a job reads the file."""
 
@@ -97,9 +109,13 @@ class Batches:
         self._calls = calls
         self._machine = machine
 
-    async def create(self, new: NewBatch, size: int, key: IdempotencyKey | None) -> Batch:
-        """Write the batch and the job that reads its file of `size` bytes. Raises LookupError for an unknown agent,
-        NoFromNumber, KeyReused."""
+    async def create(self, tx: Transaction, new: NewBatch) -> None:
+        """Write the batch, its gate and the job that reads its file. Whoever gives the transaction calls `wake` after
+        its end. Raises LookupError for an unknown agent, NoFromNumber."""
+        raise NotImplementedError
+
+    async def wake(self) -> None:
+        """Let jobs be looked for: a batch was created."""
         raise NotImplementedError
 
     async def schedule(self, account_id: str, batch_id: str, at_us: int, bypass: bool) -> Batch:
@@ -116,6 +132,10 @@ class Batches:
 
     async def get(self, account_id: str, batch_id: str) -> BatchView:
         """Raises UnknownBatch."""
+        raise NotImplementedError
+
+    def faults(self, account_id: str, batch_id: str) -> AsyncIterator[BatchFault]:
+        """Lines that are not dialled, in the order of the file; the first 100,000 of them."""
         raise NotImplementedError
 
     def all(self, account_id: str, agent_id: str) -> AsyncIterator[BatchView]:
