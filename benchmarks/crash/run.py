@@ -40,6 +40,8 @@ class Plan:
     backlog: int = 60
     lease_s: float = 2.0
     unknown_s: float = 5.0
+    loss: float = 0.05
+    """Share of the packets that vanish, in each direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Report:
 
 async def crash(url: str, folder: Path, plan: Plan) -> Report:
     """The database needs its tables and nothing else. What everybody logs is in the folder."""
-    with dial_sink(folder) as sink:
+    with dial_sink(folder, loss=plan.loss, seed=plan.seed) as sink:
         db = await open_database(url)
         wakeup = await open_wakeup(db, folder)
         try:

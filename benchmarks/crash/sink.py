@@ -1,10 +1,11 @@
 """A SIP trunk that writes down who was dialled and when: plain UDP, and no code of the product, whose bugs it finds.
 
-    python -m benchmarks.crash.sink --log FILE [--port P]
+    python -m benchmarks.crash.sink --log FILE [--port P] [--loss SHARE --seed N]
 
-Prints its port. The last digit of a number says how its person takes a call (MANNERS). Each line of the log is an
-event of a call, JSON: `at` (microseconds UTC, when the kernel took the packet), `event`, `call_id`, `tag` (of
-From), `number`; `status` for `final` (the response that ended the dialling, or 200), `by` for `over`.
+Prints its port. With a loss, packets vanish in both directions. The last digit of a number says how its person takes a
+call (MANNERS). Each line of the log is an event of a call, JSON: `at` (microseconds UTC, when the kernel took the
+packet), `event`, `call_id`, `tag` (of From), `number`; `status` for `final` (the response that ended the dialling, or
+200), `by` for `over`. `dropped` is an INVITE that vanished: its person was not dialled by it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import heapq
 import json
+import random
 import re
 import select
 import signal
@@ -125,7 +127,7 @@ class Call:
 class Sink:
     """Answers on a socket until told to stop."""
 
-    def __init__(self, port: int, log: Path) -> None:
+    def __init__(self, port: int, log: Path, loss: float, seed: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
@@ -133,6 +135,8 @@ class Sink:
         self._socket.bind(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
         self._log = log.open("ab", buffering=0)
+        self._loss = loss
+        self._chance = random.Random(seed)
         self._calls: dict[tuple[str, str], Call] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
@@ -165,6 +169,10 @@ class Sink:
 
     def _take(self, message: Message, source: Address, at_us: int) -> None:
         call = self._calls.get((message.one("call-id"), message.tag("from")))
+        if self._vanishes():
+            if message.method == "INVITE" and call is None:
+                self._write("dropped", Call(message, source, _number(message), MANNERS[0], ""), at_us)
+            return
         match message.method:
             case "INVITE":
                 self._invited(message, source, at_us, call)
@@ -177,6 +185,7 @@ class Sink:
             case "BYE":
                 self._respond(message, source, 200)
                 if call is not None:
+                    self._acknowledged(call, at_us)  # or it was lost
                     self._over(call, "caller", at_us)
             case "":
                 self._responded(message)
@@ -186,10 +195,9 @@ class Sink:
     def _invited(self, invite: Message, source: Address, at_us: int, call: Call | None) -> None:
         if call is not None:
             if call.last is not None:
-                self._socket.sendto(call.last, source)
+                self._send(call.last, source)
             return
-        found = re.search(r"sip:(\+?\d+)", invite.first)
-        number = found[1] if found else "?0"
+        number = _number(invite)
         call = Call(invite, source, number, MANNERS[int(number[-1])], f"sink{len(self._calls)}")
         self._calls[call.call_id, invite.tag("from")] = call
         self._write("invite", call, at_us)
@@ -248,8 +256,8 @@ class Sink:
                 ("CSeq", "1 BYE"),
             ],
         )
-        self._socket.sendto(packet, call.source)
-        self._again(_T1_S, lambda: call.gone, lambda: self._socket.sendto(packet, call.source))
+        self._send(packet, call.source)
+        self._again(_T1_S, lambda: call.gone, lambda: self._send(packet, call.source))
 
     def _answer(self, call: Call, status: int) -> None:
         body = self._sdp() if status == 200 else ""
@@ -271,12 +279,19 @@ class Sink:
         if body:
             fields.append(("Content-Type", "application/sdp"))
         packet = _packet(f"SIP/2.0 {status} {_REASONS.get(status, 'Whatever')}", fields, body)
-        self._socket.sendto(packet, source)
+        self._send(packet, source)
         return packet
 
     def _sdp(self) -> str:
         lines = ("v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0")
         return "\r\n".join((*lines, "m=audio 9 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", ""))
+
+    def _send(self, packet: bytes, to: Address) -> None:
+        if not self._vanishes():
+            self._socket.sendto(packet, to)
+
+    def _vanishes(self) -> bool:
+        return self._chance.random() < self._loss
 
     # Time and log.
 
@@ -310,6 +325,11 @@ def _packet(first: str, fields: list[tuple[str, str]], body: str = "") -> bytes:
     return "\r\n".join(lines).encode()
 
 
+def _number(invite: Message) -> str:
+    found = re.search(r"sip:(\+?\d+)", invite.first)
+    return found[1] if found else "?0"
+
+
 def _taken_us(ancillary: list[tuple[int, int, bytes]]) -> int:
     """When the kernel took the packet, however late we are ourselves."""
     for level, kind, data in ancillary:
@@ -323,8 +343,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.crash.sink")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--loss", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    sink = Sink(options.port, options.log)
+    sink = Sink(options.port, options.log, options.loss, options.seed)
     signal.signal(signal.SIGTERM, sink.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     print(sink.port, flush=True)

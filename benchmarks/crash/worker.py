@@ -20,6 +20,8 @@ from ringback.dialing import dialler
 from ringback.dialing.call import Line, LiveCall, Talk, Talker
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
+from ringback.dialing.reaper import Reaper
+from ringback.dialing.taking import Taken, Taking
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution, UsageKind, UsageLine
 from ringback.media.leg import DialRequest, Ended, EndedBy, HangupCause, Outcome
@@ -131,11 +133,15 @@ async def _serve(index: int, post: Post) -> None:
         return Listener(post)
 
     claims = Claims(db, ledger, clock, name, post.lease_s)
+    taking = Taking(db, ledger, clock, name, lease_s=post.lease_s)
+    reaper = Reaper(db, ledger, clock, name, lease_s=post.lease_s, unknown_s=post.unknown_s, wakeup=wakeup)
     if post.stamps:
-        _stamp(claims, post.folder / f"claims-{index}.jsonl")
+        _stamp(taking, post.folder / f"claims-{index}.jsonl")
     trunk = SipCarrier(endpoint, Trunk("127.0.0.1", post.sink_port))
     line = Line(
         claims=claims,
+        taking=taking,
+        reaper=reaper,
         ledger=ledger,
         carrier=Busy() if post.busy else trunk,
         clock=clock,
@@ -149,15 +155,15 @@ async def _serve(index: int, post: Post) -> None:
     await db.close()
 
 
-def _stamp(claims: Claims, path: Path) -> None:
+def _stamp(taking: Taking, path: Path) -> None:
     """Write down when each claim began: before the transaction that made it."""
-    take, file = claims.take, path.open("a", buffering=1)
+    take, file = taking.take, path.open("a", buffering=1)
 
-    async def stamped(room: int) -> list[Claim]:
+    async def stamped(room: int) -> Taken:
         began_us = SystemClock().now_us()
         taken = await take(room)
-        for claim in taken:
+        for claim in taken.claims:
             file.write(json.dumps({"at": began_us, "execution_id": claim.execution_id}) + "\n")
         return taken
 
-    claims.take = stamped  # type: ignore[method-assign]
+    taking.take = stamped  # type: ignore[method-assign]

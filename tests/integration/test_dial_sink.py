@@ -67,16 +67,17 @@ async def test_silence_is_logged_and_nothing_comes_back(carrier: SipCarrier, sin
     assert [e["event"] for e in sink.events()] == ["invite"]
 
 
-async def test_a_retransmission_is_no_dial_and_a_second_call_id_or_tag_is_one(sink: DialSink) -> None:
-    def invite(call_id: str, tag: str) -> bytes:
-        return (
-            "INVITE sip:+14155550000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:1;branch=z9hG4bK1\r\n"
-            f"From: <sip:a@b>;tag={tag}\r\nTo: <sip:c@d>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\r\n"
-        ).encode()
+def _invite(call_id: str, tag: str) -> bytes:
+    return (
+        "INVITE sip:+14155550000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:1;branch=z9hG4bK1\r\n"
+        f"From: <sip:a@b>;tag={tag}\r\nTo: <sip:c@d>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\r\n"
+    ).encode()
 
+
+async def test_a_retransmission_is_no_dial_and_a_second_call_id_or_tag_is_one(sink: DialSink) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as person:
         person.settimeout(5)
-        for packet in (invite("a", "1"), invite("a", "1"), b"no SIP", invite("a", "2"), invite("b", "1")):
+        for packet in (_invite("a", "1"), _invite("a", "1"), b"no SIP", _invite("a", "2"), _invite("b", "1")):
             person.sendto(packet, ("127.0.0.1", sink.port))
             if packet != b"no SIP":
                 person.recv(4096)
@@ -92,3 +93,12 @@ def test_a_message_is_parsed_whatever_the_case_and_form_of_its_fields() -> None:
     assert message.all("via") == ["1", "2"]
     with pytest.raises(ValueError, match="no to"):
         message.one("to")
+
+
+def test_a_packet_that_vanished_is_no_dial(tmp_path: Path) -> None:
+    with dial_sink(tmp_path, loss=1.0) as sink, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as person:
+        person.sendto(_invite("a", "1"), ("127.0.0.1", sink.port))
+        asyncio.run(sink.until(1))
+        assert [(e["event"], e["call_id"], e["number"]) for e in sink.events()] == [
+            ("dropped", "a", "+14155550000")
+        ]

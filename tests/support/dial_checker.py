@@ -82,7 +82,7 @@ def _on_the_wire(case: Case, row: Row) -> bool:
         return True
     if row["dialled_at"] is None:
         return row["status"] in CALLED_OFF | {"error"}  # error: the agent could not be made ready
-    return row["status"] in CALLED_OFF or "invite" in case.seen[row["call_id"]]
+    return row["status"] in CALLED_OFF or bool({"invite", "dropped"} & case.seen[row["call_id"]])
 
 
 def _lost_retries(case: Case) -> Iterator[Violation]:

@@ -34,11 +34,12 @@ class DialSink:
 
 
 @contextmanager
-def dial_sink(folder: Path, port: int = 0) -> Iterator[DialSink]:
-    """Its log is `sink.jsonl` in the folder."""
+def dial_sink(folder: Path, port: int = 0, loss: float = 0.0, seed: int = 0) -> Iterator[DialSink]:
+    """Its log is `sink.jsonl` in the folder; such a share of the packets vanishes in each direction."""
     log = folder / "sink.jsonl"
     log.touch()
     command = [sys.executable, "-m", "benchmarks.crash.sink", "--log", str(log), "--port", str(port)]
+    command += ["--loss", str(loss), "--seed", str(seed)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
