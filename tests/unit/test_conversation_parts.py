@@ -89,7 +89,7 @@ class Levels:
         self._ready: list[float] = []
 
     def push(self, frame: Frame) -> None:
-        self._ready.append(float(frame.max() > 0))
+        self._ready.append(0.7 if frame.max() > 0 else 0.0)
 
     def take(self) -> list[float]:
         ready, self._ready = self._ready, []

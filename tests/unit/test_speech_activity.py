@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from ringback.media.activity import ActivitySettings, SpeechActivity, SpeechStarted, SpeechStopped
 
 WINDOW_MS = 32
-SETTINGS = ActivitySettings(onset=0.5, offset=0.3, min_speech_ms=64, hangover_ms=96)
+SETTINGS = ActivitySettings(onset=0.5, offset=0.3, certain=0.95, min_speech_ms=64, hangover_ms=96)
 
 
 def changes(probabilities: list[float], settings: ActivitySettings = SETTINGS) -> list[object]:
@@ -21,6 +21,11 @@ def test_it_is_reported_when_the_minimum_is_reached_and_not_before() -> None:
     activity = SpeechActivity(WINDOW_MS, SETTINGS)
     assert activity.push(0.9) is None
     assert activity.push(0.9) == SpeechStarted(0)
+
+
+def test_what_is_certain_is_reported_at_once() -> None:
+    activity = SpeechActivity(WINDOW_MS, SETTINGS)
+    assert activity.push(0.95) == SpeechStarted(0)
 
 
 def test_a_click_shorter_than_the_minimum_is_nothing() -> None:
@@ -51,6 +56,9 @@ def test_silence_counts_from_the_last_speech_also_before_the_stop_and_over_click
     [
         {"onset": 0.3, "offset": 0.5},
         {"onset": 1.0},
+        {"onset": 1.0, "certain": 1.0},
+        {"certain": 0.4},
+        {"certain": 1.1},
         {"offset": 0.0},
         {"min_speech_ms": -1},
         {"hangover_ms": -1},
@@ -65,12 +73,13 @@ def test_settings_that_make_no_sense_are_refused(bad: dict[str, float]) -> None:
     st.lists(st.floats(0, 1), max_size=300),
     st.integers(0, 200),
     st.integers(0, 400),
-    st.tuples(st.floats(0.01, 0.99), st.floats(0.01, 0.99)),
+    st.lists(st.floats(0.01, 0.99), min_size=3, max_size=3).map(sorted),
 )
 def test_starts_and_stops_alternate_in_time(
-    probabilities: list[float], min_speech_ms: int, hangover_ms: int, thresholds: tuple[float, float]
+    probabilities: list[float], min_speech_ms: int, hangover_ms: int, thresholds: list[float]
 ) -> None:
-    settings = ActivitySettings(max(thresholds), min(thresholds), min_speech_ms, hangover_ms)
+    offset, onset, certain = thresholds
+    settings = ActivitySettings(onset, offset, certain, min_speech_ms, hangover_ms)
     activity = SpeechActivity(WINDOW_MS, settings)
     last: object = SpeechStopped(0)
     last_ms = 0

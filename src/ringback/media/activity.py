@@ -28,16 +28,18 @@ class ActivitySettings:
     """A window with at least this probability may begin speech."""
     offset: float = 0.35
     """A window below this probability is silence; it may not exceed `onset`."""
+    certain: float = 0.8
+    """A window with at least this probability is speech at once: no click is so like it."""
     min_speech_ms: int = 64
-    """So much speech without a silent window is needed for SpeechStarted: clicks and coughs are shorter."""
+    """With less, so much speech without a silent window is needed for SpeechStarted: clicks and coughs are shorter."""
     hangover_ms: int = 192
     """So much unbroken silence is needed for SpeechStopped: the gaps inside words are shorter."""
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.offset <= self.onset < 1.0:
+        if not 0.0 < self.offset <= self.onset <= self.certain <= 1.0 or self.onset == 1.0:
             raise ValueError(
-                f"activity thresholds must satisfy 0 < offset <= onset < 1, not offset={self.offset} "
-                f"onset={self.onset}"
+                "activity thresholds must satisfy 0 < offset <= onset <= certain <= 1, onset < 1, "
+                f"not offset={self.offset} onset={self.onset} certain={self.certain}"
             )
         if self.min_speech_ms < 0 or self.hangover_ms < 0:
             raise ValueError("activity durations must not be negative")
@@ -79,7 +81,8 @@ class SpeechActivity:
         if probability < self._settings.offset:
             self._began_ms = None
             return None
-        if self._now_ms - self._began_ms < self._settings.min_speech_ms:
+        certain = probability >= self._settings.certain
+        if not certain and self._now_ms - self._began_ms < self._settings.min_speech_ms:
             return None
         started = SpeechStarted(self._began_ms)
         self._began_ms = None
