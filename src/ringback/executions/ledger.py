@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from ringback.clock import Clock
-from ringback.executions import counts, lifecycle, rows
+from ringback.executions import counts, lifecycle, retries, rows
 from ringback.executions.hold import Held, hold
 from ringback.executions.hold import LeaseLost as LeaseLost  # what callers catch
 from ringback.executions.hold import UnknownExecution as UnknownExecution
 from ringback.executions.lifecycle import TERMINAL, IllegalTransition, Status
-from ringback.executions.opening import created, first_attempt
+from ringback.executions.opening import created, first_attempt, further_attempt
 from ringback.executions.record import (
     Attempt,
     AttemptChanges,
@@ -130,7 +130,8 @@ class Ledger:
 
         `usage` is billed to the current attempt, and the execution's cost is the sum of all its lines. As no
         transition happens twice, neither does its bill. A terminal status is written to the attempt too, which is
-        then done unless `attempt` says otherwise.
+        then done unless `attempt` says otherwise. Where the retry policy wants another attempt, and its lane is not
+        stopped, that is opened at the same moment: the execution that is returned is `scheduled` again.
 
         With `number` the current attempt must be that one, with `lease_owner` its lease must be that owner's.
         Raises IllegalTransition, UnknownExecution, LeaseLost; ValueError for data that JSON can't hold.
@@ -143,15 +144,20 @@ class Ledger:
                 # The way back in the table is the retry policy's: it opens a new attempt.
                 raise IllegalTransition(before, to)
             lifecycle.check(before, to)
-            attempt_changes: dict[str, Any] = {**attempt}
-            if to in TERMINAL:
-                attempt_changes = {"state": AttemptState.DONE, **attempt, "status": to}
-            execution = await self._write(tx, held, {**changes, "status": to}, attempt_changes, usage)
+            ended = replace(held.execution, **changes, status=to, updated_at=self._clock.now_us())
+            again = await self._again(tx, held, ended)
+            execution = await self._write(
+                tx, held, {**changes, "status": to, **again}, _left(to, attempt), usage, further=bool(again)
+            )
             if before is Status.IN_PROGRESS:
                 await call_events.delete_all(tx, account_id, execution_id)
-            reason = f": {execution.error_message}" if changes.get("error_message") else ""
+            reason = f": {ended.error_message}" if changes.get("error_message") else ""
             await self._log_event(tx, execution, f"{before} -> {to}{reason}", asked_us)
-        self._moved(execution)
+            if again:
+                await self._log_event(tx, execution, f"{to} -> {execution.status}")
+        self._moved(ended)
+        if again:
+            self._moved(execution)
         return execution
 
     async def update(
@@ -208,6 +214,21 @@ class Ledger:
                 raise UnknownExecution(execution_id)
             await _insert_log(tx, account_id, execution_id, log)
 
+    async def _again(self, tx: Transaction, held: Held, ended: Execution) -> dict[str, Any]:
+        """What changes of an execution that has `ended`, if it is dialled again; nothing if not."""
+        if ended.status not in TERMINAL or (
+            # Somebody was talked to; that our own work failed later is no reason to call again.
+            ended.status is Status.ERROR and held.execution.status is Status.CALL_DISCONNECTED
+        ):
+            return {}
+        number, now = held.attempt.number, ended.updated_at
+        due = retries.next_attempt(ended, number, now)
+        if due is None or not await gates.offer(
+            tx, ended.account_id, ended.agent_id, ended.batch_id, seq=ended.seq, due_us=due
+        ):
+            return {}
+        return retries.reopened(ended, number, due, now)
+
     async def _write(
         self,
         tx: Transaction,
@@ -215,8 +236,10 @@ class Ledger:
         changes: dict[str, Any],
         attempt_changes: dict[str, Any],
         usage: Sequence[UsageLine],
+        *,
+        further: bool = False,
     ) -> Execution:
-        """Write the changes, and the body and the counts that follow from them."""
+        """Write the changes, and the body and the counts that follow from them; `further`: another attempt too."""
         attempt = replace(held.attempt, **attempt_changes)
         account_id, execution_id = attempt.account_id, attempt.execution_id
         if attempt_changes:
@@ -226,6 +249,9 @@ class Ledger:
             await _insert_usage(tx, attempt, usage)
         changes["updated_at"] = max(self._clock.now_us(), held.execution.updated_at)
         execution = replace(held.execution, **changes)
+        if further:
+            attempt = further_attempt(execution, execution.updated_at)
+            await attempts.insert(tx, rows.columns_of(attempt))
         turns: list[Turn] = []
         lines: list[UsageLine] = []
         if usage or has_ended(execution.status):
@@ -268,6 +294,21 @@ class Ledger:
             return
         async with self._db.transaction() as own:
             yield own
+
+
+def _left(to: Status, attempt: AttemptChanges) -> dict[str, Any]:
+    """The changes of an attempt with what follows from its new status: who is over holds neither slot nor lease.
+
+    A dial of unknown outcome keeps its slot: the person may be on the line.
+    """
+    if to is Status.CALL_DISCONNECTED:
+        return {"slot_since": None, **attempt}
+    if to not in TERMINAL:
+        return {**attempt}
+    over: dict[str, Any] = {"state": AttemptState.DONE, "lease_owner": None, "lease_until": None, **attempt}
+    if over["state"] is not AttemptState.UNKNOWN:
+        over.setdefault("slot_since", None)
+    return over | {"status": to}
 
 
 async def _turns(reader: Reader, attempt: Attempt) -> list[Turn]:

@@ -1,8 +1,9 @@
-"""What an execution and its first attempt begin as."""
+"""What an execution and its attempts begin as."""
 
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import Attempt, AttemptState, CostBreakdown, Execution, NewExecution
@@ -79,3 +80,8 @@ def first_attempt(execution: Execution, now: int) -> Attempt:
         dial_at=None,
         tries=0,
     )
+
+
+def further_attempt(execution: Execution, now: int) -> Attempt:
+    """That of an execution which was just scheduled again; due then."""
+    return replace(first_attempt(execution, now), number=execution.retry_count + 1)

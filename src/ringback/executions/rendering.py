@@ -53,7 +53,7 @@ def render(
     user, agent = _parties(execution)
     conversation_time = _number(shown_conversation_ms(attempt), 1000)
     cost = shown_cost(execution)
-    created_at, updated_at = _timestamp(execution.created_at), _timestamp(execution.updated_at)
+    created_at, updated_at = timestamp(execution.created_at), timestamp(execution.updated_at)
     context: dict[str, Any] = {"recipient_data": execution.recipient_data, "recipient_phone_number": user}
     if execution.context_data is not None:
         context["context_data"] = execution.context_data
@@ -117,13 +117,13 @@ def v1(body: bytes, status: Status) -> bytes:
     return head + member + tail.replace(old, new, 1) if tail.startswith(old) else head + member + tail
 
 
-def _timestamp(us: int) -> str:
+def timestamp(us: int) -> str:
     """`2024-01-23T01:14:37Z`: microseconds since the epoch as whole seconds, cut."""
     return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _timestamp_or_null(us: int | None) -> str | None:
-    return None if us is None else _timestamp(us)
+    return None if us is None else timestamp(us)
 
 
 def _number(value: int, unit: int) -> int | float:
@@ -174,8 +174,8 @@ def _batch_run(execution: Execution) -> dict[str, Any] | None:
         return None
     return {
         "status": execution.status,
-        "created_at": _timestamp(execution.created_at),
-        "updated_at": _timestamp(execution.updated_at),
+        "created_at": timestamp(execution.created_at),
+        "updated_at": timestamp(execution.updated_at),
         "retried": execution.retry_count,
     }
 
