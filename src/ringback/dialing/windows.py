@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,11 @@ ALWAYS_US: Final = 2**62
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND_US: Final = 1_000_000
-_HORIZON_US: Final = 8 * 86_400 * _SECOND_US
-"""Zones that have no open moment in common for so long have none: their hours shift against each other only where
-clocks change."""
+_MINUTE_US: Final = 60 * _SECOND_US
+"""Nothing opens or closes within one: since 1972 all zones are whole minutes from UTC, and change at one."""
+_HORIZON_US: Final = 3 * 24 * 60 * _MINUTE_US
+"""Zones that have no open moment in common for so long have none: the longest wait for one zone is a day of which the
+clocks skip the hours, and almost the days beside it."""
 
 
 class NeverOpen(ValueError):
@@ -48,27 +51,40 @@ def next_open(window: Window, zones: Sequence[ZoneInfo], now_us: int) -> int:
     """
     if window.always:
         return now_us
-    moment = now_us
-    while moment < now_us + _HORIZON_US:
+    opens_us = _next_open(window, tuple(zones), now_us // _MINUTE_US)
+    if opens_us is None:
+        raise NeverOpen(
+            f"it is never from {window.start_hour} to {window.end_hour} o'clock in all of these zones"
+        )
+    return max(opens_us, now_us)
+
+
+def closes(window: Window, zones: Sequence[ZoneInfo], now_us: int) -> int:
+    """When a window that is open now closes in the first of the zones; ALWAYS_US: never."""
+    if window.always:
+        return ALWAYS_US
+    return min((_closes(window, zone, now_us // _MINUTE_US) for zone in zones), default=ALWAYS_US)
+
+
+# Cached, for a batch asks the same of each of its people, and a toll-free number has dozens of zones.
+
+
+@lru_cache(maxsize=1024)
+def _next_open(window: Window, zones: tuple[ZoneInfo, ...], minute: int) -> int | None:
+    moment = minute * _MINUTE_US
+    end_us = moment + _HORIZON_US
+    while moment < end_us:
         states = [_state(window, zone, moment) for zone in zones]
         shut = [until_us for is_open, until_us in states if not is_open]
         if not shut:
             return moment
         moment = max(shut)
-    raise NeverOpen(
-        f"it is never from {window.start_hour} to {window.end_hour} o'clock in all of these zones"
-    )
+    return None
 
 
-def closes(window: Window, zones: Sequence[ZoneInfo], now_us: int) -> int:
-    """When a window that is open now closes in the first of the zones; ALWAYS_US: never."""
-    return min((_closes(window, zone, now_us) for zone in zones), default=ALWAYS_US)
-
-
-def _closes(window: Window, zone: ZoneInfo, now_us: int) -> int:
-    if window.always:
-        return ALWAYS_US
-    is_open, moment = True, now_us
+@lru_cache(maxsize=1024)
+def _closes(window: Window, zone: ZoneInfo, minute: int) -> int:
+    is_open, moment = True, minute * _MINUTE_US
     while is_open:
         closed_at = moment
         is_open, moment = _state(window, zone, moment)
