@@ -8,6 +8,8 @@ import pytest
 
 from ringback.dialing.claims import LEASE_S, Claim, Claims
 from ringback.dialing.outcomes import WORKER_LOST
+from ringback.dialing.reaper import Reaper
+from ringback.dialing.taking import Taking
 from ringback.executions.ledger import LeaseLost
 from ringback.executions.lifecycle import IllegalTransition, Status
 from ringback.executions.record import AttemptState, Execution
@@ -22,8 +24,25 @@ async def books(database: Database) -> Books:
     return await open_books(database)
 
 
-def worker(books: Books, name: str = "one") -> Claims:
-    return Claims(books.db, books.ledger, books.clock, name)
+class Worker(Claims):
+    """The queue's side of one worker."""
+
+    def __init__(self, books: Books, name: str) -> None:
+        self._parts = books.db, books.ledger, books.clock, name
+        super().__init__(*self._parts)
+
+    async def take(self, room: int) -> list[Claim]:
+        return list((await Taking(*self._parts).take(room)).claims)
+
+    async def next_look_us(self) -> int | None:
+        return (await Taking(*self._parts).take(1)).next_look_us
+
+    async def reap(self) -> list[Claim]:
+        return await Reaper(*self._parts).reap()
+
+
+def worker(books: Books, name: str = "one") -> Worker:
+    return Worker(books, name)
 
 
 def lose(books: Books) -> None:
@@ -66,7 +85,7 @@ async def test_a_scheduled_call_waits_for_its_time(books: Books) -> None:
     due = books.clock.us + 60 * SECOND
     call = await books.create(scheduled_at=due)
     one = worker(books)
-    assert (await one.take(1), await one.next_due_us(), await status(books, call)) == (
+    assert (await one.take(1), await one.next_look_us(), await status(books, call)) == (
         [],
         due,
         Status.SCHEDULED,
@@ -111,7 +130,7 @@ async def test_a_call_stopped_after_its_claim_is_not_dialled(books: Books) -> No
     await books.ledger.transition(
         call.account_id, call.id, Status.STOPPED, attempt={"state": AttemptState.DONE}
     )
-    with pytest.raises(IllegalTransition):
+    with pytest.raises(LeaseLost):
         await one.intend(claim, "never")
 
 

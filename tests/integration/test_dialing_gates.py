@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ringback.dialing.grants import reserve
+from ringback.dialing.grants import Grant, reserve
 from ringback.executions.record import NewExecution
 from ringback.store.database import Database, Row
 from ringback.store.queries import gates, rates, trunk_gates
@@ -145,7 +145,7 @@ async def test_an_account_without_a_free_slot_is_left_out(
         assert await gates.slots(tx, books.account_id) == [
             {"lane": "agent", "agent_id": "agent", "trunk": "sip-trunk", "state": "waiting", "n": 1}
         ]
-        assert await trunk_gates.slots(tx, "sip-trunk") == 1
+        assert await trunk_gates.slots(tx, "sip-trunk") == (1, 0)
     assert await _due(books, books.clock.us + 1, default) == [books.account_id] * free
     await _slot(books, None)
     assert await _due(books, books.clock.us + 1, default) == [books.account_id]
@@ -173,9 +173,10 @@ async def test_grants_of_many_workers_never_lie_closer_than_the_rate(books: Book
 
     async def grant(number: int) -> int:
         async with books.db.transaction() as tx:
-            return await reserve(
+            granted = await reserve(
                 tx, books.account_id, "sip-trunk", now_us=T + 1000 * number, default_interval_us=None
             )
+            return granted.dial_at_us
 
     async with asyncio.timeout(20):
         granted = sorted(await asyncio.gather(*[grant(number) for number in range(12)]))
@@ -186,13 +187,13 @@ async def test_a_rate_of_the_settings_holds_for_accounts_without_their_own(books
     await _offer(books, None, T)
     async with books.db.transaction() as tx:
         where = (books.account_id, "sip-trunk")
-        assert await reserve(tx, *where, now_us=T, default_interval_us=None) == T
-        assert await reserve(tx, *where, now_us=T, default_interval_us=None) == T
-        assert await reserve(tx, *where, now_us=T, default_interval_us=500) == T
-        assert await reserve(tx, *where, now_us=T, default_interval_us=500) == T + 500
+        assert (await reserve(tx, *where, now_us=T, default_interval_us=None)) == Grant(T, None)
+        assert (await reserve(tx, *where, now_us=T, default_interval_us=None)) == Grant(T, None)
+        assert (await reserve(tx, *where, now_us=T, default_interval_us=500)) == Grant(T, 20_000)
+        assert (await reserve(tx, *where, now_us=T, default_interval_us=500)) == Grant(T + 500, 20_000)
         assert await trunk_gates.lock(tx, "sip-trunk") is None
         await trunk_gates.set_limits(tx, "sip-trunk", max_calls=7, interval_us=None)
-        assert await trunk_gates.lock(tx, "sip-trunk") == 7
+        assert await trunk_gates.lock(tx, "sip-trunk") == {"max_calls": 7, "interval_us": None, "tat_us": 0}
 
 
 async def test_what_waits_is_found_again_for_repair(books: Books) -> None:

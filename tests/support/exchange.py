@@ -15,7 +15,10 @@ from ringback.clock import SystemClock
 from ringback.dialing.call import Line, LiveCall, Talk, Talker
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
+from ringback.dialing.limits import Defaults
 from ringback.dialing.queue import CallQueue, NewCall
+from ringback.dialing.reaper import Reaper
+from ringback.dialing.taking import Taking
 from ringback.executions.lifecycle import TERMINAL, Status
 from ringback.executions.record import Execution, UsageKind, UsageLine
 from ringback.media.leg import Carrier, Ended
@@ -49,6 +52,7 @@ class Exchange:
     wakeup: Wakeup
     folder: Path
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    defaults: Defaults = field(default_factory=Defaults)
 
     @asynccontextmanager
     async def open(
@@ -61,14 +65,16 @@ class Exchange:
         worker: str = "worker",
         admits: Callable[[], bool] = lambda: True,
     ) -> AsyncIterator[None]:
-        clock = SystemClock()
+        clock, store = SystemClock(), (self.books.db, self.books.ledger)
         completion = Completion(self.books.ledger, self.folder, PriceBook())
 
         async def after_call(claim: Claim) -> None:
             await completion.complete(claim.account_id, claim.execution_id, claim.number, worker)
 
         line = Line(
-            claims=Claims(self.books.db, self.books.ledger, clock, worker),
+            claims=Claims(*store, clock, worker, defaults=self.defaults),
+            taking=Taking(*store, clock, worker, defaults=self.defaults),
+            reaper=Reaper(*store, clock, worker, wakeup=self.wakeup),
             ledger=self.books.ledger,
             carrier=carrier,
             clock=clock,

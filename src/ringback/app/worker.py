@@ -9,9 +9,10 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo
 
 from ringback.aftercall.completion import Completion
-from ringback.app.core import opened
+from ringback.app.core import PROVIDER, opened
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.providers import Providers
 from ringback.app.settings import Settings, SettingsError
@@ -24,6 +25,9 @@ from ringback.dialing.call import Line
 from ringback.dialing.call_events import EventDelivery
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
+from ringback.dialing.limits import Defaults, interval_us
+from ringback.dialing.reaper import Reaper
+from ringback.dialing.taking import Taking
 from ringback.media.admission import WINDOW_S, Admission
 from ringback.media.leg import Carrier
 from ringback.media.rtp_stream import PortRange
@@ -69,8 +73,21 @@ async def run(settings: Settings, index: int) -> None:
         async def after_call(claim: Claim) -> None:
             await completion.complete(claim.account_id, claim.execution_id, claim.number, name)
 
+        store, dialling = (core.db, core.ledger, core.clock), settings.dialling
+        defaults = Defaults(dialling.account_calls or None, interval_us(dialling.account_per_second))
         line = Line(
-            claims=Claims(core.db, core.ledger, core.clock, name),
+            claims=Claims(*store, name, dialling.lease_s, defaults=defaults),
+            taking=Taking(
+                *store,
+                name,
+                lease_s=dialling.lease_s,
+                defaults=defaults,
+                trunk=PROVIDER,
+                unknown=ZoneInfo(dialling.unknown_timezone),
+            ),
+            reaper=Reaper(
+                *store, name, lease_s=dialling.lease_s, unknown_s=dialling.unknown_s, wakeup=core.wakeup
+            ),
             ledger=core.ledger,
             carrier=carrier,
             clock=core.clock,

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from ringback.clock import Clock
-from ringback.dialing.claims import Claim, Claims
-from ringback.dialing.outcomes import STATUS, hangup_fields
-from ringback.executions.ledger import Ledger
+from ringback.dialing.claims import Claim, Claims, Intent, NotNow, Stopped
+from ringback.dialing.outcomes import LEFT, STATUS, WORKER_LOST, hangup_fields
+from ringback.dialing.reaper import Reaper
+from ringback.dialing.taking import Taking
+from ringback.executions.ledger import LeaseLost, Ledger
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptChanges, AttemptState, Execution, ExecutionChanges, UsageLine
 from ringback.media.leg import (
@@ -85,6 +87,8 @@ class Line:
     """What the calls of a worker share."""
 
     claims: Claims
+    taking: Taking
+    reaper: Reaper
     ledger: Ledger
     carrier: Carrier
     clock: Clock
@@ -96,13 +100,19 @@ class Line:
 class Call:
     """One attempt. Its errors, LeaseLost and the like, tell that it is not ours any more."""
 
-    def __init__(self, claim: Claim, line: Line) -> None:
+    def __init__(self, claim: Claim, line: Line, freed: Callable[[], None] = lambda: None) -> None:
+        """`freed` is called when it counts for the limits no longer."""
         self._claim = claim
         self._line = line
+        self._freed = freed
         self._leg: Leg | None = None
+        self._over: Ended | None = None
+        """The end of its leg, once it is known."""
+        self._given_up: HangupCause | None = None
 
     async def hang_up(self, cause: HangupCause) -> None:
-        """End it or cancel it, if it was dialled; `run` goes on to write the record."""
+        """End it or cancel it, whether it was dialled or not; `run` goes on to write the record."""
+        self._given_up = self._given_up or cause
         if self._leg is not None:
             await self._leg.hangup(cause)
 
@@ -124,8 +134,50 @@ class Call:
             from_number=execution.from_number or "",
             ring_timeout_s=line.ring_timeout_s,
         )
-        execution = await line.claims.intend(claim, request.call_id)
-        leg = self._leg = await line.carrier.dial(request)
+        if self._given_up is not None:
+            await self._release("given up")
+            return
+        try:
+            intent = await line.claims.intend(claim, request.call_id)
+        except NotNow as reason:
+            await self._release(str(reason))
+            return
+        except Stopped as reason:
+            await self._stopped(str(reason))
+            return
+        try:
+            if await self._in_time(intent):
+                await self._dial(intent.execution, request, talker)
+        except LeaseLost:
+            await self._let_go()
+            raise
+
+    async def _in_time(self, intent: Intent) -> bool:
+        """Wait for the moment that was granted; False: it is over before anybody was dialled, and the record says so.
+
+        Nothing may be awaited between this and the packet.
+        """
+        clock, grant = self._line.clock, intent.grant
+        while True:
+            await clock.sleep(max(0, grant.dial_at_us - clock.now_us()) / 1_000_000)
+            if clock.monotonic() > intent.deadline_s:
+                await self._undialled(
+                    Status.ERROR, "The worker was held up for longer than its lease; nobody was dialled"
+                )
+                return False
+            if self._given_up is not None:
+                await self._undialled(Status.CANCELED, None)
+                return False
+            if grant.tolerance_us is None or clock.now_us() <= grant.dial_at_us + grant.tolerance_us:
+                return True
+            try:
+                grant = await self._line.claims.regrant(self._claim)
+            except (NotNow, Stopped) as reason:
+                await self._undialled(Status.CANCELED, str(reason))
+                return False
+
+    async def _dial(self, execution: Execution, request: DialRequest, talker: Talker) -> None:
+        leg = self._leg = await self._line.carrier.dial(request)
         try:
             ended = await self._ring(leg)
             if ended is None:
@@ -136,6 +188,42 @@ class Call:
             # Whatever went wrong above: nobody is left on a line that nobody listens to.
             await leg.hangup(HangupCause.ERROR)
 
+    async def _let_go(self) -> None:
+        """The call was taken for lost while it was ours: its slot is free when its leg is over, and not before."""
+        if self._leg is not None and self._over is None:
+            self._over = await self._end_of(self._leg)
+        await self._line.claims.reconcile(self._claim, self._over)
+        self._freed()
+
+    async def _release(self, why: str) -> None:
+        logger.info("call %s waits on: %s", self._claim.execution_id, why)
+        await self._line.claims.release(self._claim)
+        self._freed()
+
+    async def _stopped(self, why: str) -> None:
+        await self._move(
+            Status.STOPPED,
+            changes={"error_message": why},
+            attempt={"state": AttemptState.DONE, "ended_at": self._line.clock.now_us(), **LEFT},
+        )
+        self._freed()
+
+    async def _undialled(self, status: Status, why: str | None) -> None:
+        """There was an intent, and no packet. Where the worker was late, another may have written so already."""
+        late = status is Status.ERROR
+        await self._persist(
+            status,
+            changes={"error_message": why},
+            attempt={
+                "state": AttemptState.UNKNOWN if late else AttemptState.DONE,
+                "ended_at": self._line.clock.now_us(),
+                "hangup_by": "Error" if late else "API Request",
+                "hangup_reason": WORKER_LOST if late else "Call canceled",
+                **LEFT,
+            },
+        )
+        self._freed()
+
     async def _refuse(self, why: str) -> None:
         await self._move(
             Status.ERROR,
@@ -144,8 +232,10 @@ class Call:
                 "ended_at": self._line.clock.now_us(),
                 "hangup_by": "Error",
                 "hangup_reason": "Bolna Error",
+                **LEFT,
             },
         )
+        self._freed()
 
     async def _ring(self, leg: Leg) -> Ended | None:
         """Follow the leg to its answer (None) or to its end without one."""
@@ -153,6 +243,7 @@ class Call:
         while True:
             event = await leg.next_event()
             if isinstance(event, Ended):
+                self._over = event
                 return event
             if isinstance(event, Answered):
                 return None
@@ -165,8 +256,9 @@ class Call:
         await self._persist(
             STATUS[ended.outcome],
             changes={"error_message": ended.detail},
-            attempt={"ended_at": ended_us, **hangup_fields(ended, execution.call_type)},
+            attempt={"ended_at": ended_us, **hangup_fields(ended, execution.call_type), **LEFT},
         )
+        self._freed()
 
     async def _talk(self, execution: Execution, leg: Leg, talker: Talker) -> None:
         """Talk and write at the same time: the greeting does not wait for a disk."""
@@ -178,6 +270,7 @@ class Call:
                 Status.IN_PROGRESS, attempt={"state": AttemptState.LIVE, "answered_at": answered}
             )
             talk = await self._ended(talking, leg)
+            self._over = talk.ended
         finally:
             talking.cancel()
         await self._disconnected(execution, talk, clock.now_us())
@@ -189,13 +282,19 @@ class Call:
             return await talking
         except Exception:
             logger.exception("the conversation on %s failed", leg.call_id)
+        await self._end_of(leg)
+        failed = Ended(Outcome.HUNG_UP, EndedBy.ERROR, "Bolna Error", 3110)
+        return Talk(failed, conversation_ms=0, error="The conversation failed; the worker's log says why")
+
+    async def _end_of(self, leg: Leg) -> Ended | None:
+        """Hang up and wait for the end; None: it did not come, or came to a talker that failed on it."""
         await leg.hangup(HangupCause.ERROR)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_HANGUP_TIMEOUT_S):
                 while not isinstance(event := await leg.next_event(), Ended):
                     logger.debug("%s: %s after the failure", leg.call_id, event)
-        failed = Ended(Outcome.HUNG_UP, EndedBy.ERROR, "Bolna Error", 3110)
-        return Talk(failed, conversation_ms=0, error="The conversation failed; the worker's log says why")
+                return event
+        return None
 
     async def _disconnected(self, execution: Execution, talk: Talk, ended_us: int) -> None:
         await self._persist(
@@ -210,10 +309,12 @@ class Call:
             attempt={
                 "ended_at": ended_us,
                 "conversation_ms": talk.conversation_ms,
+                "slot_since": None,
                 **hangup_fields(talk.ended, execution.call_type),
             },
             usage=talk.usage,
         )
+        self._freed()
 
     async def _persist(
         self,
@@ -246,4 +347,5 @@ class Call:
             attempt=attempt or {},
             usage=usage,
             number=self._claim.number,
+            lease_owner=self._line.claims.owner,
         )

@@ -1,24 +1,27 @@
-"""Leases on attempts: what a worker holds, for how long, and what becomes of it when the worker is lost."""
+"""Leases on attempts: what a worker holds, for how long, and the intent that comes before every dial."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ringback.clock import Clock
-from ringback.dialing.outcomes import WORKER_LOST
-from ringback.executions.ledger import Ledger
-from ringback.executions.lifecycle import Status
-from ringback.executions.record import AttemptState, Execution
+from ringback.dialing.grants import Grant, reserve
+from ringback.dialing.limits import Defaults
+from ringback.dialing.outcomes import LEFT
+from ringback.executions.ledger import LeaseLost, Ledger, UnknownExecution
+from ringback.executions.lifecycle import IllegalTransition, Status
+from ringback.executions.record import Attempt, AttemptState, Execution, LogRow
+from ringback.media.leg import Ended
 from ringback.store.database import Database, Transaction
-from ringback.store.queries import queue
+from ringback.store.queries import gates, queue
 
 LEASE_S: Final = 30.0
 """A worker that renews no lease for so long is taken for lost."""
 
-_BATCH: Final = 100
-_WAITS: Final = frozenset({Status.PREPARED, Status.SCHEDULED, Status.RESCHEDULED})
+_MARGIN_S: Final = 2.0
+"""So long before the end of its lease, at most, a worker dials nobody: clocks of machines differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,16 @@ class Claim:
     account_id: str
     execution_id: str
     number: int
+    closes_us: int = field(default=2**62, compare=False)
+    """The person may not be dialled after this moment: the calling hours are over."""
+
+    @property
+    def key(self) -> queue.Key:
+        return self.account_id, self.execution_id, self.number
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Claim:
+        return cls(row["account_id"], row["execution_id"], row["number"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +56,7 @@ class Intent:
     """A committed dial."""
 
     execution: Execution
-    dial_at_us: int
-    """The granted moment."""
+    grant: Grant
     deadline_s: float
     """Monotonic: after it no packet may leave, the lease may be somebody else's."""
 
@@ -62,144 +74,166 @@ class Stopped(Exception):
     """The batch or the agent was stopped after the claim: nobody may dial."""
 
 
+class NotNow(Exception):
+    """The batch was paused, or the calling hours ended, after the claim: it goes back to the queue."""
+
+
 class Claims:
     """The leases of one worker, named `owner`."""
 
     def __init__(
-        self, db: Database, ledger: Ledger, clock: Clock, owner: str, lease_s: float = LEASE_S
+        self,
+        db: Database,
+        ledger: Ledger,
+        clock: Clock,
+        owner: str,
+        lease_s: float = LEASE_S,
+        *,
+        defaults: Defaults | None = None,
     ) -> None:
         self._db = db
         self._ledger = ledger
         self._clock = clock
-        self._owner = owner
-        self._lease_us = round(lease_s * 1_000_000)
+        self.owner: Final = owner
+        self.lease_s: Final = lease_s
+        self._defaults = defaults or Defaults()
 
-    async def take(self, room: int) -> list[Claim]:
-        """Claim up to `room` attempts that are due."""
+    async def intend(self, claim: Claim, call_id: str) -> Intent:
+        """Commit that this attempt is dialled once, under this Call-ID, at a moment that the rates grant.
+
+        Only then may a packet leave. Raises LeaseLost, IllegalTransition (it was stopped), UnknownExecution, Stopped
+        or NotNow: then nobody may dial.
+        """
+        deadline_s = self._clock.monotonic() + self.lease_s - min(_MARGIN_S, self.lease_s / 4)
         now = self._clock.now_us()
         async with self._db.transaction() as tx:
-            claims = [_claim(row) for row in await queue.due(tx, now_us=now, limit=room)]
-            if claims:
-                await queue.claim(tx, [_key(c) for c in claims], owner=self._owner, until_us=self._until())
-            for claim in claims:
-                await self._queue(tx, claim)
-        return claims
+            attempt = await self._ledger.attempt(claim.account_id, claim.execution_id, tx=tx)
+            grant = await self._pass(tx, claim, attempt, now)
+            execution = await self._ledger.transition(
+                claim.account_id,
+                claim.execution_id,
+                Status.INITIATED,
+                changes={"initiated_at": now},
+                attempt={
+                    "state": AttemptState.DIALLING,
+                    "call_id": call_id,
+                    "dialled_at": grant.dial_at_us,
+                    "dial_at": grant.dial_at_us,
+                    "lease_until": now + self._lease_us,
+                },
+                number=claim.number,
+                lease_owner=self.owner,
+                tx=tx,
+            )
+            if await queue.forbidden(tx, claim.account_id, [execution.to_number or ""]):
+                raise Stopped("The number is on the account's do-not-call list")
+        return Intent(execution, grant, deadline_s)
 
-    async def next_due_us(self) -> int | None:
-        return await queue.next_due(self._db)
-
-    async def intend(self, claim: Claim, call_id: str) -> Execution:
-        """Commit that this attempt is dialled now, once, under this Call-ID; only then may a packet leave.
-
-        Raises LeaseLost, IllegalTransition (it was stopped) or UnknownExecution: then nobody may dial.
-        """
-        now = self._clock.now_us()
-        return await self._ledger.transition(
-            claim.account_id,
-            claim.execution_id,
-            Status.INITIATED,
-            changes={"initiated_at": now},
-            attempt={
-                "state": AttemptState.DIALLING,
-                "call_id": call_id,
-                "dialled_at": now,
-                "lease_until": self._until(),
-            },
-            number=claim.number,
-            lease_owner=self._owner,
-        )
+    async def regrant(self, claim: Claim) -> Grant:
+        """Another moment for a dial that came too late for its own; raises as `intend`."""
+        async with self._db.transaction() as tx:
+            # The attempt before the gates, as whoever opens the next one: see `queries.gates`.
+            await self._ledger.update(
+                claim.account_id,
+                claim.execution_id,
+                attempt={"state": AttemptState.DIALLING},
+                number=claim.number,
+                lease_owner=self.owner,
+                tx=tx,
+            )
+            attempt = await self._ledger.attempt(claim.account_id, claim.execution_id, tx=tx)
+            if attempt.cancel_requested:
+                raise Stopped("It was cancelled")
+            grant = await self._pass(tx, claim, attempt, self._clock.now_us())
+            await self._ledger.update(
+                claim.account_id,
+                claim.execution_id,
+                attempt={"dialled_at": grant.dial_at_us, "dial_at": grant.dial_at_us},
+                number=claim.number,
+                lease_owner=self.owner,
+                tx=tx,
+            )
+        return grant
 
     async def release(self, claim: Claim) -> None:
         """Give back a claim that was not dialled."""
         async with self._db.transaction() as tx:
-            await queue.release(tx, _key(claim))
+            attempt = await self._ledger.attempt(claim.account_id, claim.execution_id, tx=tx)
+            if attempt.number == claim.number:
+                await give_back(tx, self._ledger, attempt, self.owner)
 
-    async def renew(self, claims: Collection[Claim]) -> Held:
+    async def renew(self, claims: Collection[Claim], beat: Heartbeat | None = None) -> Held:
         """Prolong the leases of the work that is under way, and look what is left of them.
 
         Only that work's: what a failed call left behind must run out, so that it is closed.
         """
         if not claims:
             return Held(frozenset(), frozenset())
+        until = self._clock.now_us() + self._lease_us
         async with self._db.transaction() as tx:
-            await queue.renew(tx, [_key(c) for c in claims], owner=self._owner, until_us=self._until())
+            await queue.renew(tx, [claim.key for claim in claims], owner=self.owner, until_us=until)
         return await self.held()
 
     async def held(self) -> Held:
         """What this worker holds at this moment."""
-        rows = await queue.held(self._db, owner=self._owner)
+        rows = await queue.held(self._db, owner=self.owner)
         return Held(
-            frozenset(_claim(row) for row in rows),
-            frozenset(_claim(row) for row in rows if row["cancel_requested"]),
+            frozenset(Claim.of(row) for row in rows),
+            frozenset(Claim.of(row) for row in rows if row["cancel_requested"]),
         )
 
-    async def reap(self) -> list[Claim]:
-        """Close what lost workers left: claims go back to the queue, dials of unknown outcome end as `error`.
-
-        Live calls end as `call-disconnected` and are returned: their after-call work is this worker's now.
-        """
-        orphans = []
+    async def reconcile(self, claim: Claim, ended: Ended | None) -> None:
+        """The leg of a dial that was given up for lost has ended (None: there is none): its slot is free."""
         async with self._db.transaction() as tx:
-            for row in await queue.expired(tx, now_us=self._clock.now_us(), limit=_BATCH):
-                if row["state"] == AttemptState.CLAIMED:
-                    await queue.release(tx, _key(_claim(row)))
-                elif row["state"] == AttemptState.DIALLING:
-                    await self._close_unknown(tx, _claim(row))
-                else:
-                    orphans.append(await self._adopt(tx, row))
-        return orphans
+            if await queue.reconcile(tx, claim.key, sip_code=ended.sip_code if ended else None):
+                how = ended.reason if ended else "there is none"
+                text = f"The lost worker came back, its call is over: {how}"
+                await log_event(tx, self._ledger, self._clock, claim, text)
 
-    async def _queue(self, tx: Transaction, claim: Claim) -> None:
-        execution = await self._ledger.get(claim.account_id, claim.execution_id, tx=tx)
-        if execution.status in _WAITS:
-            await self._ledger.transition(claim.account_id, claim.execution_id, Status.QUEUED, tx=tx)
-
-    async def _close_unknown(self, tx: Transaction, claim: Claim) -> None:
-        await self._ledger.transition(
+    async def _pass(self, tx: Transaction, claim: Claim, attempt: Attempt, now: int) -> Grant:
+        """When it may be dialled. Raises Stopped, NotNow; the rate that was reserved goes with the transaction."""
+        grant = await reserve(
+            tx,
             claim.account_id,
-            claim.execution_id,
-            Status.ERROR,
-            changes={
-                "error_message": "The worker that dialled was lost; whether the call went out is not known"
-            },
-            attempt={
-                "state": AttemptState.UNKNOWN,
-                "ended_at": self._clock.now_us(),
-                "hangup_by": "Error",
-                "hangup_reason": WORKER_LOST,
-            },
-            number=claim.number,
-            tx=tx,
+            attempt.trunk,
+            now_us=now,
+            default_interval_us=self._defaults.account_interval_us,
         )
+        for gate in await gates.share(tx, claim.account_id, attempt.agent_id, attempt.batch_id):
+            if gate["closed"] == "stopped" or attempt.seq <= gate["stopped_seq"]:
+                raise Stopped(f"The {gate['kind']} was stopped")
+            if gate["closed"] or gate["opens_at"] > now:
+                raise NotNow(f"its {gate['kind']} was paused")
+        if grant.dial_at_us > claim.closes_us:
+            raise NotNow("the calling hours are over")
+        return grant
 
-    async def _adopt(self, tx: Transaction, row: Mapping[str, Any]) -> Claim:
-        claim = _claim(row)
-        await queue.adopt(tx, _key(claim), owner=self._owner, until_us=self._until())
-        execution = await self._ledger.get(claim.account_id, claim.execution_id, tx=tx)
-        if execution.status is Status.IN_PROGRESS:
-            last_sign = row["lease_until"] - self._lease_us
-            await self._ledger.transition(
-                claim.account_id,
-                claim.execution_id,
-                Status.CALL_DISCONNECTED,
-                changes={"error_message": "The worker that held the call was lost"},
-                attempt={
-                    "ended_at": max(last_sign, row["answered_at"] or last_sign),
-                    "hangup_by": "Error",
-                    "hangup_reason": WORKER_LOST,
-                },
-                number=claim.number,
-                tx=tx,
-            )
-        return claim
-
-    def _until(self) -> int:
-        return self._clock.now_us() + self._lease_us
+    @property
+    def _lease_us(self) -> int:
+        return round(self.lease_s * 1_000_000)
 
 
-def _claim(row: Mapping[str, Any]) -> Claim:
-    return Claim(row["account_id"], row["execution_id"], row["number"])
+async def give_back(tx: Transaction, ledger: Ledger, attempt: Attempt, owner: str | None) -> bool:
+    """Let a claim wait again, or end it as stopped where its lane is; False: it was not `owner`'s claim any more.
+
+    The gates come before the attempt: an intent of a worker that was taken for lost locks in that order.
+    """
+    where = attempt.account_id, attempt.execution_id
+    if await gates.offer(
+        tx, attempt.account_id, attempt.agent_id, attempt.batch_id, seq=attempt.seq, due_us=attempt.due_at
+    ):
+        return await queue.wait(tx, (*where, attempt.number), owner=owner)
+    try:
+        await ledger.transition(
+            *where, Status.STOPPED, attempt={"state": AttemptState.DONE, **LEFT},
+            number=attempt.number, lease_owner=owner, tx=tx,
+        )  # fmt: skip
+    except (LeaseLost, UnknownExecution, IllegalTransition):
+        return False
+    return True
 
 
-def _key(claim: Claim) -> queue.Key:
-    return claim.account_id, claim.execution_id, claim.number
+async def log_event(tx: Transaction, ledger: Ledger, clock: Clock, claim: Claim, text: str) -> None:
+    """A row of the call's log."""
+    row = LogRow(clock.now_us(), "event", "system", None, text)
+    await ledger.add_log(claim.account_id, claim.execution_id, [row], tx=tx)

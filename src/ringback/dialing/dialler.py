@@ -25,6 +25,10 @@ _REFUSED_S: Final = 1.0
 """So long after it had no time for another call a worker looks again."""
 _RENEW_S: Final = 5.0
 _REAP_S: Final = 10.0
+"""Both at most: with a short lease more often."""
+_REPAIR_S: Final = 3600.0
+_AGAIN_US: Final = 1_000_000
+"""So long after the database refused a claim a worker tries again."""
 
 HANGUP_S: Final = 45.0
 """How long a call that was hung up may take to its record: SIP gives up after 32 s."""
@@ -60,12 +64,16 @@ class Dialler:
         """Work under way: calls, and the after-call work of lost workers' calls."""
         self._calls: dict[Claim, Call] = {}
         self._room = asyncio.Event()
+        self._next_look_us: int | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Claim and dial until `stopping`, then bring the calls that are under way to their end."""
+        lease_s = self._line.claims.lease_s
         keepers = [
-            asyncio.create_task(self._every(_RENEW_S, self._keep_leases)),
-            asyncio.create_task(self._every(_REAP_S, self._reap)),
+            asyncio.create_task(self._every(min(_RENEW_S, lease_s / 6), self._keep_leases)),
+            asyncio.create_task(self._every(min(_REAP_S, lease_s / 3), self._reap)),
+            asyncio.create_task(self._every(_REPAIR_S, self._line.taking.repair)),
         ]
         try:
             while not stopping.is_set():
@@ -94,18 +102,25 @@ class Dialler:
         if room <= 0:
             return False
         try:
-            claims = await self._line.claims.take(room)
+            taken = await self._line.taking.take(room)
+            self._next_look_us = taken.next_look_us
             if stopping.is_set():
-                for claim in claims:
+                for claim in taken.claims:
                     await self._line.claims.release(claim)
                 return False
         except StoreError as error:
             logger.error("cannot claim calls: %s", error)
+            self._next_look_us = self._line.clock.now_us() + _AGAIN_US
             return False
-        for claim in claims:
-            call = self._calls[claim] = Call(claim, self._line)
+        for claim in taken.claims:
+            call = self._calls[claim] = Call(claim, self._line, self._tell)
             self._start(claim, call.run())
-        return bool(claims)
+        return bool(taken.claims)
+
+    def _tell(self) -> None:
+        """A slot is free: whoever is kept from dialling by a limit looks again. Ends of one moment are one wake-up."""
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._wakeup.notify(CALLS))
 
     def _start(self, claim: Claim, work: Coroutine[Any, Any, None]) -> None:
         task = self._tasks[claim] = asyncio.create_task(self._guarded(claim, work))
@@ -132,7 +147,7 @@ class Dialler:
         """Until the queue changed, the next call is due, a call ended, or we stop."""
         self._room.clear()
         waits = [
-            asyncio.create_task(self._wakeup.wait(CALLS, await self._idle_s())),
+            asyncio.create_task(self._wakeup.wait(CALLS, self._idle_s())),
             asyncio.create_task(self._room.wait()),
             asyncio.create_task(stopping.wait()),
         ]
@@ -144,18 +159,15 @@ class Dialler:
             with contextlib.suppress(StoreError):
                 await self._cancel((await self._line.claims.held()).cancelled)
 
-    async def _idle_s(self) -> float:
+    def _idle_s(self) -> float:
+        """Never by the time of what is due and blocked: its turn comes with a wake-up."""
         if len(self._tasks) >= self._capacity:
             return _IDLE_S
         if self._refused:
             return _REFUSED_S
-        try:
-            due = await self._line.claims.next_due_us()
-        except StoreError:
-            return 1.0
-        if due is None:
+        if self._next_look_us is None:
             return _IDLE_S
-        return min(_IDLE_S, max(0.02, (due - self._line.clock.now_us()) / 1_000_000))
+        return min(_IDLE_S, max(0.0, (self._next_look_us - self._line.clock.now_us()) / 1_000_000))
 
     # What goes on beside the calls.
 
@@ -181,7 +193,7 @@ class Dialler:
             await self._calls[claim].hang_up(HangupCause.CANCELED)
 
     async def _reap(self) -> None:
-        for orphan in await self._line.claims.reap():
+        for orphan in await self._line.reaper.reap():
             logger.warning(
                 "call %s was left by a lost worker; its record is completed here", orphan.execution_id
             )

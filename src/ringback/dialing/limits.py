@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,16 +12,37 @@ SKEW_US: Final = 5_000_000
 """A grant further ahead than this and its interval was taken by a clock that is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What holds for one claim; None is unlimited. An interval is the time between two dials."""
+HORIZON_US: Final = 1_000_000
+"""Nobody claims what may not be dialled within it."""
 
-    account_calls: int | None
-    account_interval_us: int | None
-    trunk_calls: int | None
-    trunk_interval_us: int | None
-    horizon_us: int = 1_000_000
-    """Nobody claims what may not be dialled within it."""
+UNLIMITED: Final = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What an account or a trunk allows, and how much of it is taken; None is unlimited."""
+
+    max_calls: int | None
+    calls: int
+    """Slots that are taken."""
+    interval_us: int | None
+    """The time between two dials."""
+    tat_us: int
+    """Theoretical arrival time: the earliest moment of the next dial."""
+    claimed: int
+    """Slots whose dial is not reserved yet: they will move the theoretical arrival time."""
+
+    @property
+    def free(self) -> int:
+        """Slots that are not taken."""
+        return UNLIMITED if self.max_calls is None else max(0, self.max_calls - self.calls)
+
+    def in_time(self, now_us: int) -> int:
+        """How many more can be dialled within the horizon."""
+        if self.interval_us is None:
+            return UNLIMITED
+        left_us = HORIZON_US - max(0, self.tat_us - now_us)
+        return max(0, left_us // self.interval_us + 1 - self.claimed) if left_us >= 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +73,8 @@ class Lane:
 class Usage:
     """Slots that are taken, of one account."""
 
-    lanes: dict[str, int]
-    agents: dict[str, int]
+    lanes: Mapping[str, int]
+    agents: Mapping[str, int]
 
 
 def reserve(now_us: int, tats: Sequence[tuple[int, int]]) -> tuple[int, list[int]]:
@@ -68,5 +90,23 @@ def reserve(now_us: int, tats: Sequence[tuple[int, int]]) -> tuple[int, list[int
 
 
 def shares(free: int, lanes: Sequence[Lane], used: Usage) -> list[tuple[Lane, int]]:
-    """How many attempts each lane may claim: equal shares of what is free, bounded by its own limits."""
-    raise NotImplementedError
+    """How many attempts each lane may claim: equal shares of what is free, the first ones get what is left over,
+    bounded by its own limits. Lanes that may claim none are left out."""
+    got = dict.fromkeys((lane.key for lane in lanes), 0)
+    agents = Counter(used.agents)
+    asking = list(lanes)
+    while asking and free > 0:
+        for lane in tuple(asking[:free]):
+            if _full(lane, used.lanes.get(lane.key, 0) + got[lane.key], agents[lane.agent_id]):
+                asking.remove(lane)
+                continue
+            got[lane.key] += 1
+            agents[lane.agent_id] += 1
+            free -= 1
+    return [(lane, got[lane.key]) for lane in lanes if got[lane.key]]
+
+
+def _full(lane: Lane, calls: int, agent_calls: int) -> bool:
+    return (lane.max_calls is not None and calls >= lane.max_calls) or (
+        lane.agent_calls is not None and agent_calls >= lane.agent_calls
+    )

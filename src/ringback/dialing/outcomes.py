@@ -31,6 +31,9 @@ _HANGUP_BY: Final = {
 WORKER_LOST: Final = "worker lost"
 """`hangup_reason` of a call whose worker gave no more sign of life."""
 
+LEFT: Final[AttemptChanges] = {"slot_since": None, "lease_owner": None, "lease_until": None}
+"""Of an attempt that is over: it counts for no limit and is nobody's."""
+
 
 def hangup_fields(ended: Ended, call_type: Literal["outbound", "inbound"]) -> AttemptChanges:
     return {

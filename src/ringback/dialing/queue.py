@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ringback.dialing.outcomes import LEFT
 from ringback.executions.ledger import Ledger, UnknownExecution
-from ringback.executions.lifecycle import STOPPABLE, IllegalTransition, Status
-from ringback.executions.record import AttemptState, NewExecution
-from ringback.store.database import Database
+from ringback.executions.lifecycle import STOPPABLE, Status
+from ringback.executions.record import AttemptChanges, AttemptState, NewExecution
+from ringback.store.database import Database, Transaction
 from ringback.store.queries import executions as queries
 from ringback.store.wakeup import Wakeup
 
@@ -39,6 +40,7 @@ class NewCall:
     user_data: Mapping[str, Any] = field(default_factory=dict)
     agent_data: Mapping[str, Any] = field(default_factory=dict)
     retry_config: Mapping[str, Any] | None = None
+    bypass_guardrails: bool = False
 
 
 class CallQueue:
@@ -54,8 +56,11 @@ class CallQueue:
         self._provider = provider
         self._from_numbers = tuple(from_numbers)
 
-    async def place(self, call: NewCall) -> str:
-        """Queue a call (or schedule it) and wake a worker; the execution's id. Raises NoFromNumber."""
+    async def place(self, call: NewCall, *, tx: Transaction | None = None) -> str:
+        """Queue a call (or schedule it) and wake a worker; the execution's id. Raises NoFromNumber.
+
+        Whoever gives a transaction calls `wake` after its end.
+        """
         execution = await self._ledger.create(
             NewExecution(
                 account_id=call.account_id,
@@ -67,28 +72,32 @@ class CallQueue:
                 agent_data=call.agent_data,
                 scheduled_at=call.scheduled_at_us,
                 retry_config=call.retry_config,
-            )
+                bypass_guardrails=call.bypass_guardrails,
+            ),
+            tx=tx,
         )
-        await self._wakeup.notify(CALLS)
+        if tx is None:
+            await self.wake()
         return execution.id
+
+    async def wake(self) -> None:
+        """Let the workers look at the queue."""
+        await self._wakeup.notify(CALLS)
 
     async def stop(self, account_id: str, execution_id: str) -> None:
         """Nothing is dialled after this returns; what rings is cancelled. Raises UnknownExecution, NotStoppable."""
-        execution = await self._ledger.get(account_id, execution_id)
-        if execution.status in STOPPABLE:
-            try:
-                await self._ledger.transition(
-                    account_id, execution_id, Status.STOPPED, attempt={"state": AttemptState.DONE}
+        where = account_id, execution_id
+        async with self._db.transaction() as tx:
+            # Locked from here on: whoever answers, dials or claims comes before all of this or after it.
+            execution = await self._ledger.update(*where, attempt={"cancel_requested": True}, tx=tx)
+            if execution.status in STOPPABLE:
+                attempt: AttemptChanges = {"state": AttemptState.DONE, **LEFT}
+                await self._ledger.transition(*where, Status.STOPPED, attempt=attempt, tx=tx)
+            elif execution.status not in _CANCELLABLE:
+                raise NotStoppable(
+                    f"The call is {execution.status}; only a call that was not answered yet can be stopped"
                 )
-                return
-            except IllegalTransition as race:
-                status = race.current
-        else:
-            status = execution.status
-        if status not in _CANCELLABLE:
-            raise NotStoppable(f"The call is {status}; only a call that was not answered yet can be stopped")
-        await self._ledger.update(account_id, execution_id, attempt={"cancel_requested": True})
-        await self._wakeup.notify(CALLS)
+        await self.wake()
 
     async def stop_agent(self, account_id: str, agent_id: str) -> list[str]:
         """Stop every call of an agent that waits for its dial; their ids."""

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+import math
+from collections import Counter
 from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from ringback.clock import Clock
-from ringback.dialing.claims import Claim
-from ringback.dialing.limits import Defaults
+from ringback.dialing.claims import LEASE_S, Claim
+from ringback.dialing.judging import Judging
+from ringback.dialing.limits import HORIZON_US, Defaults
+from ringback.dialing.turn import Rules, Turn
 from ringback.executions.ledger import Ledger
-from ringback.store.database import Database
+from ringback.store.database import Database, StoreError
+from ringback.store.queries import gates
+
+logger = logging.getLogger(__name__)
+
+_ACCOUNTS: Final = 8
+"""Looked at in one go; the next ones follow."""
+_BARREN: Final = 16
+"""Turns of an account that bring no call, in one claim."""
+_MOST_PUT_OFF: Final = 500
+"""In one claim; then the worker comes up for air."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +45,91 @@ class Taking:
         clock: Clock,
         owner: str,
         *,
-        lease_s: float = 30.0,
+        lease_s: float = LEASE_S,
         defaults: Defaults | None = None,
+        trunk: str = "sip-trunk",
+        unknown: ZoneInfo | None = None,
     ) -> None:
+        """`unknown` is the time zone of numbers that have none (UTC)."""
         self._db = db
-        self._ledger = ledger
         self._clock = clock
-        self._owner = owner
-        self._lease_s = lease_s
         self._defaults = defaults or Defaults()
+        self._rules = Rules(owner, round(lease_s * 1_000_000), trunk, self._defaults)
+        self._judging = Judging(ledger, unknown or ZoneInfo("UTC"))
 
     async def take(self, room: int) -> Taken:
         """Claim up to `room` attempts: accounts in turn, in each its lanes in turn, in each the oldest."""
-        raise NotImplementedError
+        claims: list[Claim] = []
+        looks: list[int] = []
+        try:
+            await self._rounds(room, claims, looks)
+            if len(claims) < room:
+                looks.append(await self._next_look())
+        except StoreError as error:
+            if not claims:
+                raise
+            # They are ours already: whoever calls must learn of them.
+            logger.error("claimed fewer calls than there is room for: %s", error)
+        return Taken(tuple(claims), min((look for look in looks if look), default=None))
+
+    async def repair(self) -> None:
+        """Lower every hint that is too late: there should be none, after a bug or on an old database there may."""
+        for row in await gates.waiting_lanes(self._db):
+            async with self._db.transaction() as tx:
+                first = await gates.first_waiting(tx, row["account_id"], row["lane"])
+                if first is not None:
+                    await gates.offer(
+                        tx,
+                        row["account_id"],
+                        first["agent_id"],
+                        first["batch_id"],
+                        seq=first["seq"],
+                        due_us=first["due_at"],
+                    )
+
+    async def _rounds(self, room: int, claims: list[Claim], looks: list[int]) -> None:
+        """Serve accounts until there is no room, or nobody can be served."""
+        done: set[str] = set()
+        barren: Counter[str] = Counter()
+        put_off = 0
+        while len(claims) < room:
+            accounts = [account for account in await self._due() if account not in done]
+            quantum = math.ceil((room - len(claims)) / max(1, len(accounts)))
+            for account in accounts:
+                wanted = min(quantum, room - len(claims))
+                if wanted <= 0:
+                    return
+                turn = await self._serve(account, wanted)
+                claims += turn.claims
+                put_off += turn.put_off
+                barren[account] += not turn.claims
+                if turn.look_us:
+                    looks.append(turn.look_us)
+                if put_off >= _MOST_PUT_OFF:
+                    looks.append(self._clock.now_us())
+                    return
+                if turn.trunk_is_full:
+                    return
+                if not turn.more or barren[account] >= _BARREN:
+                    done.add(account)
+            if not accounts:
+                return
+
+    async def _serve(self, account_id: str, most: int) -> Turn:
+        async with self._db.transaction() as tx:
+            turn = Turn(tx, account_id, self._rules, self._judging, self._clock.now_us())
+            await turn.serve(most)
+        return turn
+
+    async def _due(self) -> list[str]:
+        return await gates.due_accounts(
+            self._db,
+            now_us=self._clock.now_us(),
+            horizon_us=HORIZON_US,
+            default_calls=self._defaults.account_calls,
+            limit=_ACCOUNTS,
+        )
+
+    async def _next_look(self) -> int:
+        """0: no need."""
+        return await gates.next_look(self._db, now_us=self._clock.now_us(), horizon_us=HORIZON_US) or 0

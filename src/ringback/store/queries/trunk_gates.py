@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from ringback.store.database import Transaction
+from ringback.store.database import Row, Transaction
 from ringback.store.queries.gates import OPERATOR
 
 
-async def lock(tx: Transaction, name: str) -> int | None:
-    """The limit of a trunk, which is then locked until the transaction ends; None: it has none.
+async def lock(tx: Transaction, name: str) -> Row | None:
+    """max_calls, interval_us, tat_us of a trunk, which is then locked until the transaction ends; None: no limits.
 
     After the account's gate.
     """
-    row = await tx.fetch_one(
+    return await tx.fetch_one(
         """
-        SELECT max_calls FROM trunk_gates
-        WHERE account_id = :account_id AND name = :name AND max_calls IS NOT NULL FOR UPDATE
+        SELECT max_calls, interval_us, tat_us FROM trunk_gates
+        WHERE account_id = :account_id AND name = :name
+          AND (max_calls IS NOT NULL OR interval_us IS NOT NULL) FOR UPDATE
         """,
         account_id=OPERATOR,
         name=name,
     )
-    return row["max_calls"] if row else None
 
 
-async def slots(tx: Transaction, name: str) -> int:
-    """How many attempts of all accounts count for the limit of a trunk. Cross-account."""
+async def slots(tx: Transaction, name: str) -> tuple[int, int]:
+    """How many attempts of all accounts count for the limits of a trunk, and how many of them have no grant yet.
+
+    Cross-account.
+    """
     row = await tx.fetch_one(
-        "SELECT COUNT(*) AS n FROM attempts WHERE trunk = :name AND slot_since IS NOT NULL", name=name
+        """
+        SELECT COUNT(*) AS calls, COALESCE(SUM(CASE WHEN state = 'claimed' THEN 1 ELSE 0 END), 0) AS claimed
+        FROM attempts WHERE trunk = :name AND slot_since IS NOT NULL
+        """,
+        name=name,
     )
-    return row["n"] if row else 0
+    return (row["calls"], row["claimed"]) if row else (0, 0)
 
 
 async def set_limits(tx: Transaction, name: str, *, max_calls: int | None, interval_us: int | None) -> None:

@@ -1,0 +1,183 @@
+"""One account's turn in a claim: what it may dial now, lane by lane, in one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from ringback.dialing.claims import Claim
+from ringback.dialing.judging import Judging
+from ringback.dialing.limits import Bound, Defaults, Lane, Usage, shares
+from ringback.dialing.verdicts import Dial
+from ringback.store.database import Row, Transaction
+from ringback.store.queries import gates, queue, trunk_gates
+
+_LANES: Final = 64
+_MOST_PUT_OFF: Final = 500
+"""In one transaction. A batch of a million whose hours are over must not need a million claims."""
+_WAIT_US: Final = 100_000
+"""Shortest wait for dials that others have claimed and not yet reserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every claim of a worker."""
+
+    owner: str
+    lease_us: int
+    trunk: str
+    defaults: Defaults
+
+
+@dataclass(slots=True)
+class _Open:
+    """A lane in this turn."""
+
+    gate: Row
+    lane: Lane
+    due: bool = True
+    """As far as we know there is more in it."""
+    served: bool = False
+
+
+class Turn:
+    """Use `serve` once; then the rest says what came of it."""
+
+    def __init__(self, tx: Transaction, account_id: str, rules: Rules, judging: Judging, now_us: int) -> None:
+        self._tx = tx
+        self._account_id = account_id
+        self._rules = rules
+        self._judging = judging
+        self._now_us = now_us
+        self.claims: list[Claim] = []
+        self.put_off = 0
+        """Calls that were due and may not be made now, or ever."""
+        self.more = False
+        """There may be more to claim at once."""
+        self.trunk_is_full = False
+        self.look_us: int | None = None
+        """When a rate may allow more."""
+
+    async def serve(self, most: int) -> None:
+        """Claim up to `most` attempts."""
+        gate = await gates.lock(self._tx, self._account_id, "account")
+        if (
+            gate is None
+            or gate["closed"]
+            or gate["next_due_at"] is None
+            or gate["next_due_at"] > self._now_us
+        ):
+            return  # another worker was faster
+        slots = await gates.slots(self._tx, self._account_id)
+        account, trunk = self._account(gate, slots), await self._trunk()
+        free = min(most, account.free, account.in_time(self._now_us), trunk.free, trunk.in_time(self._now_us))
+        self.trunk_is_full = not (trunk.free and trunk.in_time(self._now_us))
+        if free <= 0:
+            self._look_again(account, trunk)
+            await self._served("account", "", gate["next_due_at"])
+            return
+        lanes = await self._lanes()
+        await self._fill(free, lanes, Counter(_by(slots, "lane")), Counter(_by(slots, "agent_id")))
+        blocked = len(lanes) == _LANES and len(self.claims) < free
+        await self._hints([lane for lane in lanes if lane.served or blocked])
+        self.more = bool(len(self.claims) >= most or self.put_off or len(lanes) == _LANES)
+        if len(self.claims) == free < most:
+            self._look_again(account, trunk)
+
+    def _account(self, gate: Row, slots: list[Row]) -> Bound:
+        defaults = self._rules.defaults
+        return Bound(
+            defaults.account_calls if gate["max_calls"] is None else gate["max_calls"],
+            sum(row["n"] for row in slots),
+            defaults.account_interval_us if gate["interval_us"] is None else gate["interval_us"],
+            gate["tat_us"],
+            sum(row["n"] for row in slots if row["state"] == "claimed"),
+        )
+
+    async def _trunk(self) -> Bound:
+        gate = await trunk_gates.lock(self._tx, self._rules.trunk)
+        if gate is None:
+            return Bound(None, 0, None, 0, 0)
+        calls, claimed = await trunk_gates.slots(self._tx, self._rules.trunk)
+        return Bound(gate["max_calls"], calls, gate["interval_us"], gate["tat_us"], claimed)
+
+    def _look_again(self, *bounds: Bound) -> None:
+        """Claims of others become dials without a wake-up, and dials move the moment of the next look."""
+        waits = [bound.interval_us for bound in bounds if bound.interval_us is not None]
+        if waits:
+            self.look_us = self._now_us + max(_WAIT_US, *waits)
+
+    async def _lanes(self) -> list[_Open]:
+        """Those with something due, least recently served first."""
+        lanes = []
+        for gate in await gates.lanes_due(self._tx, self._account_id, now_us=self._now_us, limit=_LANES):
+            if gate["kind"] == "agent":
+                lanes.append(_Open(gate, Lane(gate["key"], gate["key"], None, gate["max_calls"])))
+                continue
+            first = await gates.first_waiting(self._tx, self._account_id, gate["key"])
+            agent_id = first["agent_id"] if first else ""
+            agent = await gates.get(self._tx, self._account_id, "agent", agent_id)
+            calls = agent["max_calls"] if agent else None
+            lanes.append(_Open(gate, Lane(gate["key"], agent_id, gate["max_calls"], calls)))
+        return lanes
+
+    async def _fill(self, free: int, lanes: list[_Open], calls: Counter[str], agents: Counter[str]) -> None:
+        """Give every lane its share, and what one leaves to the others."""
+        while free > 0 and self.put_off < _MOST_PUT_OFF:
+            asking = {lane.lane.key: lane for lane in lanes if lane.due}
+            given = shares(free, [lane.lane for lane in asking.values()], Usage(calls, agents))
+            if not given:
+                return
+            for lane, share in given:
+                claimed = await self._claim(asking[lane.key], share)
+                free -= claimed
+                calls[lane.key] += claimed
+                agents[lane.agent_id] += claimed
+
+    async def _claim(self, lane: _Open, share: int) -> int:
+        rows = await queue.waiting(
+            self._tx,
+            self._account_id,
+            lane.lane.key,
+            now_us=self._now_us,
+            after_seq=lane.gate["stopped_seq"],
+            limit=share,
+        )
+        lane.due, lane.served = len(rows) == share, True
+        judged = await self._judging.judge(self._tx, self._account_id, rows, self._now_us)
+        claims = [
+            Claim(self._account_id, row["execution_id"], row["number"], verdict.closes_us)
+            for row, verdict in judged
+            if isinstance(verdict, Dial)
+        ]
+        self.put_off += len(rows) - len(claims)
+        if claims:
+            await queue.claim(
+                self._tx,
+                [claim.key for claim in claims],
+                owner=self._rules.owner,
+                now_us=self._now_us,
+                until_us=self._now_us + self._rules.lease_us,
+            )
+        self.claims += claims
+        return len(claims)
+
+    async def _hints(self, lanes: list[_Open]) -> None:
+        """Of lanes that had their turn, or were passed over because they are full: others come before them next."""
+        for lane in lanes:
+            due_us = await queue.first_due(
+                self._tx, self._account_id, lane.lane.key, after_seq=lane.gate["stopped_seq"]
+            )
+            await self._served(lane.gate["kind"], lane.lane.key, due_us)
+        await self._served("account", "", await gates.account_due(self._tx, self._account_id))
+
+    async def _served(self, kind: str, key: str, due_us: int | None) -> None:
+        await gates.served(self._tx, self._account_id, kind, key, next_due_us=due_us, now_us=self._now_us)
+
+
+def _by(slots: list[Row], column: str) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    for row in slots:
+        counted[row[column]] += row["n"]
+    return counted
