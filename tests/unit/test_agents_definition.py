@@ -72,9 +72,9 @@ Change = Callable[[dict[str, Any]], object]
             "must be at most 23",
         ),
         (
-            lambda b: b["agent_config"].update(calling_guardrails={"call_start_hour": 9, "call_end_hour": 8}),
-            "agent_config.calling_guardrails.call_end_hour",
-            "must not be before call_start_hour",
+            lambda b: b["agent_config"].update(calling_guardrails={"call_start_hour": -1, "call_end_hour": 8}),
+            "agent_config.calling_guardrails.call_start_hour",
+            "must be at least 0",
         ),
         (
             lambda b: b["agent_config"].update(
@@ -185,6 +185,14 @@ def test_defaults_are_filled_in_nested() -> None:
     assert first["tools_config"]["llm_agent"]["llm_config"]["max_tokens"] == 100
     assert first["tools_config"]["transcriber"]["endpointing"] == 250
     assert first["tools_config"]["synthesizer"]["buffer_size"] == 250
+
+
+@pytest.mark.parametrize(("start", "end"), [(9, 17), (21, 6), (0, 23), (8, 8), ("21", "6")])
+def test_calling_hours_may_go_over_midnight(start: int | str, end: int | str) -> None:
+    body = bodies.simple()
+    body["agent_config"]["calling_guardrails"] = {"call_start_hour": start, "call_end_hour": end}
+    kept = {"call_start_hour": int(start), "call_end_hour": int(end)}
+    assert read(body).config["calling_guardrails"] == kept
 
 
 def test_the_flat_form_stays_flat_with_its_own_default() -> None:

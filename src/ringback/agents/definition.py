@@ -257,14 +257,11 @@ class IngestSource(Part):
 
 
 class Guardrails(Part):
+    """From the start's full hour until before the end's, by the clock of who is called; over midnight where the end is
+    the smaller, at any hour where both are the same."""
+
     call_start_hour: Annotated[Whole, Field(ge=0, le=23)]
     call_end_hour: Annotated[Whole, Field(ge=0, le=23)]
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.call_end_hour < self.call_start_hour:
-            refuse([(("call_end_hour",), "must not be before call_start_hour")])
-        return self
 
 
 class AgentConfig(Part):
