@@ -72,7 +72,9 @@ Change = Callable[[dict[str, Any]], object]
             "must be at most 23",
         ),
         (
-            lambda b: b["agent_config"].update(calling_guardrails={"call_start_hour": -1, "call_end_hour": 8}),
+            lambda b: b["agent_config"].update(
+                calling_guardrails={"call_start_hour": -1, "call_end_hour": 8}
+            ),
             "agent_config.calling_guardrails.call_start_hour",
             "must be at least 0",
         ),
