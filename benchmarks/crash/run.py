@@ -93,18 +93,26 @@ async def crash(url: str, folder: Path, plan: Plan) -> Report:
                 sink.port,
                 lease_s=plan.lease_s,
                 unknown_s=plan.unknown_s,
-                renew_s=plan.lease_s / 4,
-                reap_s=0.5,
                 ring_timeout_s=1.5,
             )
             found = await _kill_while_they_dial(db, clients, post, plan)
             told = clients.told
             history = await History.read(db, sink.events(), told.placed, told.stopped)
             # Looks in the middle see the same one again and again.
-            return Report(plan.kills, history, list(dict.fromkeys([*found, *violations(history)])))
+            found = list(dict.fromkeys([*found, *violations(history), *_failed(history)]))
+            return Report(plan.kills, history, found)
         finally:
             await wakeup.close()
             await db.close()
+
+
+def _failed(history: History) -> list[Violation]:
+    """Nothing is wrong with these agents, so no call may end by an error of our own."""
+    return [
+        Violation(Breach.RECORD, row["execution_id"], f"attempt {row['number']}: {row['hangup_reason']}")
+        for row in history.attempts
+        if row["hangup_reason"] in ("Bolna Error", "Telephony Internal Error")
+    ]
 
 
 async def _kill_while_they_dial(db: Database, clients: Clients, post: Post, plan: Plan) -> list[Violation]:

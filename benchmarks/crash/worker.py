@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import logging
@@ -16,17 +17,16 @@ from typing import Final
 from ringback.aftercall.completion import Completion
 from ringback.billing.prices import PriceBook
 from ringback.clock import SystemClock
-from ringback.dialing import dialler
 from ringback.dialing.call import Line, LiveCall, Talk, Talker
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.reaper import Reaper
 from ringback.dialing.taking import Taken, Taking
-from ringback.executions.ledger import Ledger
-from ringback.executions.record import Execution, UsageKind, UsageLine
+from ringback.executions.ledger import LeaseLost, Ledger
+from ringback.executions.record import Execution, Turn, UsageKind, UsageLine
 from ringback.media.leg import DialRequest, Ended, EndedBy, HangupCause, Outcome
 from ringback.media.rtp_stream import PortRange
-from ringback.store.database import open_database
+from ringback.store.database import StoreError, open_database
 from ringback.store.wakeup import open_wakeup
 from ringback.telephony.sip.carrier import SipCarrier, Trunk
 from ringback.telephony.sip.endpoint import Endpoint
@@ -52,8 +52,6 @@ class Post:
     capacity: int = 40
     lease_s: float = 30.0
     unknown_s: float = 240.0
-    renew_s: float = 5.0
-    reap_s: float = 10.0
     ring_timeout_s: float = 30.0
     talk_s: float = 0.5
     """After which a talker hangs up."""
@@ -64,20 +62,35 @@ class Post:
 
 
 class Listener:
-    """Listens until the leg ends, and ends it when it has heard enough."""
+    """Says which attempt it is, listens until the leg ends, and ends it when it has heard enough."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Post, ledger: Ledger, worker: str) -> None:
         self._post = post
+        self._ledger = ledger
+        self._worker = worker
 
     async def talk(self, call: LiveCall) -> Talk:
-        enough = asyncio.get_running_loop().create_task(self._hang_up(call))
+        enough = asyncio.create_task(self._hang_up(call))
         try:
+            await self._say(call, 0)
             while not isinstance(event := await call.leg.next_event(), Ended):
                 pass
+            await self._say(call, 1)
         finally:
             enough.cancel()
         usage = [UsageLine(UsageKind.TRANSCRIBER, "ears", "", "ms", 1000, 125)]
         return Talk(event, conversation_ms=1000, usage=usage)
+
+    async def _say(self, call: LiveCall, index: int) -> None:
+        turn = Turn(index, "assistant", f"attempt {call.number}", 0, 1000)
+        with contextlib.suppress(StoreError, LeaseLost):
+            await self._ledger.add_turns(
+                call.execution.account_id,
+                call.execution.id,
+                [turn],
+                number=call.number,
+                lease_owner=self._worker,
+            )
 
     async def _hang_up(self, call: LiveCall) -> None:
         await asyncio.sleep(self._post.talk_s)
@@ -118,7 +131,6 @@ def work(index: int, post: Post) -> None:
 async def _serve(index: int, post: Post) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    dialler._RENEW_S, dialler._REAP_S = post.renew_s, post.reap_s  # type: ignore[misc]
     clock, name = SystemClock(), f"worker/{index}/{os.getpid()}/{os.urandom(4).hex()}"
     db = await open_database(post.url)
     wakeup = await open_wakeup(db, post.folder)
@@ -130,7 +142,7 @@ async def _serve(index: int, post: Post) -> None:
         await completion.complete(claim.account_id, claim.execution_id, claim.number, name)
 
     async def prepare(execution: Execution) -> Talker:
-        return Listener(post)
+        return Listener(post, ledger, name)
 
     claims = Claims(db, ledger, clock, name, post.lease_s)
     taking = Taking(db, ledger, clock, name, lease_s=post.lease_s)

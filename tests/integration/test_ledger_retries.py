@@ -52,6 +52,17 @@ async def _attempts(books: Books, call: Execution) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
+async def test_a_call_that_was_stopped_while_it_rang_is_not_dialled_again_however_it_ended(
+    books: Books,
+) -> None:
+    call = await books.create(retry_config=CONFIG)
+    await _walk(books, call, *RINGS)
+    await books.ledger.update(books.account_id, call.id, attempt={"cancel_requested": True})
+    ended = await _walk(books, call, Status.BUSY)
+    assert (ended.status, ended.retry_count) == (Status.BUSY, 0)
+    assert [row["state"] for row in await _attempts(books, call)] == ["done"]
+
+
 async def test_a_busy_line_is_dialled_again(books: Books) -> None:
     call = await books.create(retry_config=CONFIG)
     await _walk(books, call, Status.INITIATED)

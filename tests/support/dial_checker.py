@@ -90,8 +90,8 @@ def _lost_retries(case: Case) -> Iterator[Violation]:
     for execution, attempts in case.each():
         if not attempts or execution["status"] not in OVER - CALLED_OFF:
             continue
-        if execution["id"] in case.history.stopped:
-            continue
+        if attempts[-1]["cancel_requested"]:
+            continue  # a stop whose answer may not have arrived is one
         last = attempts[-1]
         machine = voicemail(execution, last) and execution["answered_by_voice_mail"]
         if (

@@ -85,7 +85,7 @@ def records(case: Case) -> Iterator[Violation]:
     for row in case.history.attempts:
         if row["state"] not in SETTLED or row["call_id"] is None:
             continue
-        claimed = {"completed": "acked", "busy": "486"}.get(row["status"])
+        claimed = {"completed": "200", "busy": "486"}.get(row["status"])
         if claimed is not None and claimed not in case.seen[row["call_id"]]:
             yield Violation(
                 Breach.RECORD,

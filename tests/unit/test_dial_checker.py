@@ -45,6 +45,7 @@ def attempt(name: str, number: int, state: str, status: str | None, **more: Any)
         "status": status,
         "due_at": 1 * S,
         "lease_owner": None,
+        "cancel_requested": False,
         "call_id": f"{name}-{number}",
         "dialled_at": 10 * number * S,
         "dial_at": None,
@@ -287,7 +288,6 @@ def _an_account_that_comes_too_late(story: Story) -> None:
 
 def _an_answer_that_nobody_gave(story: Story) -> None:
     story.wire[5]["status"] = 486
-    del story.wire[6]
 
 
 def _a_bill_that_was_sent_twice(story: Story) -> None:
@@ -354,6 +354,13 @@ def test_a_broken_history_is_found(break_it: Callable[[Story], None], breach: Br
     story = Story()
     break_it(story)
     assert breach in story.breaches()
+
+
+def test_a_stopped_call_owes_no_retry() -> None:
+    story = Story()
+    _a_retry_that_never_came(story)
+    story.attempts[2]["cancel_requested"] = True
+    assert story.breaches() == set()
 
 
 @pytest.mark.parametrize("how", [{"closed": "stopped"}, {"stopped_seq": 1}])

@@ -26,7 +26,7 @@ from ringback.executions.record import (
     UsageLine,
     cost_of,
 )
-from ringback.executions.rendering import has_ended, render, shown_conversation_ms, shown_cost
+from ringback.executions.rendering import has_ended, shown
 from ringback.store.database import Database, Reader, Transaction
 from ringback.store.queries import (
     accounts,
@@ -62,24 +62,24 @@ class Ledger:
         `moved` is told of every execution with a new status; where the caller has the transaction, before its end.
         """
         self._db = db
-        self._clock = clock
-        self._public_url = public_url
-        self._moved = moved
+        self.clock = clock
+        self.public_url = public_url
+        self.moved = moved
 
     async def create(self, new: NewExecution, *, tx: Transaction | None = None) -> Execution:
         """Write an execution that is queued (or scheduled, if its time is to come) and its first attempt.
 
         Raises LookupError for an unknown account, ValueError for `recipient_data` that JSON can't hold.
         """
-        now = self._clock.now_us()
+        now = self.clock.now_us()
         async with self._within(tx) as tx:
             seq = await accounts.next_seq(tx, new.account_id, now)
             if seq is None:
                 raise LookupError(f"there is no account {new.account_id}")
             execution = created(new, seq, now)
             attempt = first_attempt(execution, now)
-            shown = self._shown(execution, attempt, (), ())
-            await executions.insert(tx, rows.columns_of(execution) | shown)
+            body = shown(execution, attempt, (), (), self.public_url)
+            await executions.insert(tx, rows.columns_of(execution) | body)
             await attempts.insert(tx, rows.columns_of(attempt))
             await counts.changed(tx, None, execution)
             await self._log_event(tx, execution, str(execution.status))
@@ -136,7 +136,7 @@ class Ledger:
         With `number` the current attempt must be that one, with `lease_owner` its lease must be that owner's.
         Raises IllegalTransition, UnknownExecution, LeaseLost; ValueError for data that JSON can't hold.
         """
-        asked_us = self._clock.now_us()  # of the log row: an agent speaks before its call's answer is written
+        asked_us = self.clock.now_us()  # of the log row: an agent speaks before its call's answer is written
         async with self._within(tx) as tx:
             held = await hold(tx, account_id, execution_id, number=number, lease_owner=lease_owner)
             before = held.execution.status
@@ -144,7 +144,7 @@ class Ledger:
                 # The way back in the table is the retry policy's: it opens a new attempt.
                 raise IllegalTransition(before, to)
             lifecycle.check(before, to)
-            ended = replace(held.execution, **changes, status=to, updated_at=self._clock.now_us())
+            ended = replace(held.execution, **changes, status=to, updated_at=self.clock.now_us())
             again = await self._again(tx, held, ended)
             execution = await self._write(
                 tx, held, {**changes, "status": to, **again}, _left(to, attempt), usage, further=bool(again)
@@ -155,9 +155,9 @@ class Ledger:
             await self._log_event(tx, execution, f"{before} -> {to}{reason}", asked_us)
             if again:
                 await self._log_event(tx, execution, f"{to} -> {execution.status}")
-        self._moved(ended)
+        self.moved(ended)
         if again:
-            self._moved(execution)
+            self.moved(execution)
         return execution
 
     async def update(
@@ -221,6 +221,8 @@ class Ledger:
             ended.status is Status.ERROR and held.execution.status is Status.CALL_DISCONNECTED
         ):
             return {}
+        if held.attempt.cancel_requested:
+            return {}  # somebody was told that it is stopped, however its ringing ended
         number, now = held.attempt.number, ended.updated_at
         due = retries.next_attempt(ended, number, now)
         if due is None or not await gates.offer(
@@ -247,7 +249,7 @@ class Ledger:
             await attempts.update(tx, account_id, execution_id, attempt.number, columns)
         if usage:
             await _insert_usage(tx, attempt, usage)
-        changes["updated_at"] = max(self._clock.now_us(), held.execution.updated_at)
+        changes["updated_at"] = max(self.clock.now_us(), held.execution.updated_at)
         execution = replace(held.execution, **changes)
         if further:
             attempt = further_attempt(execution, execution.updated_at)
@@ -261,29 +263,18 @@ class Ledger:
             execution = replace(execution, cost=changes["cost"])
         if has_ended(execution.status):
             turns = await _turns(tx, attempt)
-        shown = self._shown(execution, attempt, turns, lines)
-        await executions.update(tx, account_id, execution_id, rows.to_columns(changes) | shown)
+        body = shown(execution, attempt, turns, lines, self.public_url)
+        await executions.update(tx, account_id, execution_id, rows.to_columns(changes) | body)
         await counts.changed(tx, held.execution, execution)
         if held.execution.status in TERMINAL:
             # Only of settled executions a segment may hold a copy.
             await segments.reopen(tx, account_id, execution.agent_id, [execution.seq])
         return execution
 
-    def _shown(
-        self, execution: Execution, attempt: Attempt, turns: Sequence[Turn], usage: Sequence[UsageLine]
-    ) -> dict[str, object]:
-        """The columns that say what the record shows: its body, and copies of what lists filter by."""
-        return {
-            "body": render(execution, attempt, turns, usage, self._public_url).decode(),
-            "conversation_ms": shown_conversation_ms(attempt),
-            "total_cost": shown_cost(execution).total,
-            "hangup_reason": attempt.hangup_reason,
-        }
-
     async def _log_event(
         self, tx: Transaction, execution: Execution, data: str, at_us: int | None = None
     ) -> None:
-        at_us = self._clock.now_us() if at_us is None else at_us
+        at_us = self.clock.now_us() if at_us is None else at_us
         row = LogRow(at_us, "event", "system", execution.provider, data)
         await _insert_log(tx, execution.account_id, execution.id, [row])
 
