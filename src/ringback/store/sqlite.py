@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from ringback.store.database import Reader, Row, StoreError, Transaction
 from ringback.store.statement import for_sqlite
+from ringback.store.turnstile import Turnstile
 
 _T = TypeVar("_T")
 
@@ -22,7 +23,10 @@ _ACQUIRE_TIMEOUT_S: Final = 10.0
 
 
 class SqliteDatabase:
-    """Use `open`. The writer begins IMMEDIATE: transactions never interleave, not even of two processes."""
+    """Use `open`. The writer begins IMMEDIATE: transactions never interleave, not even of two processes.
+
+    Before that it queues up with the other processes' writers: SQLite would let it sleep for longer and longer.
+    """
 
     def __init__(self, url: str, writer: _Connection, readers: Sequence[_Connection]) -> None:
         self._url = url
@@ -34,7 +38,7 @@ class SqliteDatabase:
     async def open(cls, url: str) -> SqliteDatabase:
         """Open or create the file of `sqlite:///path`. Raises StoreError."""
         path = sqlite_path(url)
-        db = cls(url, _Connection(path), [_Connection(path) for _ in range(_READERS)])
+        db = cls(url, _Writer(path), [_Connection(path) for _ in range(_READERS)])
         writer, *readers = db._connections
         try:
             await writer.open("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
@@ -127,13 +131,13 @@ class _Connection:
     @asynccontextmanager
     async def block(self, begin: str) -> AsyncIterator[None]:
         try:
-            await self._run(lambda sqlite: sqlite.execute(begin))
+            await self._run(lambda sqlite: self._begin(sqlite, begin))
             yield
         except BaseException:
             # Shielded: a cancelled task must still leave the connection without its half of the work.
-            await asyncio.shield(self._run(_roll_back))
+            await asyncio.shield(self._run(self._roll_back))
             raise
-        await asyncio.shield(self._run(_commit))
+        await asyncio.shield(self._run(self._commit))
 
     async def fetch_one(self, sql: str, **params: object) -> Row | None:
         rows = await self.fetch_all(sql, **params)
@@ -164,25 +168,57 @@ class _Connection:
         except sqlite3.Error as error:
             raise StoreError(_sentence(self._path, error)) from error
 
+    # These run in the thread.
+
+    def _begin(self, sqlite: sqlite3.Connection, begin: str) -> None:
+        sqlite.execute(begin)
+
+    def _commit(self, sqlite: sqlite3.Connection) -> None:
+        try:
+            sqlite.execute("COMMIT")
+        except sqlite3.Error:
+            self._roll_back(sqlite)
+            raise
+
+    def _roll_back(self, sqlite: sqlite3.Connection) -> None:
+        if sqlite.in_transaction:
+            sqlite.execute("ROLLBACK")
+
+
+class _Writer(_Connection):
+    """Passes the turnstile before each transaction. Who does not (another program) is waited for by SQLite itself."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._turnstile = Turnstile(f"{path}.writer")
+
+    async def close(self) -> None:
+        await super().close()
+        self._turnstile.close()
+
+    def _begin(self, sqlite: sqlite3.Connection, begin: str) -> None:
+        if not self._turnstile.enter(_BUSY_TIMEOUT_S):
+            raise sqlite3.OperationalError("locked")
+        super()._begin(sqlite, begin)
+
+    def _commit(self, sqlite: sqlite3.Connection) -> None:
+        try:
+            super()._commit(sqlite)
+        finally:
+            self._turnstile.leave()
+
+    def _roll_back(self, sqlite: sqlite3.Connection) -> None:
+        try:
+            super()._roll_back(sqlite)
+        finally:
+            self._turnstile.leave()
+
 
 def _connected(path: str, pragmas: str) -> sqlite3.Connection:
     sqlite = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     sqlite.row_factory = _as_dict
     sqlite.executescript(f"PRAGMA foreign_keys = ON; {pragmas}")
     return sqlite
-
-
-def _commit(sqlite: sqlite3.Connection) -> None:
-    try:
-        sqlite.execute("COMMIT")
-    except sqlite3.Error:
-        _roll_back(sqlite)
-        raise
-
-
-def _roll_back(sqlite: sqlite3.Connection) -> None:
-    if sqlite.in_transaction:
-        sqlite.execute("ROLLBACK")
 
 
 def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
