@@ -42,6 +42,13 @@ async def _assert_totals_are_right(books: Books) -> None:
                 reader, books.account_id, books.agent_id, filters.columns(), bound=10**9
             )
         assert told == Total(counted, exact=True), filters
+    for batch in BATCHES:
+        async with books.db.read() as reader:
+            rows = await reader.fetch_all(
+                "SELECT status, COUNT(*) AS n FROM executions WHERE batch_id = :id GROUP BY status", id=batch
+            )
+            shown = await counts.of_batch(reader, books.account_id, books.agent_id, batch)
+        assert shown == {row["status"]: row["n"] for row in rows}
 
 
 async def _change(books: Books, random: random.Random, call: Execution) -> Execution:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ringback.executions.filters import Filters
+from ringback.executions.lifecycle import Status
 from ringback.executions.record import Execution
 from ringback.store.database import Database, Reader, Row, Transaction
 from ringback.store.queries import counts, execution_lists
@@ -33,11 +34,23 @@ Agent = tuple[str, str]
 
 async def changed(tx: Transaction, before: Execution | None, after: Execution | None) -> None:
     """Count an execution that came (no `before`), went (no `after`) or changed."""
-    old, new = _profile(before), _profile(after)
-    if old == new:
-        return
-    changes = [(old, -1), (new, 1)]
-    await counts.add(tx, [_change(profile, delta) for profile, delta in changes if profile is not None])
+    changes = [(before, -1), (after, 1)]
+    await changed_many(tx, [(execution, delta) for execution, delta in changes if execution is not None])
+
+
+async def changed_many(tx: Transaction, changes: Iterable[tuple[Execution, int]]) -> None:
+    """Count executions that came (1) and went (-1), or as many that are like this one; one that changed did both."""
+    sums: Counter[tuple[Any, ...]] = Counter()
+    for execution, delta in changes:
+        sums[_profile(execution)] += delta
+    if written := [_change(profile, delta) for profile, delta in sums.items() if delta]:
+        await counts.add(tx, written)
+
+
+async def of_batch(db: Reader, account_id: str, agent_id: str, batch_id: str) -> dict[Status, int]:
+    """How many executions of a batch have each status, where there are any; exact, all at one moment."""
+    found = await counts.of_batch(db, account_id, agent_id, batch_id, list(Status))
+    return {Status(status): count for status, count in found.items()}
 
 
 async def total(db: Reader, account_id: str, agent_id: str, filters: Filters) -> Total:
@@ -63,23 +76,33 @@ async def fold(db: Database) -> set[Agent]:
             return touched
 
 
-def _profile(execution: Execution | None) -> dict[str, Any] | None:
-    if execution is None:
-        return None
-    return {
-        "account_id": execution.account_id,
-        "agent_id": execution.agent_id,
-        "status": str(execution.status),
-        "call_type": execution.call_type,
-        "provider": execution.provider,
-        "batch_id": execution.batch_id,
-        "answered_by_voice_mail": execution.answered_by_voice_mail,
-        "hour": execution.seq // counts.HOUR_US,
-    }
+_PROFILE: Final = (
+    "account_id",
+    "agent_id",
+    "status",
+    "call_type",
+    "provider",
+    "batch_id",
+    "answered_by_voice_mail",
+    "hour",
+)
 
 
-def _change(profile: Mapping[str, Any], delta: int) -> dict[str, Any]:
-    return {**profile, "id": uuid.uuid4().hex, "delta": delta}
+def _profile(execution: Execution) -> tuple[Any, ...]:
+    return (
+        execution.account_id,
+        execution.agent_id,
+        str(execution.status),
+        execution.call_type,
+        execution.provider,
+        execution.batch_id,
+        execution.answered_by_voice_mail,
+        execution.seq // counts.HOUR_US,
+    )
+
+
+def _change(profile: tuple[Any, ...], delta: int) -> dict[str, Any]:
+    return {**dict(zip(_PROFILE, profile, strict=True)), "id": uuid.uuid4().hex, "delta": delta}
 
 
 def _counter(columns: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -99,20 +122,25 @@ def _sums(changes: Sequence[Row]) -> list[dict[str, Any]]:
     sums: Counter[tuple[str, str, str, str]] = Counter()
     for change in changes:
         for dimension in (*counts.DIMENSIONS, "hour"):
-            value = "" if dimension == "all" else change[dimension]
+            value = _value(dimension, change)
             if value is not None:
-                sums[change["account_id"], change["agent_id"], dimension, _value(dimension, value)] += change[
-                    "delta"
-                ]
+                sums[change["account_id"], change["agent_id"], dimension, value] += change["delta"]
     names = ("account_id", "agent_id", "dimension", "value")
     return [
         {**dict(zip(names, key, strict=True)), "count": count} for key, count in sorted(sums.items()) if count
     ]
 
 
-def _value(dimension: str, value: Any) -> str:
-    # SQLite gives booleans as 0 and 1.
-    return _text(bool(value)) if dimension == "answered_by_voice_mail" else _text(value)
+def _value(dimension: str, change: Row) -> str | None:
+    """Of a change; None: it does not count there. As `_VALUES` of the queries."""
+    match dimension:
+        case "all":
+            return ""
+        case "answered_by_voice_mail":
+            return _text(bool(change[dimension]))  # SQLite gives booleans as 0 and 1
+        case "batch_status":
+            return f"{change['batch_id']}:{change['status']}" if change["batch_id"] is not None else None
+    return None if change[dimension] is None else _text(change[dimension])
 
 
 def _text(value: Any) -> str:

@@ -37,6 +37,22 @@ def shown_conversation_ms(attempt: Attempt) -> int:
     return (attempt.conversation_ms + 50) // 100 * 100
 
 
+def shown(
+    execution: Execution,
+    attempt: Attempt,
+    turns: Sequence[Turn],
+    usage: Sequence[UsageLine],
+    public_url: str,
+) -> dict[str, object]:
+    """The columns that say what the record shows: its body, and copies of what lists filter by."""
+    return {
+        "body": render(execution, attempt, turns, usage, public_url).decode(),
+        "conversation_ms": shown_conversation_ms(attempt),
+        "total_cost": shown_cost(execution).total,
+        "hangup_reason": attempt.hangup_reason,
+    }
+
+
 def render(
     execution: Execution,
     attempt: Attempt,
@@ -95,8 +111,13 @@ def render(
         "createdAt": created_at,
         "updatedAt": updated_at,
     }
+    return encode(record)
+
+
+def encode(value: object) -> bytes:
+    """The JSON of a value as it is in a record."""
     # Half a surrogate pair, which a client may send as \udXXX, goes out as it came in.
-    text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode("utf-8", "backslashreplace")
 
 

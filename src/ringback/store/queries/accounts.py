@@ -63,3 +63,17 @@ async def next_seq(tx: Transaction, account_id: str, now_us: int) -> int | None:
         now=now_us,
     )
     return row["last_seq"] if row else None
+
+
+async def next_seqs(tx: Transaction, account_id: str, now_us: int, count: int) -> int | None:
+    """As `next_seq`, so many in a row; the first of them."""
+    row = await tx.fetch_one(
+        """
+        UPDATE accounts SET last_seq = CASE WHEN last_seq < :now THEN :now ELSE last_seq + 1 END + :further
+        WHERE account_id = :account_id RETURNING last_seq
+        """,
+        account_id=account_id,
+        now=now_us,
+        further=count - 1,
+    )
+    return row["last_seq"] - count + 1 if row else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ringback.store.database import Reader, Row, Transaction
 
@@ -27,6 +27,11 @@ async def insert(tx: Transaction, row: Mapping[str, object]) -> None:
     names = ", ".join(row)
     values = ", ".join(f":{name}" for name in row)
     await tx.execute(f"INSERT INTO attempts ({names}) VALUES ({values})", **row)
+
+
+async def insert_many(tx: Transaction, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """As `insert`, fast."""
+    await tx.insert_rows("attempts", columns, rows)
 
 
 async def current(db: Reader, account_id: str, execution_id: str) -> Row | None:

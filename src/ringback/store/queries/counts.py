@@ -19,6 +19,7 @@ _VALUES: Final = {
     "call_type": "call_type",
     "provider": "provider",
     "batch_id": "batch_id",
+    "batch_status": "batch_id || ':' || status",
     "answered_by_voice_mail": "CASE WHEN answered_by_voice_mail THEN 'true' ELSE 'false' END",
     "hour": "CAST(hour AS TEXT)",
 }
@@ -59,6 +60,30 @@ async def total(db: Reader, account_id: str, agent_id: str, dimension: str, valu
         value=value,
     )
     return row["total"] if row else 0
+
+
+async def of_batch(
+    db: Reader, account_id: str, agent_id: str, batch_id: str, statuses: Sequence[str]
+) -> dict[str, int]:
+    """How many executions of a batch have each of the statuses, all at one moment; none are left out."""
+    values = {f"value_{place}": f"{batch_id}:{status}" for place, status in enumerate(statuses)}
+    rows = await db.fetch_all(
+        f"""
+        SELECT value, CAST(SUM(count) AS BIGINT) AS total FROM (
+          SELECT value, count FROM execution_counts
+          WHERE account_id = :account_id AND agent_id = :agent_id AND dimension = 'batch_status'
+            AND value IN ({", ".join(f":{name}" for name in values)})
+          UNION ALL
+          SELECT {_VALUES["batch_status"]} AS value, delta AS count FROM count_changes
+          WHERE account_id = :account_id AND agent_id = :agent_id AND batch_id = :batch_id
+        ) AS parts GROUP BY value
+        """,
+        account_id=account_id,
+        agent_id=agent_id,
+        batch_id=batch_id,
+        **values,
+    )
+    return {row["value"].removeprefix(f"{batch_id}:"): row["total"] for row in rows if row["total"]}
 
 
 async def hour_of_rank(db: Reader, account_id: str, agent_id: str, rank: int) -> Row | None:
