@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ringback.executions.lifecycle import Status
 
+_WENT_WRONG: Final = frozenset({Status.FAILED, Status.ERROR})
+"""Somebody's trunk, number or agent is broken; busy people and such that don't answer are not to blame."""
+
 
 def trips(last: Sequence[Status], calls: int, share: float) -> str | None:
-    """Why to pause, a sentence; None: go on. `last` are the newest ends, tripped by `share` of at least `calls`."""
-    raise NotImplementedError
+    """Why to pause, a sentence; None: go on. `last` are the newest ends, tripped by `share` of at least `calls`.
+
+    `calls` 0: never.
+    """
+    looked_at = last[:calls]
+    if calls <= 0 or len(looked_at) < calls:
+        return None
+    wrong = sum(status in _WENT_WRONG for status in looked_at)
+    if wrong < share * calls:
+        return None
+    return f"{wrong} of the last {calls} calls failed; schedule the batch again when the cause is removed"
