@@ -10,6 +10,8 @@ from typing import Any, Final
 from ringback.executions.lifecycle import TERMINAL, V1_STATUS, Status
 from ringback.executions.record import CENT, Attempt, CostBreakdown, Execution, Turn, UsageKind, UsageLine
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 # What the hosted service also sends; nothing here ever sets it.
 _CONSTANTS: Final[dict[str, Any]] = {
     "agent_extraction": None,
@@ -117,8 +119,7 @@ def render(
 def encode(value: object) -> bytes:
     """The JSON of a value as it is in a record."""
     # Half a surrogate pair, which a client may send as \udXXX, goes out as it came in.
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8", "backslashreplace")
+    return _JSON.encode(value).encode("utf-8", "backslashreplace")
 
 
 def v1(body: bytes, status: Status) -> bytes:

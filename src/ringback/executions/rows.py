@@ -20,6 +20,8 @@ from ringback.executions.record import (
 )
 from ringback.store.database import Row
 
+_ENCODER: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
 _JSON: Final = frozenset(
     {
         "recipient_data",
@@ -53,6 +55,11 @@ def to_columns(values: Mapping[str, Any]) -> dict[str, object]:
 def columns_of(record: Execution | Attempt | LogRow | UsageLine) -> dict[str, object]:
     """As `to_columns`, every one."""
     return to_columns({field.name: getattr(record, field.name) for field in fields(record)})
+
+
+def json_column(value: object) -> str:
+    """ASCII, so that any string a client sent can be stored, also NUL and halves of surrogate pairs."""
+    return _ENCODER.encode(value)
 
 
 def turn_columns(turn: Turn) -> dict[str, object]:
@@ -106,8 +113,7 @@ def to_usage_line(row: Row) -> UsageLine:
 
 def _to_column(name: str, value: Any) -> object:
     if name in _JSON:
-        # ASCII, so that any string a client sent can be stored, also NUL and halves of surrogate pairs.
-        return None if value is None else json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return None if value is None else json_column(value)
     if name in _FLAGS:
         return bool(value)
     return clean(value) if isinstance(value, str) else value

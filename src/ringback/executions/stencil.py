@@ -5,7 +5,6 @@ Byte for byte what `rendering` makes of each, at a tenth of the cost.
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -51,8 +50,7 @@ class Stencil:
         values[places["to_number"]] = rows.clean(to_number)
         values[places["from_number"]] = from_number if from_number is None else rows.clean(from_number)
         values[places["line"]] = line
-        ascii_data = json.dumps(data, allow_nan=False, separators=(",", ":"))
-        values[places["recipient_data"]] = ascii_data
+        ascii_data = values[places["recipient_data"]] = rows.json_column(data)
         shown_data = encode(data).decode() if "\\u" in ascii_data else ascii_data
         values[places["body"]] = self._body(seq).fill(
             f'"{execution_id}"', _text(to_number), _text(from_number), shown_data
