@@ -66,7 +66,7 @@ class CallQueue:
                 account_id=call.account_id,
                 agent_id=call.agent_id,
                 to_number=call.to_number,
-                from_number=self._from_number(call.from_number),
+                from_number=self.from_number(call.from_number),
                 provider=self._provider,
                 recipient_data=call.user_data,
                 agent_data=call.agent_data,
@@ -110,7 +110,8 @@ class CallQueue:
                 continue  # it was dialled, or deleted, a moment ago
         return stopped
 
-    def _from_number(self, asked: str | None) -> str:
+    def from_number(self, asked: str | None) -> str:
+        """The one that was asked for, or the default. Raises NoFromNumber."""
         if not self._from_numbers:
             raise NoFromNumber(
                 "from_phone_number: this installation has no trunk number (setting trunk.from_numbers)"
