@@ -1,4 +1,4 @@
-"""When a role's process serves, and when it stops: on SIGTERM, on SIGINT, or when its supervisor is gone."""
+"""When a process serves, rolls (on SIGHUP) and stops: on SIGTERM, on SIGINT, or when its supervisor is gone."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ def stop_event() -> asyncio.Event:
     if os.environ.get(SUPERVISED) == "1":
         loop.add_reader(sys.stdin.fileno(), _read_end, loop, stopping)
     return stopping
+
+
+def hangups() -> asyncio.Event:
+    """An event of the running loop that is set by SIGHUP; where the signal means that our terminal is gone, never."""
+    rolling = asyncio.Event()
+    if not sys.stdin.isatty():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, rolling.set)
+    return rolling
 
 
 def say_ready() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import socket
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ringback.accounts.accounts import ensure_first_account
-from ringback.app.lifespan import stop_event
+from ringback.app.lifespan import hangups, stop_event
 from ringback.app.settings import Settings, SettingsError
 from ringback.app.supervisor import Child, Supervisor
 from ringback.app.telemetry.metrics_folder import metrics_folder
@@ -45,13 +46,25 @@ async def serve(settings: Settings, announce: Callable[[str | None], None]) -> N
     stopping = stop_event()
     key = await prepare(settings)
     with _alone(settings.data), _metrics_folder(settings) as environment:
-        supervisor = Supervisor(_children(settings, environment))
+        supervisor = Supervisor(_stages(settings, environment))
+        grace_s = settings.drain_s + HANGUP_S + 5
         await supervisor.start()
         announce(key)
+        rolling = asyncio.create_task(_roll(supervisor, hangups(), grace_s))
         try:
             await stopping.wait()
         finally:
-            await supervisor.stop(settings.drain_s + HANGUP_S + 5)
+            rolling.cancel()
+            await asyncio.gather(rolling, return_exceptions=True)
+            await supervisor.stop(grace_s)
+
+
+async def _roll(supervisor: Supervisor, hangups: asyncio.Event, grace_s: float) -> None:
+    """A rolling restart of the workers for every SIGHUP; one that comes meanwhile is another after it."""
+    while True:
+        await hangups.wait()
+        hangups.clear()
+        await supervisor.roll(grace_s)
 
 
 def with_free_port(settings: Settings) -> Settings:
@@ -83,13 +96,14 @@ def _metrics_folder(settings: Settings) -> Iterator[dict[str, str]]:
         yield environment
 
 
-def _children(settings: Settings, environment: dict[str, str]) -> list[Child]:
+def _stages(settings: Settings, environment: dict[str, str]) -> list[list[Child]]:
+    """What workers lean on comes before them."""
     port = {"RINGBACK_PORT": str(settings.port)} | environment
-    children = [Child("api", ["api"], port)]
-    if not (settings.speech.transcriber_uri and settings.speech.synthesizer_uri):
-        children.insert(0, Child("speech", ["speech"], _ONE_THREAD | environment))
-    children += [
+    api = Child("api", ["api"], port)
+    workers = [
         Child(f"worker-{index}", ["worker", "--index", str(index)], port | _ONE_THREAD)
         for index in range(settings.workers)
     ]
-    return children
+    if settings.speech.transcriber_uri and settings.speech.synthesizer_uri:
+        return [[api], workers]
+    return [[Child("speech", ["speech"], _ONE_THREAD | environment)], [api], workers]

@@ -9,7 +9,8 @@ import os
 import sys
 import time
 from asyncio.subprocess import Process
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Child:
     name: str
     arguments: list[str]
     environment: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (sys.executable, "-m", "ringback")
     process: Process | None = None
 
     async def start(self, timeout_s: float) -> None:
@@ -43,9 +45,7 @@ class Child:
         reading, writing = os.pipe()
         try:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "ringback",
+                *self.program,
                 *self.arguments,
                 env={**os.environ, **self.environment, SUPERVISED: "1", READY_FD: str(writing)},
                 # The child holds the other end: when this process is gone, however it went, it sees the end of file.
@@ -83,28 +83,64 @@ class Child:
 
 
 class Supervisor:
-    """Keeps a list of children alive; what others lean on comes first."""
+    """Keeps stages of children alive; what others lean on stands in an earlier stage."""
 
-    def __init__(self, children: list[Child], start_timeout_s: float = 120.0) -> None:
-        self._children = children
+    def __init__(self, stages: Sequence[Sequence[Child]], start_timeout_s: float = 120.0) -> None:
+        self._stages = [list(stage) for stage in stages]
         self._start_timeout_s = start_timeout_s
-        self._watchers: list[asyncio.Task[None]] = []
+        self._watchers: dict[int, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Bring the children up, all at once. When one fails, the others are stopped."""
-        starts = [child.start(self._start_timeout_s) for child in self._children]
+        children = [child for stage in self._stages for child in stage]
+        starts = [child.start(self._start_timeout_s) for child in children]
         failures = [r for r in await asyncio.gather(*starts, return_exceptions=True) if r is not None]
         if failures:
             await self.stop(grace_s=5.0)
             raise failures[0]
-        self._watchers = [asyncio.create_task(self._watch(child)) for child in self._children]
+        for child in children:
+            self._keep(child)
 
     async def stop(self, grace_s: float) -> None:
-        """Stop the children in reverse order, so that a worker's calls end before its ears do."""
-        for watcher in self._watchers:
+        """Stop stage after stage, the last one first: a worker's calls end before its ears do.
+
+        The children of a stage drain at the same time, beside those that were replaced and still do.
+        """
+        for watcher in self._watchers.values():
             watcher.cancel()
-        for child in reversed(self._children):
-            await child.stop(grace_s)
+        await asyncio.gather(*self._watchers.values(), return_exceptions=True)
+        leaving = tuple(self._leaving)
+        for stage in reversed(self._stages):
+            await asyncio.gather(*(child.stop(grace_s) for child in stage), *leaving)
+            leaving = ()
+
+    async def roll(self, grace_s: float) -> None:
+        """Replace the children of the last stage one after the other: each drains only when its successor serves.
+
+        A successor that does not come up ends the roll; who was to be replaced stays.
+        """
+        stage = self._stages[-1]
+        for place, old in enumerate(stage):
+            new = replace(old, process=None)
+            try:
+                await new.start(self._start_timeout_s)
+            except ChildFailed as failure:
+                logger.error("the rolling restart ends before %s: %s", old.name, failure)
+                return
+            except asyncio.CancelledError:
+                await new.stop(grace_s=5.0)
+                raise
+            stage[place] = new
+            self._watchers.pop(id(old)).cancel()
+            self._keep(new)
+            leaving = asyncio.create_task(old.stop(grace_s))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+        logger.info("rolling restart: %d children replaced, the old ones drain", len(stage))
+
+    def _keep(self, child: Child) -> None:
+        self._watchers[id(child)] = asyncio.create_task(self._watch(child))
 
     async def _watch(self, child: Child) -> None:
         backoff = 0.5

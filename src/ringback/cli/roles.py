@@ -22,10 +22,16 @@ def register(app: typer.Typer) -> None:
     app.command(help="Run the embedded speech models alone.")(speech)
 
 
-def serve() -> None:
+def serve(
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Call workers, instead of the setting.")
+    ] = None,
+) -> None:
     from ringback.app import serve as role
 
     settings = role.with_free_port(load())
+    if workers is not None:
+        settings = settings.model_copy(update={"workers": workers})
     _run("serve", settings, role.serve(settings, lambda key: _announce(settings, key)))
 
 
