@@ -169,14 +169,26 @@ async def adopt(tx: Transaction, key: Key, *, owner: str, now_us: int, until_us:
 
 
 async def renew(tx: Transaction, keys: Sequence[Key], *, owner: str, until_us: int) -> None:
-    """Prolong the leases of a worker that are still its own; never shorten one."""
+    """Prolong the leases of a worker that are still its own; never shorten one.
+
+    Those that somebody is just writing to wait for the next round: who holds one attempt and waits for another could
+    close a circle with an intent (gate, then attempt) and an end that opens a retry (attempt, then gate).
+    """
+    free = await tx.fetch_all(
+        """
+        SELECT account_id, execution_id, number FROM attempts
+        WHERE lease_owner = :owner AND state IN ('claimed', 'dialling', 'live') FOR UPDATE SKIP LOCKED
+        """,
+        owner=owner,
+    )
+    still = {(row["account_id"], row["execution_id"], row["number"]) for row in free}
     await tx.execute_many(
         """
         UPDATE attempts SET lease_until = CASE WHEN lease_until > :until THEN lease_until ELSE :until END
         WHERE account_id = :account_id AND execution_id = :execution_id AND number = :number
           AND lease_owner = :owner AND state IN ('claimed', 'dialling', 'live')
         """,
-        [_named(key) | {"owner": owner, "until": until_us} for key in keys],
+        [_named(key) | {"owner": owner, "until": until_us} for key in keys if key in still],
     )
 
 
