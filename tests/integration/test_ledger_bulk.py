@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from ringback.executions import counts, rows
-from ringback.executions.bulk import BatchTemplate, Bulk, LaneStopped, Line
-from ringback.executions.lifecycle import Status
+from ringback.executions.bulk import BatchTemplate, Bulk, LaneStopped, Line, Move
+from ringback.executions.ledger import Ledger
+from ringback.executions.lifecycle import TERMINAL, TRANSITIONS, Status
 from ringback.executions.record import AttemptState, Execution
 from ringback.executions.rendering import shown
 from ringback.store.database import Database
@@ -25,6 +27,16 @@ WILD: list[dict[str, str]] = [
     {"nul \0": "half \ud83d of it", "": " "},
     {"status": "prepared", "batch_run_details": "}", "id": "x"},
 ]
+
+
+WAITING = (Status.PREPARED, Status.SCHEDULED, Status.RESCHEDULED, Status.QUEUED)
+RETRIED: dict[str, Any] = {
+    "enabled": True,
+    "max_retries": 2,
+    "retry_on_statuses": ["busy", "error"],
+    "retry_on_voicemail": False,
+    "retry_intervals_minutes": [30],
+}
 
 
 @pytest.fixture
@@ -165,3 +177,174 @@ async def test_a_list_shows_them(books: Books) -> None:
         json.dumps(data) for data in WILD
     }
     assert {record["status"] for record in listed} == {"queued"}
+
+
+# Moving.
+
+
+async def _at(books: Books, *statuses: Status, **changes: Any) -> list[Execution]:
+    """Executions with these statuses, that never rang."""
+    made = []
+    for status in statuses:
+        call = await books.create(**changes)
+        if status is not Status.QUEUED:
+            async with books.db.transaction() as tx:
+                await tx.execute(
+                    "UPDATE executions SET status = :status WHERE id = :id", status=status, id=call.id
+                )
+        made.append(await books.ledger.get(books.account_id, call.id))
+    return made
+
+
+async def _rows(books: Books, call: Execution) -> dict[str, Any]:
+    """Everything that is stored of an execution, but for what names it."""
+    stored: dict[str, Any] = {}
+    for table, column in (
+        ("executions", "id"),
+        ("attempts", "execution_id"),
+        ("execution_log", "execution_id"),
+    ):
+        order = "position" if table == "execution_log" else "1"
+        found = await books.db.fetch_all(
+            f"SELECT * FROM {table} WHERE {column} = :id ORDER BY {order}", id=call.id
+        )
+        stored[table] = [
+            {
+                name: value.replace(call.id, "ID") if isinstance(value, str) else value
+                for name, value in row.items()
+                if name not in ("seq", "updated_at")  # counted, where the clock stands still
+            }
+            for row in found
+        ]
+    return stored
+
+
+def _move(call: Execution, to: Status, **changes: Any) -> Move:
+    values: dict[str, Any] = {"changes": {}, "attempt": {}}
+    return Move(call.id, to, **(values | changes))
+
+
+async def _moved(books: Books, moves: list[Move]) -> list[Execution]:
+    async with books.db.transaction() as tx:
+        return await Bulk(books.ledger).move(tx, books.account_id, moves)
+
+
+def _stopped_clock(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = books.clock.now_us() + 5_000_000
+    monkeypatch.setattr(books.clock, "now_us", lambda: now)
+
+
+@pytest.mark.parametrize("before", WAITING)
+async def test_a_move_writes_what_a_transition_writes(
+    books: Books, monkeypatch: pytest.MonkeyPatch, before: Status
+) -> None:
+    ends = sorted(TRANSITIONS[before])
+    _stopped_clock(books, monkeypatch)
+    bulk, single = await _at(books, *[before] * len(ends)), await _at(books, *[before] * len(ends))
+    details: dict[str, Any] = {
+        "changes": {"error_message": "not now", "rescheduled_at": 5},
+        "attempt": {"due_at": 7, "lease_owner": None},
+        "why": "outside of its hours",
+    }
+    moved = await _moved(books, [_move(call, to, **details) for call, to in zip(bulk, ends, strict=True)])
+    assert {call.id: call.status for call in moved} == {
+        call.id: to for call, to in zip(bulk, ends, strict=True)
+    }
+    for one, other, to in zip(bulk, single, ends, strict=True):
+        await books.ledger.transition(books.account_id, other.id, to, **details)
+        assert await _rows(books, one) == await _rows(books, other)
+        assert await books.ledger.get(books.account_id, one.id) in moved
+    told = await books.db.fetch_all(
+        "SELECT status, SUM(delta) AS n FROM count_changes GROUP BY status ORDER BY status"
+    )
+    counted = {row["status"]: row["n"] for row in told if row["n"] and row["status"] not in WAITING}
+    assert counted == {to: 2 for to in ends if to not in WAITING}
+
+
+@pytest.mark.parametrize("to", [Status.RESCHEDULED, Status.ERROR])
+async def test_the_step_over_queued_is_left_out(books: Books, to: Status) -> None:
+    calls = await _at(books, *WAITING)
+    moved = await _moved(books, [_move(call, to, why="late") for call in calls])
+    assert {call.status for call in moved} == {to}
+    assert len(moved) == 4
+    for call in calls:
+        log = [row.data for row in await books.listing.log(books.account_id, call.id)]
+        assert log[1:] == [f"{call.status} -> {to}: late"]
+
+
+async def test_who_may_not_move_is_left_out(books: Books) -> None:
+    waiting = await _at(books, Status.QUEUED)
+    others = await _at(
+        books, Status.RINGING, Status.IN_PROGRESS, Status.BUSY, Status.STOPPED, Status.COMPLETED
+    )
+    before = {call.id: await _rows(books, call) for call in others}
+    moves = [_move(call, Status.STOPPED) for call in [*others, *waiting]]
+    assert [call.id for call in await _moved(books, moves)] == [waiting[0].id]
+    assert {call.id: await _rows(books, call) for call in others} == before
+    unknown = Move("no such", Status.STOPPED, {}, {})
+    assert await _moved(books, [unknown]) == []
+    assert await _moved(books, []) == []
+
+
+async def test_another_s_call_is_unknown(books: Books) -> None:
+    [call] = await _at(books, Status.QUEUED)
+    async with books.db.transaction() as tx:
+        moved = await Bulk(books.ledger).move(tx, "another", [_move(call, Status.STOPPED)])
+    assert moved == []
+    assert (await books.ledger.get(books.account_id, call.id)).status is Status.QUEUED
+
+
+async def test_a_move_that_the_retry_policy_follows(books: Books) -> None:
+    """An error is dialled again where that is configured, from `prepared` too; and a second attempt that is stopped
+    still shows what the first one cost."""
+    calls = await _at(books, Status.PREPARED, Status.QUEUED, retry_config=RETRIED)
+    moved = await _moved(books, [_move(call, Status.ERROR, why="no such voice") for call in calls])
+    assert {(call.status, call.retry_count) for call in moved} == {(Status.SCHEDULED, 1)}
+    stopped = await _moved(books, [_move(call, Status.STOPPED) for call in calls])
+    assert {(call.status, call.retry_count) for call in stopped} == {(Status.STOPPED, 1)}
+    for call in calls:
+        numbers = [row["number"] for row in (await _rows(books, call))["attempts"]]
+        assert numbers == [1, 2]
+
+
+async def test_a_ringing_call_moves_as_the_ledger_moves_it(books: Books) -> None:
+    [call] = await _at(books, Status.RINGING, retry_config=RETRIED)
+    [moved] = await _moved(books, [_move(call, Status.BUSY)])
+    assert moved.status is Status.SCHEDULED
+
+
+async def test_watchers_are_told_of_each(books: Books) -> None:
+    told: list[tuple[str, Status]] = []
+    ledger = Ledger(books.db, books.clock, PUBLIC_URL, lambda moved: told.append((moved.id, moved.status)))
+    calls = await _at(books, Status.QUEUED, Status.PREPARED)
+    async with books.db.transaction() as tx:
+        await Bulk(ledger).move(tx, books.account_id, [_move(call, Status.STOPPED) for call in calls])
+    assert sorted(told) == sorted((call.id, Status.STOPPED) for call in calls)
+
+
+async def test_moves_of_many_sizes(books: Books) -> None:
+    """Lists are filled up to a power of two."""
+    calls = await _at(books, *[Status.QUEUED] * 15)
+    for size in (1, 2, 3, 4, 5):
+        together, calls = calls[:size], calls[size:]
+        moved = await _moved(books, [_move(call, Status.STOPPED) for call in together])
+        assert [call.id for call in moved] == sorted(call.id for call in together)
+
+
+async def test_two_movers_and_a_stopper_at_once(books: Books) -> None:
+    """In whatever order they ask; everybody moves once, nobody waits in a circle."""
+    calls = await _at(books, *[Status.QUEUED] * 20)
+    async with asyncio.timeout(30):
+        results = await asyncio.gather(
+            _moved(books, [_move(call, Status.STOPPED) for call in calls]),
+            _moved(books, [_move(call, Status.CANCELED) for call in reversed(calls)]),
+            *(books.ledger.transition(books.account_id, call.id, Status.ERROR) for call in calls[::3]),
+            return_exceptions=True,
+        )
+    lists = [result for result in results if isinstance(result, list)]
+    singles = [result for result in results if isinstance(result, Execution)]
+    assert len(lists) == 2
+    ended = [call.id for moved in lists for call in moved] + [call.id for call in singles]
+    assert sorted(ended) == sorted(call.id for call in calls)
+    for call in calls:
+        assert (await books.ledger.get(books.account_id, call.id)).status in TERMINAL

@@ -10,7 +10,7 @@ import pytest
 
 import ringback.store.queries
 from ringback.store.database import redact
-from ringback.store.statement import for_postgresql, for_sqlite
+from ringback.store.statement import for_postgresql, for_sqlite, in_list
 
 QUERIES = sorted(Path(ringback.store.queries.__file__).parent.glob("*.py"))
 STATEMENT = re.compile(r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s", re.DOTALL)
@@ -85,3 +85,10 @@ def test_the_search_for_accounts_finds_one_that_is_missing(tmp_path: Path) -> No
     bad = tmp_path / "bad.py"
     bad.write_text('async def f(db):\n    return await db.fetch_all(f"SELECT * FROM t WHERE {x}")\n')
     assert list(_accountless(bad)) == ["f"]
+
+
+@pytest.mark.parametrize(("count", "names"), [(1, 1), (2, 2), (3, 4), (4, 4), (5, 8), (8, 8), (9, 16)])
+def test_a_list_fills_up_to_a_power_of_two(count: int, names: int) -> None:
+    made = in_list(range(count))
+    assert list(made.values.values()) == [*range(count), *[count - 1] * (names - count)]
+    assert made.names == ", ".join(f":{name}" for name in made.values)

@@ -124,6 +124,7 @@ class Ledger:
         usage: Sequence[UsageLine] = (),
         number: int | None = None,
         lease_owner: str | None = None,
+        why: str = "",
         tx: Transaction | None = None,
     ) -> Execution:
         """Move the execution to the status `to`, with what else changes at that moment.
@@ -133,7 +134,8 @@ class Ledger:
         then done unless `attempt` says otherwise. Where the retry policy wants another attempt, and its lane is not
         stopped, that is opened at the same moment: the execution that is returned is `scheduled` again.
 
-        With `number` the current attempt must be that one, with `lease_owner` its lease must be that owner's.
+        With `number` the current attempt must be that one, with `lease_owner` its lease must be that owner's. `why`
+        is for the log, where the message of an error stands in for it.
         Raises IllegalTransition, UnknownExecution, LeaseLost; ValueError for data that JSON can't hold.
         """
         asked_us = self.clock.now_us()  # of the log row: an agent speaks before its call's answer is written
@@ -147,14 +149,15 @@ class Ledger:
             ended = replace(held.execution, **changes, status=to, updated_at=self.clock.now_us())
             again = await self._again(tx, held, ended)
             execution = await self._write(
-                tx, held, {**changes, "status": to, **again}, _left(to, attempt), usage, further=bool(again)
+                tx, held, {**changes, "status": to, **again}, left(to, attempt), usage, further=bool(again)
             )
             if before is Status.IN_PROGRESS:
                 await call_events.delete_all(tx, account_id, execution_id)
-            reason = f": {ended.error_message}" if changes.get("error_message") else ""
-            await self._log_event(tx, execution, f"{before} -> {to}{reason}", asked_us)
+            await self._log_event(
+                tx, execution, said(before, to, why or changes.get("error_message")), asked_us
+            )
             if again:
-                await self._log_event(tx, execution, f"{to} -> {execution.status}")
+                await self._log_event(tx, execution, said(to, execution.status))
         self.moved(ended)
         if again:
             self.moved(execution)
@@ -287,7 +290,12 @@ class Ledger:
             yield own
 
 
-def _left(to: Status, attempt: AttemptChanges) -> dict[str, Any]:
+def said(before: Status, to: Status, why: str | None = None) -> str:
+    """What the log says of a transition."""
+    return f"{before} -> {to}{f': {why}' if why else ''}"
+
+
+def left(to: Status, attempt: AttemptChanges) -> dict[str, Any]:
     """The changes of an attempt with what follows from its new status: who is over holds neither slot nor lease.
 
     A dial of unknown outcome keeps its slot: the person may be on the line.

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ringback.store.database import Reader, Row, Transaction
+from ringback.store.statement import in_list
 
-_OF_EXECUTION = """
-SELECT account_id, execution_id, number, state, due_at, lease_owner, lease_until, cancel_requested, call_id,
-  dialled_at, ringing_at, answered_at, ended_at, status, hangup_by, hangup_reason, hangup_provider_code, sip_code,
-  recording_path, recording_token, recording_ms, conversation_ms, agent_id, batch_id, lane, trunk, seq,
-  slot_since, dial_at, tries
-FROM attempts WHERE account_id = :account_id AND execution_id = :execution_id
+_COLUMNS = (
+    "account_id, execution_id, number, state, due_at, lease_owner, lease_until, cancel_requested, call_id, "
+    "dialled_at, ringing_at, answered_at, ended_at, status, hangup_by, hangup_reason, hangup_provider_code, "
+    "sip_code, recording_path, recording_token, recording_ms, conversation_ms, agent_id, batch_id, lane, trunk, "
+    "seq, slot_since, dial_at, tries"
+)
+_OF_EXECUTION = f"""
+SELECT {_COLUMNS} FROM attempts WHERE account_id = :account_id AND execution_id = :execution_id
 """
 _CURRENT = f"{_OF_EXECUTION} ORDER BY number DESC LIMIT 1"
 
@@ -56,6 +59,20 @@ async def lock(tx: Transaction, account_id: str, execution_id: str, number: int)
     )
 
 
+async def lock_all(tx: Transaction, account_id: str, execution_ids: Sequence[str]) -> list[Row]:
+    """Every attempt of some executions, by execution and number, locked in this order."""
+    ids = in_list(execution_ids)
+    return await tx.fetch_all(
+        f"""
+        SELECT {_COLUMNS} FROM attempts
+        WHERE account_id = :account_id AND execution_id IN ({ids.names})
+        ORDER BY execution_id, number FOR UPDATE
+        """,
+        account_id=account_id,
+        **ids.values,
+    )
+
+
 async def newest(db: Reader, account_id: str, execution_id: str) -> int | None:
     """The number of the current attempt."""
     row = await db.fetch_one(
@@ -82,6 +99,20 @@ async def update(
         account_id=account_id,
         execution_id=execution_id,
         number=number,
+    )
+
+
+async def update_many(
+    tx: Transaction, columns: Sequence[str], changes: Sequence[Mapping[str, object]]
+) -> None:
+    """Each of the changes has the columns, and account_id, execution_id, number."""
+    assignments = ", ".join(f"{name} = :{name}" for name in columns)
+    await tx.execute_many(
+        f"""
+        UPDATE attempts SET {assignments}
+        WHERE account_id = :account_id AND execution_id = :execution_id AND number = :number
+        """,
+        changes,
     )
 
 

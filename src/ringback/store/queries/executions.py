@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ringback.store.database import Reader, Row, Transaction
+from ringback.store.statement import in_list
 
 # Without the body, which is long.
 _COLUMNS = (
@@ -39,6 +40,19 @@ async def lock(tx: Transaction, account_id: str, execution_id: str) -> Row | Non
     return await tx.fetch_one(f"{_GET} FOR UPDATE", account_id=account_id, id=execution_id)
 
 
+async def lock_all(tx: Transaction, account_id: str, execution_ids: Sequence[str]) -> list[Row]:
+    """As `lock`, of some, locked in the order of their ids. Their attempts must be locked."""
+    ids = in_list(execution_ids)
+    return await tx.fetch_all(
+        f"""
+        SELECT {_COLUMNS} FROM executions WHERE account_id = :account_id AND id IN ({ids.names})
+        ORDER BY id FOR UPDATE
+        """,
+        account_id=account_id,
+        **ids.values,
+    )
+
+
 async def update(tx: Transaction, account_id: str, execution_id: str, changes: Mapping[str, object]) -> None:
     assignments = ", ".join(f"{name} = :{name}" for name in changes)
     await tx.execute(
@@ -46,6 +60,16 @@ async def update(tx: Transaction, account_id: str, execution_id: str, changes: M
         **changes,
         account_id=account_id,
         id=execution_id,
+    )
+
+
+async def update_many(
+    tx: Transaction, columns: Sequence[str], changes: Sequence[Mapping[str, object]]
+) -> None:
+    """Each of the changes has the columns, and account_id, id."""
+    assignments = ", ".join(f"{name} = :{name}" for name in columns)
+    await tx.execute_many(
+        f"UPDATE executions SET {assignments} WHERE account_id = :account_id AND id = :id", changes
     )
 
 
