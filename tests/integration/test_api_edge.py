@@ -28,6 +28,8 @@ ROUTES = [
     ("POST", "/call/{id}/stop"),
     ("POST", "/v1/call/{id}/events"),
     ("POST", "/v2/agent/{id}/stop"),
+    ("GET", "/do-not-call"),
+    *[(m, "/do-not-call/{id}") for m in ("GET", "PUT", "DELETE")],
     *[("POST", base) for base in ("/agent", "/v2/agent")],
     *[("GET", f"{base}/all") for base in ("/agent", "/v2/agent")],
     *[(m, f"{base}/{{id}}") for base in ("/agent", "/v2/agent") for m in ("GET", "PUT", "PATCH", "DELETE")],

@@ -20,6 +20,7 @@ from ringback.agents.registry import Agents
 from ringback.api.app import create_app
 from ringback.api.services import Services
 from ringback.dialing.call_events import CallEvents
+from ringback.dialing.do_not_call import DoNotCall
 from ringback.dialing.queue import CallQueue
 from ringback.executions.history import History
 from ringback.executions.ledger import Ledger
@@ -140,6 +141,7 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         history=History(db),
         calls=CallQueue(db, ledger, wakeup, provider="sip-trunk", from_numbers=[FROM]),
         call_events=CallEvents(db, clock, wakeup),
+        do_not_call=DoNotCall(db, clock),
         clock=clock,
         recordings=recordings,
     )

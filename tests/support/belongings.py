@@ -27,6 +27,8 @@ class Belongings:
     """Another call of the agent, which can be stopped."""
     live: str
     """Another one, in which somebody is talking."""
+    number: str
+    """On their do-not-call list."""
     mark: str
     """Stands in every text of theirs."""
 
@@ -38,6 +40,7 @@ class Belongings:
             "execution_id": self.execution_id,
             "batch_id": self.batch_id,
             "run_id": self.live,
+            "number": self.number,
         }
 
     @property
@@ -67,15 +70,16 @@ async def furnish(api: Api, account: str) -> Belongings:
         )
         for of in (batch, None, None)
     ]
-    await _batch(api, account, agent.id, batch, mark)
+    number = f"+88{uuid4().int % 10**12:012}"
+    await _batch(api, account, agent.id, batch, mark, number)
     token, path = uuid4().hex, f"{mark}.wav"
     (api.recordings / path).write_bytes(AUDIO)
     await _talking(api, account, live.id)
     await _completed(api, account, completed.id, mark, token, path)
-    return Belongings(account, agent.id, completed.id, batch, token, queued.id, live.id, mark)
+    return Belongings(account, agent.id, completed.id, batch, token, queued.id, live.id, number, mark)
 
 
-async def _batch(api: Api, account: str, agent: str, batch: str, mark: str) -> None:
+async def _batch(api: Api, account: str, agent: str, batch: str, mark: str, number: str) -> None:
     """What the queue keeps of an account."""
     now = api.clock.us
     kept: dict[str, dict[str, object]] = {
@@ -101,7 +105,7 @@ async def _batch(api: Api, account: str, agent: str, batch: str, mark: str) -> N
             "due_at": now,
             "created_at": now,
         },
-        "do_not_call": {"number": "+14155550199", "reason": mark, "created_at": now},
+        "do_not_call": {"number": number, "reason": mark, "created_at": now},
         "idempotency_keys": {
             "key": mark,
             "route": "POST /call",

@@ -11,6 +11,7 @@ from ringback.api import (
     agents,
     call_events,
     calls,
+    do_not_call,
     docs,
     errors,
     executions,
@@ -47,6 +48,7 @@ def create_app(services: Services) -> FastAPI:
     openapi.install(app)
     for resource in (executions, exports, agents, calls, call_events, recordings, health, metrics, docs):
         app.include_router(resource.router)
+    app.include_router(do_not_call.router)
     # The last one added is the outermost.
     app.add_middleware(errors.Unexpected)
     if services.rate_limits is not None:

@@ -14,6 +14,7 @@ from ringback.accounts.rate_limits import RateLimits
 from ringback.agents.registry import Agents
 from ringback.clock import Clock
 from ringback.dialing.call_events import CallEvents
+from ringback.dialing.do_not_call import DoNotCall
 from ringback.dialing.queue import CallQueue
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
@@ -37,6 +38,7 @@ class Services:
     history: History
     calls: CallQueue
     call_events: CallEvents
+    do_not_call: DoNotCall
     clock: Clock
     recordings: Path
     """The folder that recordings lie in."""

@@ -20,6 +20,7 @@ from ringback.app.telemetry.opening import API, Watched, watched
 from ringback.app.telemetry.queue_figures import of_queue
 from ringback.app.upkeep import upkeep
 from ringback.dialing.call_events import CallEvents
+from ringback.dialing.do_not_call import DoNotCall
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
 from ringback.executions.retention import Retention
@@ -45,6 +46,7 @@ async def run(settings: Settings) -> None:
             history=History(core.db),
             calls=core.queue,
             call_events=CallEvents(core.db, core.clock, core.wakeup),
+            do_not_call=DoNotCall(core.db, core.clock),
             clock=core.clock,
             recordings=settings.recordings,
             max_body_bytes=settings.max_body_bytes,

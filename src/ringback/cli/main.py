@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ringback.app.settings import SettingsError
-from ringback.cli import accounts, demo, export, keys, retention, roles, settings
+from ringback.cli import accounts, demo, do_not_call, export, keys, retention, roles, settings
 from ringback.store.database import StoreError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.add_typer(do_not_call.app, name="do-not-call")
 app.add_typer(retention.app, name="retention")
 roles.register(app)
 demo.register(app)

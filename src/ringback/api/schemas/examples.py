@@ -193,6 +193,11 @@ AGENT_REQUEST: Final[dict[str, Any]] = {
     "agent_prompts": {},
 }
 
+_LISTED: Final = {
+    "number": "+14155550199",
+    "reason": "asked on the phone not to be called",
+    "created_at": "2024-01-23T01:14:51Z",
+}
 _LOG_LINE = {"created_at": "2024-01-23T01:14:51Z", "timestamp": "2024-01-23T01:14:51Z"}
 
 EXAMPLES: Final[dict[str, Any]] = {
@@ -254,6 +259,9 @@ EXAMPLES: Final[dict[str, Any]] = {
     "CallStopped": {"message": "done", "status": "stopped", "execution_id": _EXECUTION_ID},
     "CallEventRequest": {"event": "payment_received", "properties": {"amount": 42.5, "currency": "USD"}},
     "EventAccepted": {"status": "accepted", "event": "payment_received", "run_id": _EXECUTION_ID},
+    "DoNotCallRequest": {"reason": "asked on the phone not to be called"},
+    "DoNotCallEntry": _LISTED,
+    "DoNotCallPage": {"page_size": 100, "has_more": False, "next_cursor": None, "data": [_LISTED]},
     "Health": {"status": "ok"},
 }
 """By the name of the schema."""
@@ -262,6 +270,7 @@ PARAMETERS: Final[dict[str, str]] = {
     **{name: EXECUTION[name] for name in ("agent_id", "execution_id", "batch_id")},
     "run_id": _EXECUTION_ID,
     "format": "csv",
+    "number": "+14155550199",
 }
 """By name, of all that are required."""
 
