@@ -91,9 +91,10 @@ async def depth(db: Reader, *, now_us: int, limit: int) -> Row:
         """
         SELECT COUNT(*) AS due, MIN(since) AS oldest FROM (
           SELECT CASE WHEN a.due_at > g.opens_at THEN a.due_at ELSE g.opens_at END AS since
-          FROM gates g JOIN attempts a ON a.account_id = g.account_id AND a.lane = g.key
-          WHERE g.kind <> 'account' AND g.next_due_at IS NOT NULL AND g.next_due_at <= :now AND g.opens_at <= :now
-            AND g.closed IS NULL AND a.state = 'waiting' AND a.due_at <= :now AND a.seq > g.stopped_seq
+          FROM gates g CROSS JOIN attempts a -- in this order, which SQLite would not see
+          WHERE a.account_id = g.account_id AND a.lane = g.key AND a.state = 'waiting' AND a.due_at <= :now
+            AND a.seq > g.stopped_seq AND g.kind <> 'account' AND g.next_due_at IS NOT NULL AND g.next_due_at <= :now
+            AND g.opens_at <= :now AND g.closed IS NULL
           LIMIT :limit
         ) AS waiting
         """,
