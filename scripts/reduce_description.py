@@ -1,5 +1,5 @@
 """Reduces an OpenAPI description to the facts that tests need: paths, parameters, statuses, types. No prose, no
-examples, no defaults; of the operations on agents, executions and calls only.
+examples, no defaults; of the operations on agents, executions, calls and batches only.
 
     python scripts/reduce_description.py openapi.yml > tests/data/vendor_description.json
 """
@@ -18,7 +18,7 @@ _OPERATIONS = re.compile(
     r"/agent(/all|/\{agent_id\}(/executions|/execution/\{execution_id\})?)?"
     r"|/v2/agent(/all|/\{agent_id\}(/executions|/stop)?)?"
     r"|/executions/\{execution_id\}(/log)?"
-    r"|/batches/\{batch_id\}/executions"
+    r"|/batches(/\{batch_id\}(/executions|/stop|/schedule)?|/\{agent_id\}/all)?"
     r"|/call(/\{execution_id\}/stop)?"
 )
 _NAMED = {"properties", "schemas"}

@@ -28,6 +28,8 @@ class Case:
 
     body: Callable[[Belongings], Any] | None = None
     """Given whose ids it is to hold."""
+    file: bytes | None = None
+    """Comes with the body, which is a form then."""
     queries: Callable[[Belongings], Iterable[dict[str, str]]] = lambda of: ({},)
     """Given whose ids they are to hold; each is tried."""
     anybodys: bool = False
@@ -44,6 +46,18 @@ def _patch(_: Belongings) -> Any:
 
 def _call(of: Belongings) -> Any:
     return {"agent_id": of.agent_id, "recipient_phone_number": "+14155550123", "from_phone_number": FROM}
+
+
+def _batch(of: Belongings) -> Any:
+    return {
+        "agent_id": of.agent_id,
+        "from_phone_numbers": [FROM],
+        "webhook_url": f"https://crm.example/{of.mark}",
+    }
+
+
+def _schedule(_: Belongings) -> Any:
+    return {"scheduled_at": "2026-11-25T09:00:00Z"}
 
 
 def _event(of: Belongings) -> Any:
@@ -79,6 +93,13 @@ CASES: dict[Route, Case] = {
     ("GET", "/executions/{execution_id}/log"): Case(),
     ("GET", "/recordings/call/{execution_id}"): Case(),
     ("HEAD", "/recordings/call/{execution_id}"): Case(),
+    ("POST", "/batches"): Case(body=_batch, file=b"contact_number,name\n+14155550123,Ann\n"),
+    ("POST", "/batches/{batch_id}/schedule"): Case(body=_schedule),
+    ("POST", "/batches/{batch_id}/stop"): Case(),
+    ("GET", "/batches/{batch_id}"): Case(),
+    ("DELETE", "/batches/{batch_id}"): Case(),
+    ("GET", "/batches/{batch_id}/bad-lines"): Case(),
+    ("GET", "/batches/{agent_id}/all"): Case(),
     **{("POST", path): Case(body=_definition) for path in ("/agent", "/v2/agent")},
     **{("GET", path): Case() for path in ("/agent/all", "/v2/agent/all")},
     **{
@@ -146,7 +167,9 @@ class Attempt:
 
     async def send(self, client: httpx.AsyncClient, route: Route) -> httpx.Response:
         method, path = route
-        return await client.request(method, path.format(**self.ids), params=self.query, json=self.body)
+        file = CASES[route].file
+        sent = {"data": self.body, "files": {"file": ("people.csv", file)}} if file else {"json": self.body}
+        return await client.request(method, path.format(**self.ids), params=self.query, **sent)
 
 
 def attempts(route: Route, *owners: Belongings) -> list[Attempt]:

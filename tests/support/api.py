@@ -14,6 +14,7 @@ import httpx
 import uvicorn
 
 from ringback.accounts.accounts import Accounts
+from ringback.accounts.idempotency import Idempotency
 from ringback.accounts.keys import Keys
 from ringback.agents.definition import read
 from ringback.agents.registry import Agents
@@ -30,6 +31,7 @@ from ringback.store.database import Database
 from ringback.store.schema import metadata
 from ringback.store.wakeup import open_wakeup
 from tests.support import agent_definitions
+from tests.support.fake_batches import FakeBatches
 
 Client = httpx.AsyncClient
 
@@ -142,8 +144,11 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         calls=CallQueue(db, ledger, wakeup, provider="sip-trunk", from_numbers=[FROM]),
         call_events=CallEvents(db, clock, wakeup),
         do_not_call=DoNotCall(db, clock),
+        batches=FakeBatches(db, clock, [FROM]),
+        idempotency=Idempotency(db, clock),
         clock=clock,
         recordings=recordings,
+        uploads=folder / "uploads",
     )
     accounts = Accounts(db, clock)
     mine, theirs = await accounts.create("mine"), await accounts.create("theirs")

@@ -27,6 +27,7 @@ def application() -> FastAPI:
 
     class Nothing:
         max_body_bytes = 0
+        max_batch_bytes = 0
         rate_limits = None
         request_times = None
 

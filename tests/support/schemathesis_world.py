@@ -49,7 +49,9 @@ _OFFERED: Final = {name: [there, _NOWHERE] for name, there in NAMES.items()} | {
     "task_type": ["extraction", "conversation"],
     "buffer_size": [250],
     "call_terminate": [90],
-    "scheduled_at": ["2026-12-24T09:00:00Z", "2020-01-01T00:00:00Z"],
+    "scheduled_at": ["2026-12-04T09:00:00Z", "2020-01-01T00:00:00Z"],
+    "from_phone_numbers": [[FROM], ["+14155550199"]],
+    "file": ["contact_number,name\r\n+14155550123,Ann\r\n", "name\r\nAnn\r\n"],
 }
 """What requests hold where a random value would find nothing, or would seldom be one of a whole agent."""
 _CHECKS: Final = [

@@ -1,4 +1,4 @@
-"""The vendor's description of the operations on agents, executions and calls (facts only, see
+"""The vendor's description of the operations on agents, executions, calls and batches (facts only, see
 scripts/reduce_description.py), and the one list of where ours goes another way."""
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from tests.support.description import Json
 
 _FACTS = Path(__file__).parents[1] / "data" / "vendor_description.json"
 _REF = "#/components/schemas/"
+_E164 = r"^\+[1-9][0-9]{1,14}$"
 
-_WITH_BODY = "POST .*/agent|POST /call|PUT .*|PATCH .*"
+_WITH_BODY = "POST .*/agent|POST /call|POST /batches(/.*/schedule)?|PUT .*|PATCH .*"
 
 Change = Callable[[Json], None]
 """Edits a description in place."""
@@ -104,8 +105,11 @@ def _no_body(status: str, operations: str) -> Change:
     return edit
 
 
-def _created(description: Json) -> None:
-    del description["paths"]["/v2/agent"]["post"]["responses"]["200"]
+def _created(path: str) -> Change:
+    def edit(description: Json) -> None:
+        del description["paths"][path]["post"]["responses"]["200"]
+
+    return edit
 
 
 def _page_or_array(description: Json) -> None:
@@ -114,13 +118,14 @@ def _page_or_array(description: Json) -> None:
     media["schema"] = {"anyOf": [media["schema"], {"$ref": f"{_REF}AgentExecutionV2ListAnswer"}]}
 
 
-def _called(names: str, **facts: str) -> Change:
-    """Properties of the body of POST /call."""
+def _sent(path: str, names: str, **facts: str) -> Change:
+    """Properties of the body of a POST; of an array, its items."""
 
     def edit(description: Json) -> None:
-        body = description["paths"]["/call"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        [media] = description["paths"][path]["post"]["requestBody"]["content"].values()
         for name in names.split():
-            body["properties"][name] |= facts
+            schema = media["schema"]["properties"][name]
+            schema |= {"items": schema["items"] | facts} if "items" in schema else facts
 
     return edit
 
@@ -142,7 +147,11 @@ def _each(why: str, paths: str, change: Callable[[Any], Any]) -> Iterator[Deviat
 
 DEVIATIONS: Sequence[Deviation] = (
     # Statuses. The contract is silent about 408, 413 and 503; docs/differences.md says when they come.
-    Deviation("1: POST /v2/agent answers 201 alone", _created),
+    Deviation("1: POST /v2/agent answers 201 alone", _created("/v2/agent")),
+    Deviation("1: POST /batches answers 201 alone", _created("/batches")),
+    Deviation(
+        "issue 5, 8: an Idempotency-Key of another request is 409", _status("409", "POST /call|POST /batches")
+    ),
     Deviation(
         "issue 3, 3: an execution that has not changed is 304",
         _no_body("304", r"GET .*/executions?/\{execution_id\}"),
@@ -213,9 +222,20 @@ DEVIATIONS: Sequence[Deviation] = (
     # Calls.
     Deviation(
         "1: numbers are E.164",
-        _called("recipient_phone_number from_phone_number", pattern=r"^\+[1-9][0-9]{1,14}$"),
+        _sent("/call", "recipient_phone_number from_phone_number", pattern=_E164),
     ),
-    Deviation("8: scheduled_at is ISO 8601", _called("scheduled_at", format="date-time")),
+    Deviation("8: scheduled_at is ISO 8601", _sent("/call", "scheduled_at", format="date-time")),
+    # Batches.
+    Deviation("1: numbers of a batch are E.164", _sent("/batches", "from_phone_numbers", pattern=_E164)),
+    Deviation(
+        "9: scheduled_at is ISO 8601",
+        _sent("/batches/{batch_id}/schedule", "scheduled_at", format="date-time"),
+    ),
+    Deviation(
+        "1: the id of a batch is in lower case",
+        _answered("Batch.batch_id", lambda id_: {**id_, "pattern": "^[a-f0-9]{32}$"}),
+    ),
+    *_each("9: what a batch does not have is null", "Batch.scheduled_at Batch.from_phone_number", _or_null),
     # Parameters.
     Deviation("1: a batch_id is a UUID, with or without dashes", _uuid_of_batch),
 )

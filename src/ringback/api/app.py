@@ -9,6 +9,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from ringback.api import (
     agents,
+    batches,
     call_events,
     calls,
     do_not_call,
@@ -22,6 +23,7 @@ from ringback.api import (
     recordings,
 )
 from ringback.api.body import BodyLimit
+from ringback.api.idempotency import REPLAYED
 from ringback.api.rate_limits import HEADERS, QuotaHeaders
 from ringback.api.services import Services
 
@@ -30,6 +32,8 @@ Voice agents on the telephone, on your own machine. Paths, fields and statuses a
 its clients work with another base URL. Every request but `/health`, `/metrics` and links to recordings needs
 `Authorization: Bearer <key>`; every error has the same body.
 """
+
+_EXPOSED = ("Retry-After", "Content-Range", "Accept-Ranges", "Content-Disposition")
 
 
 def create_app(services: Services) -> FastAPI:
@@ -46,21 +50,38 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     errors.install(app)
     openapi.install(app)
-    for resource in (executions, exports, agents, calls, call_events, recordings, health, metrics, docs):
+    for resource in (
+        executions,
+        exports,
+        agents,
+        calls,
+        call_events,
+        batches,
+        recordings,
+        health,
+        metrics,
+        docs,
+    ):
         app.include_router(resource.router)
     app.include_router(do_not_call.router)
     # The last one added is the outermost.
     app.add_middleware(errors.Unexpected)
     if services.rate_limits is not None:
         app.add_middleware(QuotaHeaders)
-    app.add_middleware(BodyLimit, max_bytes=services.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=services.max_body_bytes, by_path=_limits(services))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["Retry-After", "Content-Range", "Accept-Ranges", "Content-Disposition", *HEADERS],
+        expose_headers=[*_EXPOSED, REPLAYED, *HEADERS],
     )
     if services.request_times is not None:
         app.add_middleware(metrics.RequestTimes, tell=services.request_times)
     return app
+
+
+def _limits(services: Services) -> dict[str, int]:
+    """Of bodies, in bytes, where they are not those of all others."""
+    # A form is its file, and beside it no more than another body.
+    return {"/batches": services.max_batch_bytes + services.max_body_bytes}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NoReturn
 
 from fastapi import Depends, Request
@@ -25,23 +25,25 @@ _DRAIN_BYTES = 32 * 1024 * 1024
 
 class BodyLimit:
     """ASGI middleware: a body of more than `max_bytes` is answered with 413, by its announced length at once,
-    otherwise as soon as it has grown too long. Nothing of the excess is kept."""
+    otherwise as soon as it has grown too long. Nothing of the excess is kept. Some paths have limits of their own."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, by_path: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._by_path = by_path or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        max_bytes = self._by_path.get(scope["path"], self._max_bytes)
         announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced[:20]) > self._max_bytes:
-            await self._refusal().response()(scope, receive, _lingering(receive, send))
+        if announced.isdecimal() and int(announced[:20]) > max_bytes:
+            await _refusal(max_bytes).response()(scope, receive, _lingering(receive, send))
             return
-        await self._stream(scope, receive, send)
+        await self._stream(scope, receive, send, max_bytes)
 
-    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> None:
         received = 0
         too_long = False
 
@@ -49,9 +51,9 @@ class BodyLimit:
             nonlocal received, too_long
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_bytes:
+            if received > max_bytes:
                 too_long = True
-                raise self._refusal()
+                raise _refusal(max_bytes)
             return message
 
         lingering = _lingering(receive, send)
@@ -61,8 +63,9 @@ class BodyLimit:
 
         await self._app(scope, counted, answer)
 
-    def _refusal(self) -> ApiError:
-        return ApiError(413, f"The body is too large: send at most {self._max_bytes} bytes")
+
+def _refusal(max_bytes: int) -> ApiError:
+    return ApiError(413, f"The body is too large: send at most {max_bytes} bytes")
 
 
 def _lingering(receive: Receive, send: Send) -> Send:
@@ -94,46 +97,51 @@ async def json_object(request: Request, _: AccountId) -> dict[str, Any]:
 
     Raises ApiError: 400 that says where it is wrong, 401, 408, 413.
     """
-    try:
-        async with asyncio.timeout(_READ_TIMEOUT_S):
-            raw = await request.body()
-    except TimeoutError:
-        raise ApiError(408, f"The body did not arrive within {_READ_TIMEOUT_S:.0f} seconds") from None
-    except ClientDisconnect:
-        raise ApiError(400, "The body ended too early") from None
-    value = parse(raw)
+    value = parse(await whole(request))
     if not isinstance(value, dict):
         raise ApiError(400, "The body must be a JSON object")
     return value
 
 
-def body_of(model: str) -> dict[str, Any]:
-    """`openapi_extra` of a route whose body is described by this schema (see openapi.py)."""
+async def whole(request: Request) -> bytes:
+    """The body, which has 30 seconds to arrive. Raises ApiError: 400, 408, 413."""
+    try:
+        async with asyncio.timeout(_READ_TIMEOUT_S):
+            return await request.body()
+    except TimeoutError:
+        raise ApiError(408, f"The body did not arrive within {_READ_TIMEOUT_S:.0f} seconds") from None
+    except ClientDisconnect:
+        raise ApiError(400, "The body ended too early") from None
+
+
+def body_of(model: str, *kinds: str) -> dict[str, Any]:
+    """`openapi_extra` of a route whose body, JSON or of these kinds, is described by this schema (see openapi.py)."""
     schema = {"$ref": f"#/components/schemas/{model}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    content = {kind: {"schema": schema} for kind in kinds or ("application/json",)}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 JsonObject = Annotated[dict[str, Any], Depends(json_object)]
 
 
-def parse(raw: bytes) -> Any:
+def parse(raw: bytes, what: str = "The body") -> Any:
     """Strict JSON, at most MAX_DEPTH deep, all of which a database can hold. Raises ApiError(400)."""
     if not raw.strip():
-        raise ApiError(400, "The body is empty: send a JSON object")
+        raise ApiError(400, f"{what} is empty: send a JSON object")
     try:
         value = json.loads(raw.decode(), parse_constant=_no_constant, parse_float=_finite)
     except UnicodeDecodeError as error:
-        raise ApiError(400, f"The body is not JSON: it is not UTF-8 at byte {error.start}") from None
+        raise ApiError(400, f"{what} is not JSON: it is not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
         where = {"line": error.lineno, "column": error.colno}
-        text = f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        text = f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         raise ApiError(400, text, where) from None
     except RecursionError:
-        raise ApiError(400, f"The body is nested more than {MAX_DEPTH} deep") from None
+        raise ApiError(400, f"{what} is nested more than {MAX_DEPTH} deep") from None
     except ValueError as error:
-        raise ApiError(400, f"The body is not JSON: {error}") from None
+        raise ApiError(400, f"{what} is not JSON: {error}") from None
     for path, problem in _unstorable(value):
-        raise ApiError(400, f"{written(path) or 'the body'} {problem}")
+        raise ApiError(400, f"{written(path) or what.lower()} {problem}")
     return value
 
 

@@ -1,21 +1,24 @@
-"""Placing and stopping calls (contract 8)."""
+"""Placing and stopping calls (contract 8), and what their fields are made of."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
+from ringback.accounts.idempotency import Answer
 from ringback.agents.validation import Name, Part, Whole, check
 from ringback.api.auth import AccountId
 from ringback.api.body import JsonObject, body_of
 from ringback.api.errors import ApiError, responses
+from ringback.api.idempotency import KeyDep, answered, asked
 from ringback.api.services import ServicesDep
 from ringback.api.times import parse_iso
 from ringback.dialing.queue import NewCall, NoFromNumber, NotStoppable
+from ringback.store.database import Transaction
 
 router = APIRouter(tags=["Calls"], responses=responses(400, 401, 404))
 
@@ -48,6 +51,8 @@ def _moment(value: str) -> str:
     return value
 
 
+AgentId = Annotated[str, AfterValidator(_uuid), Field(json_schema_extra={"format": "uuid"})]
+Moment = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})]
 Retried = Literal["no-answer", "busy", "failed", "error"]
 _RETRIED: tuple[Retried, ...] = ("no-answer", "busy", "failed")
 Minutes = Annotated[Whole, Field(ge=1, le=10_080)]
@@ -67,6 +72,10 @@ class RetryConfig(Part):
         default_factory=lambda: [30, 60, 120], min_length=1, max_length=10
     )
 
+    def stored(self) -> dict[str, Any]:
+        """What we know of it, with its defaults."""
+        return self.model_dump(include=set(RetryConfig.model_fields))
+
 
 class AgentData(Part):
     """What a call may change of its agent."""
@@ -77,12 +86,10 @@ class AgentData(Part):
 class CallRequest(Part):
     """Body of POST /call. Unknown keys are ignored."""
 
-    agent_id: Annotated[str, AfterValidator(_uuid), Field(json_schema_extra={"format": "uuid"})]
+    agent_id: AgentId
     recipient_phone_number: PhoneNumber
     from_phone_number: PhoneNumber | None = None
-    scheduled_at: (
-        Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})] | None
-    ) = None
+    scheduled_at: Moment | None = None
     user_data: dict[str, Any] | None = None
     agent_data: AgentData | None = None
     retry_config: RetryConfig | None = None
@@ -104,22 +111,44 @@ class CallStopped(BaseModel):
 
 @router.post(
     "/call",
-    responses=responses(413),
+    responses={200: {"model": Placed}, **responses(409, 413)},
     openapi_extra=body_of("CallRequest"),
 )
-async def place_call(account: AccountId, body: JsonObject, services: ServicesDep) -> Placed:
-    """Call a person, now or at `scheduled_at` (at least two minutes ahead; without an offset it is UTC)."""
-    request = check(CallRequest, body)
-    scheduled_at = parse_iso(request.scheduled_at) if request.scheduled_at else None
-    if scheduled_at is not None and scheduled_at < services.clock.now_us() + _LEAST_AHEAD_US:
-        raise ApiError(400, "Scheduled time should be atleast 2 minutes in the future")
-    await services.agents.require(account, request.agent_id)
+async def place_call(
+    account: AccountId, request: Request, key: KeyDep, body: JsonObject, services: ServicesDep
+) -> Response:
+    """Call a person, now or at `scheduled_at` (at least two minutes ahead; without an offset it is UTC).
+
+    Outside the agent's calling hours, in the person's time zone, the call waits for the next ones;
+    `bypass_call_guardrails` calls all the same.
+    """
+    call = check(CallRequest, body)
+    once = asked(key, request, body)
+    # Before what depends on the moment: the same request is answered as it was when it was new.
+    if earlier := await services.idempotency.earlier(account, once):
+        return answered(earlier)
+    scheduled_at = ahead(call.scheduled_at, services.clock.now_us()) if call.scheduled_at else None
+    await services.agents.require(account, call.agent_id)
+
+    async def place(tx: Transaction) -> Answer:
+        run = UUID(await services.calls.place(_new_call(account, call, scheduled_at), tx=tx))
+        placed = Placed(message="done", status="queued", execution_id=run, run_id=run)
+        return Answer(200, placed.model_dump_json())
+
     try:
-        execution_id = await services.calls.place(_new_call(account, request, scheduled_at))
+        answer = await services.idempotency.once(account, once, place)
     except NoFromNumber as error:
         raise ApiError(400, str(error)) from None
-    run = UUID(execution_id)
-    return Placed(message="done", status="queued", execution_id=run, run_id=run)
+    await services.calls.wake()
+    return answered(answer)
+
+
+def ahead(scheduled_at: str, now_us: int) -> int:
+    """Microseconds of a moment that is far enough ahead. Raises ApiError(400)."""
+    at = parse_iso(scheduled_at)
+    if at < now_us + _LEAST_AHEAD_US:
+        raise ApiError(400, "Scheduled time should be atleast 2 minutes in the future")
+    return at
 
 
 def _new_call(account: str, request: CallRequest, scheduled_at: int | None) -> NewCall:
@@ -132,7 +161,8 @@ def _new_call(account: str, request: CallRequest, scheduled_at: int | None) -> N
         scheduled_at_us=scheduled_at,
         user_data=request.user_data or {},
         agent_data={"voice_id": agent_data.voice_id} if agent_data and agent_data.voice_id else {},
-        retry_config=retry.model_dump(include=set(RetryConfig.model_fields)) if retry else None,
+        retry_config=retry.stored() if retry else None,
+        bypass_guardrails=request.bypass_call_guardrails,
     )
 
 

@@ -17,6 +17,8 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 
+from ringback.api.upload import FORM
+
 router = APIRouter()
 
 _STYLE: Final = files("ringback.api").joinpath("docs.css").read_text()
@@ -174,10 +176,25 @@ def _curl(method: str, path: str, operation: Json) -> str:
     lines = [f'curl -X {method} "$RINGBACK{path}"' if method != "GET" else f'curl "$RINGBACK{path}"']
     if operation.get("security"):
         lines.append('-H "Authorization: Bearer $RINGBACK_KEY"')
-    for kind, media in operation.get("requestBody", {"content": {}})["content"].items():
-        written = json.dumps(media["example"], indent=2, ensure_ascii=False).replace("'", "'\\''")
-        lines += [f"-H 'Content-Type: {kind}'", f"-d '{written}'"]
+    kinds = operation.get("requestBody", {"content": {}})["content"]
+    for kind, media in list(kinds.items())[:1]:
+        lines += _form(media["example"]) if kind == FORM else _json(kind, media["example"])
     return " \\\n  ".join(lines)
+
+
+def _json(kind: str, example: Any) -> list[str]:
+    written = json.dumps(example, indent=2, ensure_ascii=False).replace("'", "'\\''")
+    return [f"-H 'Content-Type: {kind}'", f"-d '{written}'"]
+
+
+def _form(example: Json) -> list[str]:
+    """A text a field, and the file from the disk."""
+    fields = [
+        (name, "@people.csv" if name == "file" else text)
+        for name, value in example.items()
+        for text in (value if isinstance(value, list) else [value])
+    ]
+    return [f"-F '{name}={text}'" for name, text in fields]
 
 
 def _schemas(schemas: Json) -> Iterator[Html]:

@@ -15,8 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ringback.accounts.idempotency import KeyReused
 from ringback.agents.registry import UnknownAgent
 from ringback.agents.validation import InvalidInput, Problem, problems_in
+from ringback.dialing.batches import UnknownBatch
 from ringback.executions.ledger import UnknownExecution
 from ringback.store.database import StoreError
 
@@ -77,6 +79,7 @@ _DESCRIPTIONS = {
     400: "A malformed parameter or body, or the business refuses it; `details.problems` names each bad field",
     401: "No key, or one that is unknown or revoked",
     404: "Unknown, or another account's",
+    409: "The `Idempotency-Key` came with another request of the last 24 hours",
     413: "The body is larger than the installation allows",
     416: "The range lies outside the recording",
     429: "Too many requests of the account in this minute; `Retry-After` says in how many seconds the next begins",
@@ -106,6 +109,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(UnknownExecution)
     async def _unknown_execution(_: Request, error: UnknownExecution) -> JSONResponse:
         return ApiError(404, f"There is no execution {error}").response()
+
+    @app.exception_handler(UnknownBatch)
+    async def _unknown_batch(_: Request, error: UnknownBatch) -> JSONResponse:
+        return ApiError(404, f"There is no batch {error}").response()
+
+    @app.exception_handler(KeyReused)
+    async def _key_reused(_: Request, error: KeyReused) -> JSONResponse:
+        return ApiError(409, str(error)).response()
 
     @app.exception_handler(StoreError)
     async def _store_error(_: Request, error: StoreError) -> JSONResponse:

@@ -13,9 +13,18 @@ from ringback.agents.definition import AgentPatch, AgentRequest
 from ringback.api.call_events import CallEventRequest
 from ringback.api.calls import CallRequest
 from ringback.api.do_not_call import DoNotCallRequest
+from ringback.api.schemas.batch import BatchRequest, ScheduleRequest
 from ringback.api.schemas.examples import EXAMPLES, PARAMETERS, refusal
 
-_MODELS: Final = (AgentRequest, AgentPatch, CallRequest, CallEventRequest, DoNotCallRequest)
+_MODELS: Final = (
+    AgentRequest,
+    AgentPatch,
+    CallRequest,
+    DoNotCallRequest,
+    CallEventRequest,
+    BatchRequest,
+    ScheduleRequest,
+)
 _REF: Final = "#/components/schemas/"
 # Pydantic leaves these as they are where a bound stands behind a validator of our own.
 _KEYWORDS: Final = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum"}

@@ -9,10 +9,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from ringback.accounts.idempotency import Idempotency
 from ringback.accounts.keys import Keys
 from ringback.accounts.rate_limits import RateLimits
 from ringback.agents.registry import Agents
 from ringback.clock import Clock
+from ringback.dialing.batches import Batches
 from ringback.dialing.call_events import CallEvents
 from ringback.dialing.do_not_call import DoNotCall
 from ringback.dialing.queue import CallQueue
@@ -39,10 +41,18 @@ class Services:
     calls: CallQueue
     call_events: CallEvents
     do_not_call: DoNotCall
+    batches: Batches
+    idempotency: Idempotency
     clock: Clock
     recordings: Path
     """The folder that recordings lie in."""
+    uploads: Path
+    """The folder of batches' files."""
     max_body_bytes: int = 1_048_576
+    max_batch_bytes: int = 268_435_456
+    """Of a batch's file."""
+    round_minutes: int = 0
+    """Schedules of batches are rounded up to a multiple of so many; 0: not at all."""
     strict_date_window: bool = False
     """Refuse v2 lists without `from` and `to`, or over seven days."""
     rate_limits: RateLimits | None = None

@@ -259,6 +259,11 @@ class Settings(BaseSettings):
         return self.data / "recordings"
 
     @property
+    def uploads(self) -> Path:
+        """Files of batches."""
+        return self.data / "uploads"
+
+    @property
     def speech_uri(self) -> str:
         """Where the embedded speech process listens."""
         return f"unix://{(self.data / 'speech.sock').absolute()}"

@@ -1,4 +1,4 @@
-"""What the store needs now and then: counters folded, segments sealed, old data removed.
+"""What the store needs now and then: counters folded, segments sealed, old data and keys of requests removed.
 
 It runs in every api process; the statements see to it that several do no harm to each other.
 """
@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from ringback.accounts.idempotency import Idempotency
 from ringback.clock import Clock
 from ringback.executions import counts, segments
 from ringback.executions.retention import Retention
@@ -20,14 +21,17 @@ logger = logging.getLogger(__name__)
 
 _LEDGER_EVERY_S: Final = 5.0
 _RETENTION_EVERY_S: Final = 3600.0
+_KEYS_EVERY_S: Final = 600.0
 
 
 @asynccontextmanager
 async def upkeep(db: Database, clock: Clock, retention: Retention) -> AsyncIterator[None]:
     """Keep the store up within the block."""
+    forget = Idempotency(db, clock).forget
     tasks = [
         asyncio.create_task(_regularly("upkeep of the ledger", LedgerUpkeep(db), clock, _LEDGER_EVERY_S)),
         asyncio.create_task(_regularly("retention", retention.apply, clock, _RETENTION_EVERY_S)),
+        asyncio.create_task(_regularly("removal of idempotency keys", forget, clock, _KEYS_EVERY_S)),
     ]
     try:
         yield

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ringback.agents import definition
 from ringback.agents.registry import Agent
 from ringback.api.agents import rendered
+from ringback.api.schemas.batch import BATCH_EXAMPLE
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import (
     Attempt,
@@ -262,6 +263,17 @@ EXAMPLES: Final[dict[str, Any]] = {
     "DoNotCallRequest": {"reason": "asked on the phone not to be called"},
     "DoNotCallEntry": _LISTED,
     "DoNotCallPage": {"page_size": 100, "has_more": False, "next_cursor": None, "data": [_LISTED]},
+    "BatchRequest": {
+        "agent_id": _AGENT_ID,
+        "file": "contact_number,name,day\r\n+14155550123,Daniel,Thursday\r\n",
+        "from_phone_numbers": ["+14155550100"],
+        "retry_config": '{"enabled": true, "max_retries": 2, "retry_intervals_minutes": [15, 30]}',
+    },
+    "BatchCreated": {"batch_id": _EXECUTION.batch_id, "state": "created"},
+    "ScheduleRequest": {"scheduled_at": "2026-12-04T09:00:00+05:30"},
+    "BatchScheduled": {"message": "success", "state": "scheduled", "scheduled_at": "2026-12-04T03:30:00Z"},
+    "BatchDone": {"message": "success", "state": "stopped"},
+    "Batch": BATCH_EXAMPLE,
     "Health": {"status": "ok"},
 }
 """By the name of the schema."""
@@ -279,6 +291,8 @@ REFUSALS: Final[dict[str, str]] = {
     "401": "Access denied",
     "404": f"There is no agent {_AGENT_ID}",
     "408": "The body did not arrive within 30 seconds",
+    "409": "Idempotency-Key 'order-4711' came with another request of the last 24 hours; send a new key with a new "
+    "request",
     "413": "The body is too large: send at most 1048576 bytes",
     "416": "The range bytes=900000- lies outside the recording of 705644 bytes",
     "429": "Too many requests: an account may send 500 a minute to /call; the next minute begins in 20 s",

@@ -21,7 +21,7 @@ _NUMBER: Final = re.compile(r"\+[0-9]+")
 
 class CsvEncoder:
     def opening(self) -> bytes:
-        return "\ufeff".encode() + _written([[column.name for column in COLUMNS]])
+        return opening([column.name for column in COLUMNS])
 
     def encode(self, bodies: Sequence[bytes]) -> bytes:
         columns = [_shown(column, values) for column, values in zip(COLUMNS, cells(bodies), strict=True)]
@@ -29,6 +29,16 @@ class CsvEncoder:
 
     def closing(self) -> bytes:
         return b""
+
+
+def opening(names: Sequence[str]) -> bytes:
+    """The byte order mark and the header."""
+    return "\ufeff".encode() + _written([names])
+
+
+def row(texts: Sequence[str]) -> bytes:
+    """One line."""
+    return _written([[defused(text) for text in texts]])
 
 
 def defused(text: str) -> str:
