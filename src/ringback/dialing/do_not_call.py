@@ -35,7 +35,7 @@ class DoNotCall:
         self._clock = clock
 
     async def put(self, account_id: str, number: str, reason: str | None) -> Entry:
-        """Nothing dials the number from now on but what has its intent already. An entry gets the new reason."""
+        """The number is not dialled from now on; what is just being dialled goes on. An entry gets the new reason."""
         async with self._db.transaction() as tx:
             return _entry(
                 await queries.put(
