@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from ringback.clock import Clock
 from ringback.dialing.queue import CallQueue
+from ringback.dialing.sweep import Sweep
+from ringback.executions import counts
 from ringback.executions.lifecycle import Status
-from ringback.store.database import Database, Transaction
+from ringback.store.database import Database, Reader, Row, Transaction
+from ringback.store.queries import agents, batch_faults, gates, jobs, webhook_deliveries
+from ringback.store.queries import batches as queries
 from ringback.store.wakeup import Wakeup
+
+_PAGE: Final = 100
+_FAULTS: Final = 1_000
 
 
 class BatchState(StrEnum):
@@ -98,50 +106,212 @@ class BatchFault:
     reason: str
 
 
+_OPEN: Final = frozenset({BatchState.CREATED, BatchState.PROCESSED, BatchState.SCHEDULED})
+
+
 class Batches:
     """What the API does with batches; a job reads the file."""
 
-    def __init__(self, db: Database, clock: Clock, wakeup: Wakeup, calls: CallQueue, machine: str) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, wakeup: Wakeup, calls: CallQueue, sweep: Sweep, machine: str
+    ) -> None:
         """`machine` names where uploads lie."""
         self._db = db
         self._clock = clock
         self._wakeup = wakeup
         self._calls = calls
+        self._sweep = sweep
         self._machine = machine
+
+    # Making one.
 
     async def create(self, tx: Transaction, new: NewBatch) -> None:
         """Write the batch, its gate and the job that reads its file. Whoever gives the transaction calls `wake` after
         its end. Raises LookupError for an unknown agent, NoFromNumber."""
-        raise NotImplementedError
+        now = self._clock.now_us()
+        numbers = [self._calls.from_number(number) for number in new.from_numbers or (None,)]
+        if await agents.get(tx, new.account_id, new.agent_id) is None:
+            raise LookupError(f"there is no agent {new.agent_id}")
+        await queries.insert(
+            tx,
+            {
+                "account_id": new.account_id,
+                "id": new.id,
+                "agent_id": new.agent_id,
+                "state": BatchState.CREATED,
+                "file_name": new.file_name,
+                "from_numbers": json.dumps(numbers),
+                "retry_config": None if new.retry_config is None else json.dumps(new.retry_config),
+                "webhook_url": new.webhook_url,
+                "bypass_guardrails": False,
+                "dial_once": new.dial_once,
+                "created_at": now,
+                "updated_at": now,
+            },
+        )
+        await gates.open_at(tx, new.account_id, new.id, gates.NEVER_US)
+        await jobs.add(tx, new.account_id, "intake", new.id, machine=self._machine, now_us=now)
 
     async def wake(self) -> None:
         """Let jobs be looked for: a batch was created."""
-        raise NotImplementedError
+        await self._wakeup.notify("intake")
+
+    # What becomes of it.
 
     async def schedule(self, account_id: str, batch_id: str, at_us: int, bypass: bool) -> Batch:
         """Let it begin at a moment; again: go on after a pause. Raises UnknownBatch, NotRunning."""
-        raise NotImplementedError
+        now = self._clock.now_us()
+        async with self._db.transaction() as tx:
+            batch = await self._locked(tx, account_id, batch_id)
+            if batch.state not in _OPEN:
+                raise NotRunning(f"The batch is {batch.state}; it can't be scheduled any more")
+            changes = {
+                "state": BatchState.SCHEDULED,
+                "scheduled_at": at_us,
+                "bypass_guardrails": bypass,
+                "updated_at": now,
+            }
+            await queries.update(tx, account_id, batch_id, changes)
+            if batch.processed_at is not None:
+                await gates.open_at(tx, account_id, batch_id, at_us)
+            scheduled = await self._locked(tx, account_id, batch_id)
+        await self._calls.wake()
+        return scheduled
 
     async def stop(self, account_id: str, batch_id: str) -> None:
         """Nothing of it is dialled after this returns; what rings is cancelled. Raises UnknownBatch, NotRunning."""
-        raise NotImplementedError
+        async with self._db.transaction() as tx:
+            batch = await self._locked(tx, account_id, batch_id)
+            if batch.state is not BatchState.SCHEDULED:
+                raise NotRunning(f"The batch is {batch.state}, neither queued nor running")
+            await self._close(tx, batch, BatchState.STOPPED, "The batch was stopped")
+        await self._swept(account_id, batch_id)
 
     async def delete(self, account_id: str, batch_id: str) -> None:
         """Stop and hide it; its executions stay. Raises UnknownBatch."""
-        raise NotImplementedError
+        async with self._db.transaction() as tx:
+            batch = await self._locked(tx, account_id, batch_id)
+            await self._close(tx, batch, BatchState.DELETED, "The batch was deleted")
+        await self._swept(account_id, batch_id)
 
-    async def get(self, account_id: str, batch_id: str) -> BatchView:
-        """Raises UnknownBatch."""
-        raise NotImplementedError
-
-    def faults(self, account_id: str, batch_id: str) -> AsyncIterator[BatchFault]:
-        """Lines that are not dialled, in the order of the file; the first 100,000 of them."""
-        raise NotImplementedError
-
-    def all(self, account_id: str, agent_id: str) -> AsyncIterator[BatchView]:
-        """Of an agent, newest first."""
-        raise NotImplementedError
+    async def stop_agent(self, account_id: str, agent_id: str) -> list[str]:
+        """Stop every batch of an agent that is scheduled or runs; their ids."""
+        stopped = []
+        for batch_id in await queries.of_agent(self._db, account_id, agent_id, [BatchState.SCHEDULED]):
+            try:
+                await self.stop(account_id, batch_id)
+                stopped.append(batch_id)
+            except (UnknownBatch, NotRunning):
+                continue  # it was over, or deleted, a moment ago
+        return stopped
 
     async def settle(self, account_id: str, batch_id: str) -> bool:
         """Complete a batch of which nothing is left to do; whether this call did."""
-        raise NotImplementedError
+        now = self._clock.now_us()
+        async with self._db.transaction() as tx:
+            # Locked before looking: of two calls that end at the same moment, one sees both.
+            batch = await self._locked(tx, account_id, batch_id)
+            if batch.state is not BatchState.SCHEDULED or batch.processed_at is None:
+                return False
+            if batch.scheduled_at is None or batch.scheduled_at > now:
+                return False
+            if await queries.has_work(tx, account_id, batch_id):
+                return False
+            changes = {"state": BatchState.COMPLETED, "updated_at": now}
+            await queries.update(tx, account_id, batch_id, changes)
+            if batch.webhook_url:
+                await webhook_deliveries.of_batch(
+                    tx, account_id, batch_id, "completed", url=batch.webhook_url, now_us=now
+                )
+        return True
+
+    async def settle_all(self) -> None:
+        """Complete every batch that is over."""
+        for row in await queries.begun(self._db, now_us=self._clock.now_us()):
+            try:
+                # A look first: only what seems to be over is locked.
+                if not await queries.has_work(self._db, row["account_id"], row["id"]):
+                    await self.settle(row["account_id"], row["id"])
+            except UnknownBatch:
+                continue  # deleted a moment ago
+
+    # Looking at it.
+
+    async def get(self, account_id: str, batch_id: str) -> BatchView:
+        """Raises UnknownBatch."""
+        async with self._db.read() as reader:
+            row = await queries.shown(reader, account_id, batch_id)
+            if row is None:
+                raise UnknownBatch(batch_id)
+            return await _view(reader, row)
+
+    async def faults(self, account_id: str, batch_id: str) -> AsyncIterator[BatchFault]:
+        """Lines that are not dialled, in the order of the file; the first 100,000 of them."""
+        line = 0
+        while True:
+            rows = await batch_faults.after(self._db, account_id, batch_id, line, limit=_FAULTS)
+            for row in rows:
+                yield BatchFault(row["line"], row["number"], row["reason"])
+            if len(rows) < _FAULTS:
+                return
+            line = rows[-1]["line"]
+
+    async def all(self, account_id: str, agent_id: str) -> AsyncIterator[BatchView]:
+        """Of an agent, newest first."""
+        before: tuple[int, str] | None = None
+        while True:
+            async with self._db.read() as reader:
+                rows = await queries.shown_of_agent(reader, account_id, agent_id, before=before, limit=_PAGE)
+                views = [await _view(reader, row) for row in rows]
+            for view in views:
+                yield view
+            if len(rows) < _PAGE:
+                return
+            before = rows[-1]["created_at"], rows[-1]["id"]
+
+    # Within.
+
+    async def _locked(self, tx: Transaction, account_id: str, batch_id: str) -> Batch:
+        """Raises UnknownBatch."""
+        row = await queries.lock(tx, account_id, batch_id)
+        if row is None or row["state"] == BatchState.DELETED:
+            raise UnknownBatch(batch_id)
+        return _batch(row)
+
+    async def _close(self, tx: Transaction, batch: Batch, state: BatchState, why: str) -> None:
+        """Nothing of it passes from now on; what waits is swept."""
+        now, where = self._clock.now_us(), (batch.account_id, batch.id)
+        await queries.update(tx, *where, {"state": state, "updated_at": now})
+        await gates.close(tx, batch.account_id, "batch", batch.id, how="stopped", why=why, now_us=now)
+        await jobs.add(tx, batch.account_id, "sweep", batch.id, machine=None, now_us=now)
+
+    async def _swept(self, account_id: str, batch_id: str) -> None:
+        """A small batch is swept before the answer, a large one by the job."""
+        await self._sweep.some(account_id, batch_id)
+        await self._wakeup.notify("sweep")
+        await self._calls.wake()
+
+
+async def _view(reader: Reader, row: Row) -> BatchView:
+    batch = _batch(row)
+    runs = batch.state is BatchState.SCHEDULED and bool(row["served_at"])
+    return BatchView(
+        batch=batch,
+        status="running" if runs else str(batch.state),
+        counts=await counts.of_batch(reader, batch.account_id, batch.agent_id, batch.id),
+        paused_reason=row["closed_why"] if row["closed"] == "paused" else None,
+    )
+
+
+def _batch(row: Row) -> Batch:
+    values = {field.name: row[field.name] for field in fields(Batch)}
+    return Batch(
+        **values
+        | {
+            "state": BatchState(row["state"]),
+            "from_numbers": tuple(json.loads(row["from_numbers"])),
+            "retry_config": json.loads(row["retry_config"]) if row["retry_config"] else None,
+            "bypass_guardrails": bool(row["bypass_guardrails"]),
+            "dial_once": bool(row["dial_once"]),
+        }
+    )

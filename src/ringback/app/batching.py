@@ -1,0 +1,41 @@
+"""Batches in an api process: what the API does with them, and the jobs that read and sweep them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ringback.app.core import PROVIDER, Core
+from ringback.app.settings import Settings
+from ringback.dialing.batches import Batches
+from ringback.dialing.intake import Intake
+from ringback.dialing.jobs import Jobs
+from ringback.dialing.sweep import Sweep
+from ringback.executions.bulk import Bulk
+
+
+@asynccontextmanager
+async def batching(settings: Settings, core: Core) -> AsyncIterator[Batches]:
+    """The jobs run within the block; what is under way at its end is taken up again by the next process."""
+    bulk, machine = Bulk(core.ledger), socket.gethostname()
+    sweep = Sweep(core.db, bulk, core.clock)
+    batches = Batches(core.db, core.clock, core.wakeup, core.queue, sweep, machine)
+    intake = Intake(core.db, bulk, core.clock, trunk=PROVIDER, max_lines=settings.batches.max_lines)
+    jobs = Jobs(
+        core.db,
+        core.clock,
+        core.wakeup,
+        intake,
+        sweep,
+        batches.settle_all,
+        machine=machine,
+        uploads=settings.uploads,
+    )
+    running = asyncio.create_task(jobs.run())
+    try:
+        yield batches
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
