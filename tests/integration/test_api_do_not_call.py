@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ringback.dialing.do_not_call import DoNotCall
-from tests.support.api import Api, assert_refused
+from ringback.dialing.taking import Taking
+from tests.support import agent_definitions
+from tests.support.api import FROM, Api, assert_refused
 
 NUMBER = "+14155550199"
 PATH = f"/do-not-call/{NUMBER}"
@@ -122,6 +124,33 @@ async def test_many_at_once_leave_what_is_there(api: Api) -> None:
     await listed_.add(api.account, [NUMBER, "+4930123456", "+4930123456"], "second")
     reasons = {entry.number: entry.reason async for entry in listed_.every(api.account)}
     assert reasons == {NUMBER: "first", "+4930123456": "second"}
+
+
+async def test_a_listed_number_is_not_dialled_for_this_account_alone(api: Api) -> None:
+    mine, theirs = [
+        await client.post("/v2/agent", json=agent_definitions.scripted())
+        for client in (api.client, api.stranger)
+    ]
+    placed = {}
+    for client, agent, number in (
+        (api.client, mine, NUMBER),
+        (api.client, mine, "+14155550123"),
+        (api.stranger, theirs, NUMBER),
+    ):
+        call = {
+            "agent_id": agent.json()["agent_id"],
+            "recipient_phone_number": number,
+            "from_phone_number": FROM,
+            "bypass_call_guardrails": True,
+        }
+        placed[client, number] = (await client.post("/call", json=call)).json()["execution_id"]
+    await api.client.put(PATH, json={})
+    taken = await Taking(api.db, api.ledger, api.clock, "worker").take(5)
+    stopped = placed.pop((api.client, NUMBER))
+    assert {claim.execution_id for claim in taken.claims} == set(placed.values())
+    record = (await api.client.get(f"/executions/{stopped}")).json()
+    assert record["status"] == "stopped"
+    assert record["error_message"] == "The number is on the account's do-not-call list"
 
 
 async def test_a_long_list_is_read_to_its_end(api: Api) -> None:
