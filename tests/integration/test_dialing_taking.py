@@ -54,7 +54,7 @@ async def limit(
 
 async def many(books: Books, count: int, batch: str, agent: str = "agent") -> None:
     """A batch of queued calls that are due with their lane."""
-    first = await books.create(batch_id=batch, agent_id=agent)
+    first = await books.create(batch_id=batch, agent_id=agent, recipient_data={"timezone": "UTC"})
     async with books.db.transaction() as tx:
         for table, key in (("executions", "id"), ("attempts", "execution_id")):
             row = await tx.fetch_one(
@@ -219,6 +219,29 @@ async def test_outside_the_calling_hours_a_call_is_put_off_to_their_start(books:
     [claim] = (await taking(books).take(5)).claims
     assert (claim.execution_id, claim.closes_us) == (call.id, MORNING + 9 * HOUR)
     assert (await books.ledger.get(call.account_id, call.id)).status is Status.QUEUED
+
+
+async def test_a_batch_whose_hours_are_over_is_put_off_by_the_hundred(books: Books) -> None:
+    """T24: and who may be called all the same does not wait behind those who may not."""
+    books.clock.us = MORNING
+    await _hours(books, "agent", 9, 17)
+    await many(books, 1200, "batch")
+    late = await books.create(batch_id="batch", bypass_guardrails=True)
+    async with books.db.transaction() as tx:
+        await tx.execute("UPDATE attempts SET due_at = 0 WHERE execution_id = :id", id=late.id)
+    one, claimed, looks = taking(books), list[Claim](), 0
+    while (taken := await one.take(3)).next_look_us != MORNING + HOUR:
+        claimed += taken.claims
+        looks += 1
+        assert taken.next_look_us is not None
+        assert taken.next_look_us <= books.clock.us, "there is more to put off: at once again"
+    assert 1 <= looks <= 4
+    assert [claim.execution_id for claim in (*claimed, *taken.claims)] == [late.id]
+    [left] = await books.db.fetch_all(
+        "SELECT COUNT(*) AS n FROM executions WHERE status = 'rescheduled' AND rescheduled_at = :opens",
+        opens=MORNING + HOUR,
+    )
+    assert left["n"] == 1200
 
 
 async def test_who_must_not_be_called_is_not(books: Books) -> None:

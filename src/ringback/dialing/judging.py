@@ -4,87 +4,108 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from ringback.dialing.hours import Hours
-from ringback.dialing.verdicts import Later, Never, Verdict, judge
-from ringback.executions.ledger import LeaseLost, Ledger, UnknownExecution
-from ringback.executions.lifecycle import IllegalTransition, Status
-from ringback.executions.record import AttemptState, Execution, LogRow
+from ringback.dialing.verdicts import Dial, Later, Never, Verdict, judge
+from ringback.executions.bulk import Bulk, Move
+from ringback.executions.hold import hold_all
+from ringback.executions.ledger import Ledger
+from ringback.executions.lifecycle import Status
+from ringback.executions.record import AttemptState, Execution
 from ringback.store.database import Row, Transaction
 from ringback.store.queries import queue
 
 logger = logging.getLogger(__name__)
 
-_WAITS = frozenset({Status.PREPARED, Status.SCHEDULED, Status.RESCHEDULED})
-_BROKEN = (IllegalTransition, LeaseLost, UnknownExecution)
+_WAITS: Final = frozenset({Status.PREPARED, Status.SCHEDULED, Status.RESCHEDULED})
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`dial`: attempts that may be claimed, and until when they may be dialled; their calls are `queued`."""
+
+    dial: tuple[tuple[Row, Dial], ...]
+    put_off: int
+    """How many may not be made now, or ever: that is written."""
 
 
 class Judging:
     """`unknown` is the time zone of numbers that have none."""
 
     def __init__(self, ledger: Ledger, unknown: ZoneInfo) -> None:
-        self._ledger = ledger
+        self._bulk = Bulk(ledger)
         self._unknown = unknown
         self._hours = Hours()
 
     async def judge(
-        self, tx: Transaction, account_id: str, rows: Sequence[Row], now_us: int
-    ) -> list[tuple[Row, Verdict]]:
-        """The verdict on each attempt (execution_id, number; locked), which is carried out but for the claim itself.
+        self, tx: Transaction, account_id: str, rows: Sequence[Row], most: int, now_us: int
+    ) -> Judged:
+        """Judge attempts (execution_id, number; locked), of which `most` may be dialled: the others are left as they
+        are."""
+        held = await hold_all(tx, account_id, sorted(row["execution_id"] for row in rows))
+        executions = {each.execution.id: each.execution for each in held}
+        verdicts = await self._verdicts(tx, account_id, list(executions.values()), now_us)
+        dial: list[tuple[Row, Dial]] = []
+        put_off: list[Row] = []
+        for row in rows:
+            verdict = verdicts.get(row["execution_id"])
+            if not isinstance(verdict, Dial):
+                put_off.append(row)
+            elif len(dial) < most:
+                dial.append((row, verdict))
+        wanted = [row["execution_id"] for row in (*(row for row, _ in dial), *put_off)]
+        moves = [_move(executions[key], verdicts[key], now_us) for key in wanted if key in executions]
+        settled = await self._carry_out(tx, account_id, [move for move in moves if move is not None])
+        settled |= {key for key in wanted if key in executions and executions[key].status is Status.QUEUED}
+        unsettled = set(wanted) - settled
+        for row in rows:
+            if row["execution_id"] in unsettled:
+                # Nothing that is written here comes from outside: a bug. It must not hold up its lane.
+                logger.error("attempt %d of call %s waited in vain", row["number"], row["execution_id"])
+                await queue.abandon(tx, (account_id, row["execution_id"], row["number"]), now_us=now_us)
+        may = tuple((row, verdict) for row, verdict in dial if row["execution_id"] in settled)
+        return Judged(may, len(wanted) - len(may))
 
-        Who may be dialled is `queued` then.
-        """
-        executions = [await self._ledger.get(account_id, row["execution_id"], tx=tx) for row in rows]
+    async def _verdicts(
+        self, tx: Transaction, account_id: str, executions: Sequence[Execution], now_us: int
+    ) -> dict[str, Verdict]:
         numbers = {execution.to_number for execution in executions if execution.to_number}
         forbidden = await queue.forbidden(tx, account_id, sorted(numbers))
-        judged: list[tuple[Row, Verdict]] = []
-        for row, execution in zip(rows, executions, strict=True):
-            window = await self._hours.of(tx, account_id, execution.agent_id)
-            verdict = judge(execution, window, forbidden, now_us, self._unknown)
-            try:
-                await self._carry_out(tx, execution, verdict, now_us)
-            except _BROKEN as error:
-                # Nothing that is written here comes from outside: a bug. It must not hold up its lane.
-                logger.error("attempt %d of call %s waited in vain: %s", row["number"], execution.id, error)
-                await queue.abandon(tx, (account_id, execution.id, row["number"]), now_us=now_us)
-                verdict = Never(str(error))
-            judged.append((row, verdict))
-        return judged
+        windows = {
+            agent_id: await self._hours.of(tx, account_id, agent_id)
+            for agent_id in {execution.agent_id for execution in executions}
+        }
+        return {
+            execution.id: judge(execution, windows[execution.agent_id], forbidden, now_us, self._unknown)
+            for execution in executions
+        }
 
-    async def _carry_out(self, tx: Transaction, execution: Execution, verdict: Verdict, now_us: int) -> None:
-        where = execution.account_id, execution.id
-        match verdict:
-            case Never():
-                await self._ledger.transition(
-                    *where,
-                    Status.STOPPED,
-                    changes={"error_message": verdict.why},
-                    attempt={"state": AttemptState.DONE, "ended_at": now_us},
-                    tx=tx,
-                )
-            case Later():
-                await self._put_off(tx, execution, verdict)
-                log = [LogRow(now_us, "event", "system", None, verdict.why)]
-                await self._ledger.add_log(*where, log, tx=tx)
-            case _ if execution.status in _WAITS:
-                await self._ledger.transition(*where, Status.QUEUED, tx=tx)
-            case _ if execution.status is not Status.QUEUED:
-                raise IllegalTransition(execution.status, Status.QUEUED)
+    async def _carry_out(self, tx: Transaction, account_id: str, moves: Sequence[Move]) -> set[str]:
+        """The executions that were moved."""
+        moved = await self._bulk.move(tx, account_id, moves) if moves else []
+        return {execution.id for execution in moved}
 
-    async def _put_off(self, tx: Transaction, execution: Execution, later: Later) -> None:
-        where = execution.account_id, execution.id
-        if execution.status is Status.RESCHEDULED:
-            await self._ledger.update(
-                *where, changes={"rescheduled_at": later.due_us}, attempt={"due_at": later.due_us}, tx=tx
+
+def _move(execution: Execution, verdict: Verdict, now_us: int) -> Move | None:
+    match verdict:
+        case Never():
+            return Move(
+                execution.id,
+                Status.STOPPED,
+                {"error_message": verdict.why},
+                {"state": AttemptState.DONE, "ended_at": now_us},
             )
-            return
-        if execution.status is Status.PREPARED:
-            await self._ledger.transition(*where, Status.QUEUED, tx=tx)
-        await self._ledger.transition(
-            *where,
-            Status.RESCHEDULED,
-            changes={"rescheduled_at": later.due_us},
-            attempt={"due_at": later.due_us},
-            tx=tx,
-        )
+        case Later():
+            due_us = verdict.due_us
+            return Move(
+                execution.id,
+                Status.RESCHEDULED,
+                {"rescheduled_at": due_us},
+                {"due_at": due_us},
+                verdict.why,
+            )
+        case Dial():
+            return Move(execution.id, Status.QUEUED, {}, {}) if execution.status in _WAITS else None

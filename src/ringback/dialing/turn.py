@@ -9,13 +9,12 @@ from typing import Final
 from ringback.dialing.claims import Claim
 from ringback.dialing.judging import Judging
 from ringback.dialing.limits import Bound, Defaults, Lane, Usage, shares
-from ringback.dialing.verdicts import Dial
 from ringback.store.database import Row, Transaction
 from ringback.store.queries import gates, queue, trunk_gates
 
 _LANES: Final = 64
 _MOST_PUT_OFF: Final = 500
-"""In one transaction. A batch of a million whose hours are over must not need a million claims."""
+"""In one transaction, about. A batch of a million whose hours are over must not need a million claims."""
 _WAIT_US: Final = 100_000
 """Shortest wait for dials that others have claimed and not yet reserved."""
 
@@ -39,6 +38,8 @@ class _Open:
     due: bool = True
     """As far as we know there is more in it."""
     served: bool = False
+    shut: bool = False
+    """Nobody of those that were looked at may be called now: more are looked at in one go."""
 
 
 class Turn:
@@ -136,22 +137,20 @@ class Turn:
                 agents[lane.agent_id] += claimed
 
     async def _claim(self, lane: _Open, share: int) -> int:
+        limit = max(share, _MOST_PUT_OFF) if lane.shut else share
         rows = await queue.waiting(
             self._tx,
             self._account_id,
             lane.lane.key,
             now_us=self._now_us,
             after_seq=lane.gate["stopped_seq"],
-            limit=share,
+            limit=limit,
         )
-        lane.due, lane.served = len(rows) == share, True
-        judged = await self._judging.judge(self._tx, self._account_id, rows, self._now_us)
+        judged = await self._judging.judge(self._tx, self._account_id, rows, share, self._now_us)
         claims = [
             Claim(self._account_id, row["execution_id"], row["number"], verdict.closes_us)
-            for row, verdict in judged
-            if isinstance(verdict, Dial)
+            for row, verdict in judged.dial
         ]
-        self.put_off += len(rows) - len(claims)
         if claims:
             await queue.claim(
                 self._tx,
@@ -160,7 +159,9 @@ class Turn:
                 now_us=self._now_us,
                 until_us=self._now_us + self._rules.lease_us,
             )
+        lane.due, lane.served, lane.shut = len(rows) == limit, True, not claims
         self.claims += claims
+        self.put_off += judged.put_off
         return len(claims)
 
     async def _hints(self, lanes: list[_Open]) -> None:
