@@ -497,6 +497,18 @@ class TestStrangers:
         assert "INVITE" in (sent.message.headers.get("Allow") or "")
         assert sent.to == PEER
 
+    def test_who_drains_tells_balancers_so_but_not_its_calls(self, world: World) -> None:
+        call, _ = established(world)
+        world.agent.draining = True
+        world.receive(
+            peer_request("OPTIONS", 1, from_tag="balancer"), peer_request("INVITE", 2, from_tag="new")
+        )
+        sent = world.take()
+        assert [entry.summary for entry in sent] == ["503 OPTIONS", "503 INVITE"]
+        assert [entry.message.headers.get("Retry-After") for entry in sent] == ["10", "10"]
+        world.receive(peer_request("OPTIONS", 3, to_tag=call.local_tag))
+        assert world.summaries() == ["200 OPTIONS"]
+
     @pytest.mark.parametrize(
         ("method", "status"),
         [("BYE", 481), ("UPDATE", 481), ("MESSAGE", 405), ("REGISTER", 405), ("HELLO", 501)],

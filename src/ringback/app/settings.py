@@ -56,7 +56,9 @@ class SipSettings(BaseModel, extra="forbid"):
     """Our own side of the telephony."""
 
     host: str = Field("127.0.0.1", description="Address that SIP and RTP bind to, as the trunk can reach it.")
-    port: Port = Field(5080, description="UDP port for SIP; 0 takes a free one.")
+    port: Port = Field(
+        5080, description="UDP port for SIP; worker n takes this + 2n or the next one; 0: any free one."
+    )
     rtp_port_low: Port = Field(20000, description="First UDP port for audio.")
     rtp_port_high: Port = Field(29999, description="Last UDP port for audio.")
 

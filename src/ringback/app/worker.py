@@ -7,18 +7,18 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
 from ringback.aftercall.completion import Completion
 from ringback.app.core import PROVIDER, opened
 from ringback.app.lifespan import say_ready, stop_event
+from ringback.app.presence import Presence
 from ringback.app.providers import Providers
 from ringback.app.settings import Settings, SettingsError
 from ringback.app.talker import Studio
 from ringback.app.telemetry.opening import watched
 from ringback.app.telemetry.ticker_figures import of_ticker
+from ringback.app.telephony import Telephony, opened_telephony
 from ringback.billing.prices import PriceBook, PriceError, cents
 from ringback.conversation.dialogue import judging
 from ringback.dialing.call import Line
@@ -29,13 +29,8 @@ from ringback.dialing.limits import Defaults, interval_us
 from ringback.dialing.reaper import Reaper
 from ringback.dialing.taking import Taking
 from ringback.media.admission import WINDOW_S, Admission
-from ringback.media.leg import Carrier
-from ringback.media.rtp_stream import PortRange
 from ringback.media.ticker import Ticker
 from ringback.speech.vad import SileroVoiceDetector
-from ringback.telephony.no_trunk import NoTrunk
-from ringback.telephony.sip.carrier import SipCarrier, Trunk
-from ringback.telephony.sip.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -47,13 +42,14 @@ async def run(settings: Settings, index: int) -> None:
     async with (
         watched(settings, f"worker-{index}") as watching,
         opened(settings, watching.telemetry.moved) as core,
-        _carrier(settings, index) as carrier,
+        opened_telephony(settings, index) as telephony,
     ):
         judging.prepare()
         ticker, detector = Ticker(), SileroVoiceDetector()
         ticker.after(detector.run)
         events = EventDelivery(core.db, core.wakeup, name)
         beside = [asyncio.create_task(ticker.run()), asyncio.create_task(events.run())]
+        beside.append(asyncio.create_task(_drain(stopping, telephony)))
         studio = Studio(
             core.agents,
             core.ledger,
@@ -89,26 +85,36 @@ async def run(settings: Settings, index: int) -> None:
                 *store, name, lease_s=dialling.lease_s, unknown_s=dialling.unknown_s, wakeup=core.wakeup
             ),
             ledger=core.ledger,
-            carrier=carrier,
+            carrier=telephony.carrier,
             clock=core.clock,
             prepare=studio.prepare,
             after_call=after_call,
             ring_timeout_s=settings.trunk.ring_timeout_s,
         )
+
+        def lateness_ms() -> float:
+            return ticker.lateness(WINDOW_S).p99_ms
+
         dialler = Dialler(
             line,
             core.wakeup,
             capacity=settings.calls_per_worker,
             drain_s=settings.drain_s,
-            admits=Admission(lambda: ticker.lateness(WINDOW_S).p99_ms, settings.lateness_limit_ms),
+            admits=Admission(lateness_ms, settings.lateness_limit_ms),
+        )
+        presence = Presence(
+            name, index, telephony.address, settings.calls_per_worker, telephony.calls, lateness_ms
         )
         # What is loaded by now lives as long as the process: collecting it again would only delay audio.
         gc.collect()
         gc.freeze()
-        say_ready()
         logger.info("worker %d is ready for %d calls", index, settings.calls_per_worker)
         try:
-            async with watching.pulse(core.clock, of_ticker(watching.telemetry, ticker)):
+            async with (
+                presence.shown(core.db, core.clock, stopping),
+                watching.pulse(core.clock, of_ticker(watching.telemetry, ticker)),
+            ):
+                say_ready()
                 await dialler.run(stopping)
         finally:
             ticker.stop()
@@ -129,34 +135,9 @@ def price_book(settings: Settings) -> PriceBook:
         raise SettingsError(str(error)) from None
 
 
-@asynccontextmanager
-async def _carrier(settings: Settings, index: int) -> AsyncIterator[Carrier]:
-    """The trunk of the settings. Raises SettingsError where it or our own port cannot be used."""
-    if not settings.trunk.host:
-        logger.warning("no trunk is configured (setting trunk.host): calls will fail and say so")
-        yield NoTrunk()
-        return
-    sip, trunk = settings.sip, settings.trunk
-    port = sip.port + index if sip.port else 0
-    try:
-        way = Trunk(
-            host=trunk.host,
-            port=trunk.port,
-            username=trunk.username,
-            password=trunk.password.get_secret_value(),
-            outbound_proxy=trunk.outbound_proxy,
-        )
-        endpoint = await Endpoint.open(sip.host, port, PortRange(sip.rtp_port_low, sip.rtp_port_high))
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
-    except OSError as error:
-        raise SettingsError(
-            f"SIP cannot use {sip.host}:{port}: {error.strerror} (settings sip.host, sip.port)"
-        ) from None
-    try:
-        yield SipCarrier(endpoint, way)
-    finally:
-        await endpoint.close()
+async def _drain(stopping: asyncio.Event, telephony: Telephony) -> None:
+    await stopping.wait()
+    telephony.drain()
 
 
 def _name(index: int) -> str:

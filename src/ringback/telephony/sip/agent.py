@@ -18,6 +18,7 @@ from ringback.telephony.sip.uri import SipUri, bracketed, scheme_of
 PRODUCT: Final = "Ringback"
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"
 MAX_CALLS: Final = 5_000
+_RETRY_AFTER_S: Final = "10"
 _KNOWN_METHODS: Final = frozenset(
     {"INVITE", "BYE", "OPTIONS", "UPDATE", "REGISTER", "INFO", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH",
      "MESSAGE", "REFER"}
@@ -44,6 +45,8 @@ class UserAgent:
         """Host and port that peers are told to answer to."""
         self.on_invite: Callable[[IncomingInvite], None] | None = None
         """Takes new calls; None refuses them."""
+        self.draining = False
+        """Whether it only ends its calls: load balancers that ask with OPTIONS hear 503 and send no new ones."""
         self.on_idle: Callable[[], None] = lambda: None
         """Called when the last call is over and its BYE answered."""
         self._layer = TransactionLayer(wire, timers, timing, self)
@@ -125,6 +128,8 @@ class UserAgent:
             self._invite(transaction)
         elif request.method in ("BYE", "UPDATE"):
             transaction.reject(481)
+        elif request.method == "OPTIONS" and self.draining:
+            transaction.reject(503, Retry_After=_RETRY_AFTER_S)
         else:
             self.answer_other(transaction)
 
@@ -147,10 +152,10 @@ class UserAgent:
             transaction.reject(501)
 
     def _invite(self, transaction: ServerTransaction) -> None:
-        if self.on_invite is None:
+        if self.draining or len(self._calls) >= MAX_CALLS:
+            transaction.reject(503, Retry_After=_RETRY_AFTER_S)
+        elif self.on_invite is None:
             transaction.reject(480, reason="Takes No Calls")
-        elif len(self._calls) >= MAX_CALLS:
-            transaction.reject(503, Retry_After="10")
         elif transaction.request.contact is None or transaction.request.from_.tag is None:
             transaction.reject(400)
         else:

@@ -1,0 +1,85 @@
+"""A worker's own side of the trunk: its SIP port, and what goes out through it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ringback.app.settings import Settings, SettingsError
+from ringback.media.leg import Carrier
+from ringback.media.rtp_stream import PortRange
+from ringback.telephony.no_trunk import NoTrunk
+from ringback.telephony.sip.carrier import SipCarrier, Trunk
+from ringback.telephony.sip.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Telephony:
+    """`endpoint` is None where no trunk is configured."""
+
+    carrier: Carrier
+    endpoint: Endpoint | None = None
+
+    @property
+    def address(self) -> str | None:
+        """host:port of our SIP."""
+        if self.endpoint is None:
+            return None
+        host, port = self.endpoint.address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def calls(self) -> int:
+        """How many legs are up, dialled or answered."""
+        return 0 if self.endpoint is None else len(self.endpoint.agent.calls)
+
+    def drain(self) -> None:
+        """Tell whoever asks that we take no more calls."""
+        if self.endpoint is not None:
+            self.endpoint.agent.draining = True
+
+
+@asynccontextmanager
+async def opened_telephony(settings: Settings, index: int) -> AsyncIterator[Telephony]:
+    """The trunk of the settings. Raises SettingsError where it or our own port cannot be used."""
+    trunk = settings.trunk
+    if not trunk.host:
+        logger.warning("no trunk is configured (setting trunk.host): calls will fail and say so")
+        yield Telephony(NoTrunk())
+        return
+    try:
+        way = Trunk(
+            host=trunk.host,
+            port=trunk.port,
+            username=trunk.username,
+            password=trunk.password.get_secret_value(),
+            outbound_proxy=trunk.outbound_proxy,
+        )
+        endpoint = await _bound(settings, index)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    try:
+        yield Telephony(SipCarrier(endpoint, way), endpoint)
+    finally:
+        await endpoint.close()
+
+
+def sip_ports(settings: Settings, index: int) -> tuple[int, ...]:
+    """Two a worker: in a rolling restart its successor takes the other one while it still drains."""
+    first = settings.sip.port + 2 * index
+    return (first, first + 1) if settings.sip.port else (0,)
+
+
+async def _bound(settings: Settings, index: int) -> Endpoint:
+    sip, ports = settings.sip, sip_ports(settings, index)
+    for port in ports:
+        try:
+            return await Endpoint.open(sip.host, port, PortRange(sip.rtp_port_low, sip.rtp_port_high))
+        except OSError as error:
+            refused = error
+    raise SettingsError(
+        f"SIP cannot use {sip.host}:{ports[0]}: {refused.strerror} (settings sip.host, sip.port)"
+    )
