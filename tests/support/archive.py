@@ -117,7 +117,9 @@ class Archive:
             recording_ms=None,
         )
         async with self.books.db.transaction() as tx:
-            await executions.update(tx, call.account_id, call.id, {"status": status})
+            await executions.update(
+                tx, call.account_id, call.id, {"status": status, "retry_count": last.number}
+            )
             await attempts.insert(tx, columns_of(fresh))
 
     def write(self, path: str) -> None:

@@ -50,7 +50,8 @@ async def hold(
     execution = rows.to_execution(found)
     current = execution.retry_count + 1
     if row is None or row["number"] != current:
-        raise LeaseLost(f"attempt {number} of {execution_id} is over: {current} is current")
+        held = number if row is None else row["number"]
+        raise LeaseLost(f"attempt {held} of {execution_id} is over: {current} is current")
     attempt = rows.to_attempt(row)
     if lease_owner is not None and lease_owner != attempt.lease_owner:
         raise LeaseLost(f"attempt {attempt.number} of {execution_id} is not {lease_owner}'s any more")
