@@ -271,6 +271,37 @@ async def test_a_paused_or_stopped_lane_gives_nothing_and_a_stopped_agent_only_w
     assert [claim.execution_id for claim in taken] == [newer.id]
 
 
+async def _ended(books: Books, claim: Claim, status: Status) -> None:
+    """Its call went so."""
+    where = claim.account_id, claim.execution_id
+    await books.ledger.transition(*where, Status.INITIATED)
+    await books.ledger.transition(
+        *where, status, attempt={"ended_at": books.clock.now_us(), "slot_since": None}
+    )
+
+
+async def test_a_batch_whose_calls_fail_is_paused_until_it_is_scheduled_again(books: Books) -> None:
+    await many(books, 60, "bad")
+    await many(books, 60, "good")
+    one = taking(books)
+    while claims := (await one.take(4)).claims:
+        for claim in claims:
+            attempt = await books.ledger.attempt(claim.account_id, claim.execution_id)
+            await _ended(books, claim, Status.FAILED if attempt.lane == "bad" else Status.BUSY)
+    gate = await gates.get(books.db, books.account_id, "batch", "bad")
+    assert gate is not None
+    assert (gate["closed"], "20 of the last 20" in gate["closed_why"]) == ("paused", True)
+    ends = Counter(
+        row["lane"]
+        for row in await books.db.fetch_all("SELECT lane FROM attempts WHERE ended_at IS NOT NULL")
+    )
+    assert ends["good"] == 60
+    assert 20 <= ends["bad"] < 24
+    async with books.db.transaction() as tx:
+        await gates.open_at(tx, books.account_id, "bad", books.clock.now_us())
+    assert len((await one.take(4)).claims) == 4
+
+
 async def test_a_hint_that_is_too_late_is_repaired(books: Books) -> None:
     call = await books.create()
     async with books.db.transaction() as tx:

@@ -21,6 +21,7 @@ from ringback.app.telemetry.ticker_figures import of_ticker
 from ringback.app.telephony import Telephony, opened_telephony
 from ringback.billing.prices import PriceBook, PriceError, cents
 from ringback.conversation.dialogue import judging
+from ringback.dialing.breaker import Breaker
 from ringback.dialing.call import Line
 from ringback.dialing.call_events import EventDelivery
 from ringback.dialing.claims import Claim, Claims
@@ -31,6 +32,8 @@ from ringback.dialing.taking import Taking
 from ringback.media.admission import WINDOW_S, Admission
 from ringback.media.ticker import Ticker
 from ringback.speech.vad import SileroVoiceDetector
+from ringback.store.database import Database
+from ringback.store.queries import trunk_gates
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ async def run(settings: Settings, index: int) -> None:
         opened_telephony(settings, index) as telephony,
     ):
         judging.prepare()
+        await _limit_trunk(settings, core.db)
         ticker, detector = Ticker(), SileroVoiceDetector()
         ticker.after(detector.run)
         events = EventDelivery(core.db, core.wakeup, name)
@@ -80,6 +84,7 @@ async def run(settings: Settings, index: int) -> None:
                 defaults=defaults,
                 trunk=PROVIDER,
                 unknown=ZoneInfo(dialling.unknown_timezone),
+                breaker=Breaker(dialling.breaker_calls, dialling.breaker_share),
             ),
             reaper=Reaper(
                 *store, name, lease_s=dialling.lease_s, unknown_s=dialling.unknown_s, wakeup=core.wakeup
@@ -133,6 +138,18 @@ def price_book(settings: Settings) -> PriceBook:
         )
     except PriceError as error:
         raise SettingsError(str(error)) from None
+
+
+async def _limit_trunk(settings: Settings, db: Database) -> None:
+    """The last worker that starts decides for all."""
+    trunk = settings.trunk
+    async with db.transaction() as tx:
+        await trunk_gates.set_limits(
+            tx,
+            PROVIDER,
+            max_calls=trunk.max_calls or None,
+            interval_us=interval_us(trunk.calls_per_second),
+        )
 
 
 async def _drain(stopping: asyncio.Event, telephony: Telephony) -> None:

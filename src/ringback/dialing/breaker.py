@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from ringback.executions.lifecycle import Status
 
 _WENT_WRONG: Final = frozenset({Status.FAILED, Status.ERROR})
 """Somebody's trunk, number or agent is broken; busy people and such that don't answer are not to blame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When batches are paused, as the settings say."""
+
+    calls: int = 20
+    share: float = 0.8
 
 
 def trips(last: Sequence[Status], calls: int, share: float) -> str | None:

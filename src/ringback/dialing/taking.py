@@ -10,6 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ringback.clock import Clock
+from ringback.dialing.breaker import Breaker
 from ringback.dialing.claims import LEASE_S, Claim
 from ringback.dialing.judging import Judging
 from ringback.dialing.limits import HORIZON_US, Defaults
@@ -49,12 +50,13 @@ class Taking:
         defaults: Defaults | None = None,
         trunk: str = "sip-trunk",
         unknown: ZoneInfo | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         """`unknown` is the time zone of numbers that have none (UTC)."""
         self._db = db
         self._clock = clock
         self._defaults = defaults or Defaults()
-        self._rules = Rules(owner, round(lease_s * 1_000_000), trunk, self._defaults)
+        self._rules = Rules(owner, round(lease_s * 1_000_000), trunk, self._defaults, breaker or Breaker())
         self._judging = Judging(ledger, unknown or ZoneInfo("UTC"))
 
     async def take(self, room: int) -> Taken:

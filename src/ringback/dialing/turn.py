@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from ringback.dialing.breaker import Breaker, trips
 from ringback.dialing.claims import Claim
 from ringback.dialing.judging import Judging
 from ringback.dialing.limits import Bound, Defaults, Lane, Usage, shares
+from ringback.executions.lifecycle import Status
 from ringback.store.database import Row, Transaction
 from ringback.store.queries import gates, queue, trunk_gates
+
+logger = logging.getLogger(__name__)
 
 _LANES: Final = 64
 _MOST_PUT_OFF: Final = 500
@@ -27,6 +32,7 @@ class Rules:
     lease_us: int
     trunk: str
     defaults: Defaults
+    breaker: Breaker
 
 
 @dataclass(slots=True)
@@ -116,12 +122,37 @@ class Turn:
             if gate["kind"] == "agent":
                 lanes.append(_Open(gate, Lane(gate["key"], gate["key"], None, gate["max_calls"])))
                 continue
+            if await self._pause(gate):
+                continue
             first = await gates.first_waiting(self._tx, self._account_id, gate["key"])
             agent_id = first["agent_id"] if first else ""
             agent = await gates.get(self._tx, self._account_id, "agent", agent_id)
             calls = agent["max_calls"] if agent else None
             lanes.append(_Open(gate, Lane(gate["key"], agent_id, gate["max_calls"], calls)))
         return lanes
+
+    async def _pause(self, batch: Row) -> bool:
+        """Close the gate of a batch whose last calls, since it was scheduled, went wrong; whether they did."""
+        breaker = self._rules.breaker
+        if not breaker.calls:
+            return False
+        ends = await queue.last_ends(
+            self._tx, self._account_id, batch["key"], after_us=batch["opens_at"], limit=breaker.calls
+        )
+        why = trips([Status(status) for status in ends], breaker.calls, breaker.share)
+        if why is None:
+            return False
+        logger.warning("batch %s is paused: %s", batch["key"], why)
+        await gates.close(
+            self._tx,
+            self._account_id,
+            "batch",
+            batch["key"],
+            how="paused",
+            why=why,
+            now_us=self._now_us,
+        )
+        return True
 
     async def _fill(self, free: int, lanes: list[_Open], calls: Counter[str], agents: Counter[str]) -> None:
         """Give every lane its share, and what one leaves to the others."""

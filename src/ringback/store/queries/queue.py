@@ -58,6 +58,25 @@ async def first_due(tx: Transaction, account_id: str, lane: str, *, after_seq: i
     return row["due_at"] if row else None
 
 
+async def last_ends(
+    tx: Transaction, account_id: str, batch_id: str, *, after_us: int, limit: int
+) -> list[str]:
+    """What became of the last attempts of a batch that ended after a moment, newest first; not of the stopped."""
+    rows = await tx.fetch_all(
+        """
+        SELECT status FROM attempts
+        WHERE account_id = :account_id AND batch_id IS NOT NULL AND batch_id = :batch_id AND ended_at > :after
+          AND status IS NOT NULL AND status NOT IN ('stopped', 'canceled')
+        ORDER BY ended_at DESC LIMIT :limit
+        """,
+        account_id=account_id,
+        batch_id=batch_id,
+        after=after_us,
+        limit=limit,
+    )
+    return [row["status"] for row in rows]
+
+
 async def agent_changed_at(db: Reader, account_id: str, agent_id: str) -> int | None:
     """None: there is no such agent. Without its definition, which is long."""
     row = await db.fetch_one(
