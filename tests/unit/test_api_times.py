@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.api.times import iso, parse_iso
+from ringback.api.times import humanized, iso, parse_iso
 
 AT = 1_705_972_477_000_000
 
@@ -35,6 +35,24 @@ def test_what_is_no_moment(text: str) -> None:
 
 def test_out() -> None:
     assert iso(AT + 999_999) == "2024-01-23T01:14:37Z"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "just now"),
+        (0.9, "just now"),
+        (1, "1 second ago"),
+        (59.9, "59 seconds ago"),
+        (60, "1 minute ago"),
+        (3_599, "59 minutes ago"),
+        (7_200, "2 hours ago"),
+        (86_400, "1 day ago"),
+        (40 * 86_400, "40 days ago"),
+    ],
+)
+def test_how_long_ago(seconds: float, text: str) -> None:
+    assert humanized(AT, AT + int(seconds * 1_000_000)) == text
 
 
 @given(st.integers(0, 2_000_000_000).map(lambda seconds: seconds * 1_000_000))

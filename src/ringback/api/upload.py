@@ -110,7 +110,10 @@ async def received(
     boundary = options.get(b"boundary")
     if kind != FORM.encode() or not boundary:
         raise ApiError(400, f"Send a form: Content-Type {FORM} with its boundary")
-    parts = _Parts(boundary, file, folder, max_bytes)
+    try:
+        parts = _Parts(boundary, file, folder, max_bytes)
+    except FormParserError as error:
+        raise ApiError(400, f"The body is not {FORM}: {error}") from None
     try:
         await _read(request, parts.feed)
         form = await asyncio.to_thread(parts.end)
@@ -119,7 +122,7 @@ async def received(
         raise ApiError(400, f"The body is not {FORM}: {error}") from None
     except OSError as error:
         raise ApiError(
-            503, f"The file cannot be kept: {error.strerror}", headers={"Retry-After": "60"}
+            503, f"The file cannot be kept: {error.strerror or error}", headers={"Retry-After": "60"}
         ) from None
     finally:
         parts.close()

@@ -9,10 +9,12 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 
 import uvicorn
 
+from ringback.accounts.idempotency import Idempotency
 from ringback.accounts.keys import Keys
 from ringback.accounts.rate_limits import RateLimits, windows
 from ringback.api.app import create_app
 from ringback.api.services import Scrape, Services
+from ringback.app.batching import batching
 from ringback.app.core import Core, opened
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.settings import Settings, SettingsError
@@ -37,6 +39,7 @@ async def run(settings: Settings) -> None:
         watched(settings, API) as watching,
         opened(settings, watching.telemetry.moved) as core,
         _upkeep(settings, core),
+        batching(settings, core) as batches,
         watching.pulse(core.clock, of_queue(watching.telemetry, core.db, core.clock)),
     ):
         services = Services(
@@ -47,9 +50,14 @@ async def run(settings: Settings) -> None:
             calls=core.queue,
             call_events=CallEvents(core.db, core.clock, core.wakeup),
             do_not_call=DoNotCall(core.db, core.clock),
+            batches=batches,
+            idempotency=Idempotency(core.db, core.clock),
             clock=core.clock,
             recordings=settings.recordings,
+            uploads=settings.uploads,
             max_body_bytes=settings.max_body_bytes,
+            max_batch_bytes=settings.batches.max_bytes,
+            round_minutes=settings.batches.round_minutes,
             strict_date_window=settings.strict_date_window,
             rate_limits=_rate_limits(settings, core),
             scrape=scrape(settings, watching),
