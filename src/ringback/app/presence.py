@@ -51,15 +51,17 @@ class Presence:
             await self._leave(db, clock, self.name)
 
     async def _keep(self, db: Database, clock: Clock, stopping: asyncio.Event) -> None:
+        told = False
         while True:
             waits: list[asyncio.Task[object]] = [asyncio.create_task(clock.sleep(BEAT_S))]
-            if not stopping.is_set():  # the stop is told at once
+            if not told:  # the stop, at once
                 waits.append(asyncio.create_task(stopping.wait()))
             try:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in waits:
                     task.cancel()
+            told = stopping.is_set()
             await self._beat(db, clock, stopping)
 
     async def _beat(self, db: Database, clock: Clock, stopping: asyncio.Event) -> None:

@@ -7,7 +7,18 @@ import sys
 import typer
 
 from ringback.app.settings import SettingsError
-from ringback.cli import accounts, demo, do_not_call, export, keys, retention, roles, settings
+from ringback.cli import (
+    accounts,
+    demo,
+    do_not_call,
+    export,
+    keys,
+    migrate,
+    retention,
+    roles,
+    settings,
+    status,
+)
 from ringback.store.database import StoreError
 
 app = typer.Typer(
@@ -24,6 +35,8 @@ app.add_typer(retention.app, name="retention")
 roles.register(app)
 demo.register(app)
 export.register(app)
+migrate.register(app)
+status.register(app)
 settings.register(app)
 
 

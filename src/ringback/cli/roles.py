@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
 from typing import Annotated, Any
@@ -11,8 +12,9 @@ import typer
 
 from ringback.app import logs
 from ringback.app.settings import Settings, load
-from ringback.app.supervisor import ChildFailed
+from ringback.app.supervisor import SUPERVISED, ChildFailed
 from ringback.media.speech import SpeechError
+from ringback.store.version import require_newest
 
 
 def register(app: typer.Typer) -> None:
@@ -38,16 +40,16 @@ def serve(
 def api() -> None:
     from ringback.app import api as role
 
-    settings = load()
+    settings = _ready()
     _run("api", settings, role.run(settings))
 
 
 def worker(
-    index: Annotated[int, typer.Option(help="Its number on this machine, from 0; adds to the SIP port.")] = 0,
+    index: Annotated[int, typer.Option(help="Its number on this machine, from 0: chooses the SIP port.")] = 0,
 ) -> None:
     from ringback.app import worker as role
 
-    settings = load()
+    settings = _ready()
     _run(f"worker-{index}", settings, role.run(settings, index))
 
 
@@ -56,6 +58,17 @@ def speech() -> None:
 
     settings = load()
     _run("speech", settings, role.run(settings))
+
+
+def _ready() -> Settings:
+    """The settings of a role that leans on the tables; whoever supervises it has made them.
+
+    Raises SettingsError, StoreError.
+    """
+    settings = load()
+    if os.environ.get(SUPERVISED) != "1":
+        asyncio.run(require_newest(settings.store_url))
+    return settings
 
 
 def _run(process: str, settings: Settings, role: Coroutine[Any, Any, None]) -> None:
