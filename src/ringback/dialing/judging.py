@@ -16,7 +16,7 @@ from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptState, Execution
 from ringback.store.database import Row, Transaction
-from ringback.store.queries import queue
+from ringback.store.queries import batches, queue
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +78,17 @@ class Judging:
             agent_id: await self._hours.of(tx, account_id, agent_id)
             for agent_id in {execution.agent_id for execution in executions}
         }
+        # A schedule says it for its whole batch, whose rows were written before.
+        named = {execution.batch_id for execution in executions if execution.batch_id is not None}
+        bypassing = await batches.bypassing(tx, account_id, sorted(named))
         return {
-            execution.id: judge(execution, windows[execution.agent_id], forbidden, now_us, self._unknown)
+            execution.id: judge(
+                execution,
+                None if execution.batch_id in bypassing else windows[execution.agent_id],
+                forbidden,
+                now_us,
+                self._unknown,
+            )
             for execution in executions
         }
 

@@ -188,22 +188,6 @@ async def has_work(db: Reader, account_id: str, batch_id: str) -> bool:
     return row is not None
 
 
-async def last_ends(db: Reader, account_id: str, batch_id: str, limit: int) -> list[str]:
-    """The statuses of its last attempts that ended since it was scheduled (again), newest first."""
-    rows = await db.fetch_all(
-        """
-        SELECT a.status FROM attempts a JOIN batches b ON b.account_id = a.account_id AND b.id = a.batch_id
-        WHERE a.account_id = :account_id AND a.batch_id = :batch_id AND a.ended_at >= b.scheduled_at
-          AND a.status IS NOT NULL
-        ORDER BY a.ended_at DESC LIMIT :limit
-        """,
-        account_id=account_id,
-        batch_id=batch_id,
-        limit=limit,
-    )
-    return [row["status"] for row in rows]
-
-
 async def bypassing(db: Reader, account_id: str, batch_ids: Sequence[str]) -> frozenset[str]:
     """Which of them were scheduled to be dialled whatever the calling hours are."""
     if not batch_ids:
