@@ -109,7 +109,9 @@ class World:
     def advance(self, seconds: float) -> None:
         self.timers.advance(seconds)
 
-    def call(self, password: str | None = None, **headers: str) -> OutgoingCall:
+    def call(
+        self, password: str | None = None, in_time: Callable[[], bool] = lambda: True, **headers: str
+    ) -> OutgoingCall:
         """Place a call; its INVITE is taken by `take`."""
         invitation = Invitation(
             target=SipUri.parse("sip:+15550199@192.0.2.9"),
@@ -118,6 +120,7 @@ class World:
             call_id="call-1",
             credentials=Credentials("joe", password) if password else None,
             headers=Headers(headers.items()),
+            in_time=in_time,
         )
         call = OutgoingCall(self.agent, invitation, Negotiation("192.0.2.1", 6000), self.events.append)
         call.start()

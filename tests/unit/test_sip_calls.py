@@ -32,6 +32,40 @@ def established(world: World) -> tuple[OutgoingCall, Request]:
     return call, invite
 
 
+class TestTooLate:
+    """The lease of a dial may be over between any two packets; then somebody else may be dialling."""
+
+    def test_no_packet_leaves_too_late(self, world: World) -> None:
+        world.call(in_time=lambda: False)
+        assert world.summaries() == []
+        assert world.events == [Finished(ours=False, trouble=Trouble.NO_RESPONSE)]
+        assert world.timers.pending == 0
+
+    def test_an_invite_is_not_sent_again_too_late(self, world: World) -> None:
+        world.call(in_time=lambda: world.timers.now < 3)
+        world.advance(64)
+        assert [sent.at for sent in world.take()] == [0, 0.5, 1.5]
+        assert world.events == [Finished(ours=False, trouble=Trouble.NO_RESPONSE)]
+
+    def test_a_challenge_is_not_answered_too_late(self, world: World) -> None:
+        world.call(password="secret", in_time=lambda: world.timers.now < 3)
+        invite = world.sent_request("INVITE")
+        world.receive(answer(invite, 100))
+        world.advance(4)
+        world.receive(answer(invite, 401, WWW_Authenticate=CHALLENGE))
+        assert world.summaries() == ["ACK"]
+        assert world.events == [Finished(ours=False, trouble=Trouble.NO_RESPONSE)]
+
+    def test_what_rings_goes_on(self, world: World) -> None:
+        call = world.call(in_time=lambda: world.timers.now < 3)
+        invite = world.sent_request("INVITE")
+        world.receive(answer(invite, 180))
+        world.advance(20)
+        assert (world.summaries(), world.events) == ([], [Alerting()])
+        call.hang_up()
+        assert world.summaries() == ["CANCEL"]
+
+
 class TestOutgoing:
     def test_ring_answer_and_hang_up(self, world: World) -> None:
         call = world.call(Subject="hello")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from ringback.clock import Clock
@@ -147,6 +147,7 @@ class Call:
             return
         try:
             if await self._in_time(intent):
+                request = replace(request, in_time=lambda: line.clock.monotonic() <= intent.deadline_s)
                 await self._dial(intent.execution, request, talker)
         except LeaseLost:
             await self._let_go()

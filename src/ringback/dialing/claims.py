@@ -20,8 +20,9 @@ from ringback.store.queries import gates, queue
 LEASE_S: Final = 30.0
 """A worker that renews no lease for so long is taken for lost."""
 
-_MARGIN_S: Final = 2.0
-"""So long before the end of its lease, at most, a worker dials nobody: clocks of machines differ."""
+_MARGIN_S: Final = 7.0
+"""So long before the end of its lease, at most, a worker dials nobody: clocks of machines differ (2 s), and before the
+packet a trunk's name may have to be looked up (5 s)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -109,6 +110,9 @@ class DialRequest:
     ring_timeout_s: float = 45.0
     """Seconds from the first INVITE to an answer; then the leg is cancelled and ends NO_ANSWER."""
     headers: dict[str, str] = field(default_factory=dict)
+    in_time: Callable[[], bool] = lambda: True
+    """Once it says no, nothing that dials may leave: the call may be somebody else's. A process may be stopped
+    between any two instructions, so it is asked right before each packet."""
 
 
 class Leg(Protocol):

@@ -106,4 +106,5 @@ class SipCarrier:
             call_id=request.call_id,
             credentials=trunk.credentials,
             headers=Headers(request.headers.items()),
+            in_time=request.in_time,
         )

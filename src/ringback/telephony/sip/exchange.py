@@ -32,7 +32,9 @@ class Exchange:
         hop: Address,
         on_response: Callable[[Request, Response], None],
         on_failure: Callable[[Event], None],
+        in_time: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Nothing is sent once `in_time` says no: that is the same as no answer."""
         self.retrying = True
         """Set to False to let the next challenge be the end."""
         self._sender = sender
@@ -41,16 +43,21 @@ class Exchange:
         self._hop = hop
         self._on_response = on_response
         self._on_failure = on_failure
+        self._in_time = in_time
         self._challengers: set[str] = set()
         self._attempts = 0
 
     def start(self) -> None:
+        if not self._in_time():
+            self._on_failure(Event.TIMEOUT)
+            return
         self._attempts += 1
         request = self._build()
         self._digest.authorize(request)
         self.transaction = self._sender.send_request(
             request, self._hop, lambda response: self._received(request, response), self._on_failure
         )
+        self.transaction.in_time = self._in_time
 
     def _received(self, request: Request, response: Response) -> None:
         if (

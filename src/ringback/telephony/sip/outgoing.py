@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,8 @@ class Invitation:
     credentials: Credentials | None = None
     headers: Headers = field(default_factory=Headers)
     """Further header fields of the INVITE."""
+    in_time: Callable[[], bool] = lambda: True
+    """Once it says no, no INVITE leaves, not even again."""
 
 
 class OutgoingCall:
@@ -57,7 +60,13 @@ class OutgoingCall:
         self._offer = negotiation.offer()
         self._cseq = 0
         self._exchange = Exchange(
-            agent, self._digest, self._invite, invitation.hop, self._received, self._failed
+            agent,
+            self._digest,
+            self._invite,
+            invitation.hop,
+            self._received,
+            self._failed,
+            invitation.in_time,
         )
         self._session: Session | None = None
         self._acks: dict[str, tuple[Request, Address]] = {}

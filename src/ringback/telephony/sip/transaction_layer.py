@@ -57,6 +57,8 @@ class ClientTransaction(Transaction):
         )
         self.request = request
         self.hop = hop
+        self.in_time: Callable[[], bool] = lambda: True
+        """Asked before each retransmission: once it says no, there is none, and no answer will come."""
         self._on_response = on_response
         self._on_failure = on_failure
 
@@ -64,6 +66,10 @@ class ClientTransaction(Transaction):
         self._send(self.request.encode(), self.hop)
         self._back_off()
         self.limit()
+
+    def fire(self, event: Event, message: Request | Response | None = None) -> None:
+        late = event is Event.RETRANSMIT and not self.in_time()
+        super().fire(Event.TIMEOUT if late else event, message)
 
     def limit(self) -> None:
         """Wait for the final response at most 64 T1 more: for a cancelled INVITE."""
