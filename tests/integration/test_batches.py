@@ -140,11 +140,16 @@ async def test_a_sweep_leaves_what_was_not_stopped(desk: Desk) -> None:
     assert (await desk.executions(batch_id))[0]["status"] == "prepared"
     async with desk.db.transaction() as tx:
         await gates.stop_agent(tx, desk.books.account_id, desk.books.agent_id)
-    later = await desk.books.create()
+    later, ringing = await desk.books.create(), await desk.books.create()
+    async with desk.db.transaction() as tx:
+        await tx.execute(
+            "UPDATE attempts SET state = 'dialling', slot_since = 1 WHERE execution_id = :id", id=ringing.id
+        )
     await desk.sweep.run(desk.books.account_id, desk.books.agent_id)
     ledger, account = desk.books.ledger, desk.books.account_id
     assert (await ledger.get(account, single.id)).status is Status.STOPPED
     assert (await ledger.get(account, later.id)).status is Status.QUEUED
+    assert not (await ledger.attempt(account, ringing.id)).cancel_requested
 
 
 async def test_what_somebody_else_holds_is_swept_when_he_lets_it_go(
@@ -209,8 +214,13 @@ async def test_all_batches_of_an_agent_newest_first(desk: Desk, monkeypatch: pyt
 
 async def test_the_batches_of_an_agent_are_stopped_together(desk: Desk) -> None:
     running, waiting = await desk.running([A]), await desk.processed([B])
-    assert await desk.batches.stop_agent(desk.books.account_id, desk.books.agent_id) == [running]
+    single = await desk.books.create()
+    [first] = [row["id"] for row in await desk.executions(running)]
+    assert await desk.batches.stop_agent(desk.books.account_id, desk.books.agent_id) == [first, single.id]
     assert (await status(desk, running), await status(desk, waiting)) == ("stopped", "processed")
+    for id_ in (first, single.id):
+        assert (await desk.books.ledger.get(desk.books.account_id, id_)).status is Status.STOPPED
+    assert await desk.batches.stop_agent(desk.books.account_id, desk.books.agent_id) == []
 
 
 # Its end.

@@ -12,7 +12,7 @@ from ringback.clock import Clock
 from ringback.dialing.queue import CallQueue
 from ringback.dialing.sweep import Sweep
 from ringback.executions import counts
-from ringback.executions.lifecycle import Status
+from ringback.executions.lifecycle import STOPPABLE, Status
 from ringback.store.database import Database, Reader, Row, Transaction
 from ringback.store.queries import agents, batch_faults, gates, jobs, webhook_deliveries
 from ringback.store.queries import batches as queries
@@ -195,14 +195,26 @@ class Batches:
         await self._swept(account_id, batch_id)
 
     async def stop_agent(self, account_id: str, agent_id: str) -> list[str]:
-        """Stop every batch of an agent that is scheduled or runs; their ids."""
-        stopped = []
+        """Stop all that waits for an agent: its calls, and its batches that are scheduled or run. The executions that
+        are stopped; what is dialled is cancelled."""
+        now, lanes = self._clock.now_us(), [agent_id]
+        async with self._db.transaction() as tx:
+            up_to_seq = await gates.stop_agent(tx, account_id, agent_id)
+            await jobs.add(tx, account_id, "sweep", agent_id, machine=None, now_us=now)
         for batch_id in await queries.of_agent(self._db, account_id, agent_id, [BatchState.SCHEDULED]):
-            try:
-                await self.stop(account_id, batch_id)
-                stopped.append(batch_id)
-            except (UnknownBatch, NotRunning):
-                continue  # it was over, or deleted, a moment ago
+            async with self._db.transaction() as tx:
+                row = await queries.lock(tx, account_id, batch_id)
+                if row is not None and row["state"] == BatchState.SCHEDULED:
+                    await self._close(tx, _batch(row), BatchState.STOPPED, "The agent was stopped")
+                    lanes.append(batch_id)
+        # Behind the gates, before the sweep: what has not been dialled by now will not be.
+        stopped = await queries.held_back(
+            self._db, account_id, agent_id, statuses=sorted(STOPPABLE), up_to_seq=up_to_seq
+        )
+        for lane in lanes:
+            await self._sweep.some(account_id, lane)
+        await self._wakeup.notify("sweep")
+        await self._calls.wake()
         return stopped
 
     async def settle(self, account_id: str, batch_id: str) -> bool:
@@ -244,6 +256,14 @@ class Batches:
             if row is None:
                 raise UnknownBatch(batch_id)
             return await _view(reader, row)
+
+    async def agent_of(self, account_id: str, batch_id: str) -> str:
+        """Whose executions it has. Raises UnknownBatch."""
+        row = await queries.progress(self._db, account_id, batch_id)
+        if row is None or row["state"] == BatchState.DELETED:
+            raise UnknownBatch(batch_id)
+        agent_id: str = row["agent_id"]
+        return agent_id
 
     async def faults(self, account_id: str, batch_id: str) -> AsyncIterator[BatchFault]:
         """Lines that are not dialled, in the order of the file; the first 100,000 of them."""

@@ -45,11 +45,11 @@ class Sweep:
     async def some(self, account_id: str, lane: str) -> int:
         """Ask for what is dialled to be cancelled, and stop up to AT_ONCE of what waits; how many that were."""
         async with self._db.transaction() as tx:
-            await batches.cancel(tx, account_id, lane)
-        async with self._db.transaction() as tx:
             stopped, up_to_seq = await self._stopped(tx, account_id, lane)
             if not stopped:
                 return 0
+            await batches.cancel(tx, account_id, lane, up_to_seq=up_to_seq)
+        async with self._db.transaction() as tx:
             rows = await batches.waiting(tx, account_id, lane, up_to_seq=up_to_seq, limit=AT_ONCE)
             now = self._clock.now_us()
             attempt: AttemptChanges = {"state": AttemptState.DONE, "ended_at": now, **LEFT}

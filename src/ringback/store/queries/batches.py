@@ -153,8 +153,8 @@ async def advance(
 
 async def analyze(tx: Transaction) -> None:
     """Let the database learn what so many new rows look like."""
-    await tx.execute("ANALYZE executions")
-    await tx.execute("ANALYZE attempts")
+    await tx.fetch_all("ANALYZE executions")
+    await tx.fetch_all("ANALYZE attempts")
 
 
 # While it is dialled.
@@ -207,15 +207,39 @@ async def bypassing(db: Reader, account_id: str, batch_ids: Sequence[str]) -> fr
 # When it is stopped.
 
 
-async def cancel(tx: Transaction, account_id: str, lane: str) -> int:
-    """Ask the workers to cancel what they dial in a lane; how many calls that are."""
-    return await tx.execute(
-        """
+async def held_back(
+    db: Reader, account_id: str, agent_id: str, *, statuses: Sequence[str], up_to_seq: int
+) -> list[str]:
+    """Executions with one of the statuses of an agent that was stopped, oldest first: single ones up to a seq, and
+    those of batches that were stopped."""
+    named = {f"status_{place}": status for place, status in enumerate(statuses)}
+    rows = await db.fetch_all(
+        f"""
+        SELECT id FROM executions WHERE account_id = :account_id AND agent_id = :agent_id
+          AND status IN ({", ".join(f":{name}" for name in named)})
+          AND ((batch_id IS NULL AND seq <= :up_to_seq) OR batch_id IN (
+            SELECT id FROM batches WHERE account_id = :account_id AND agent_id = :agent_id AND state = 'stopped'))
+        ORDER BY seq
+        """,
+        account_id=account_id,
+        agent_id=agent_id,
+        up_to_seq=up_to_seq,
+        **named,
+    )
+    return [row["id"] for row in rows]
+
+
+async def cancel(tx: Transaction, account_id: str, lane: str, *, up_to_seq: int | None) -> None:
+    """Ask the workers to cancel what they dial in a lane (None: all of it)."""
+    await tx.execute(
+        f"""
         UPDATE attempts SET cancel_requested = TRUE
         WHERE account_id = :account_id AND lane = :lane AND slot_since IS NOT NULL AND state = 'dialling'
+          {"AND seq <= :up_to_seq" if up_to_seq is not None else ""}
         """,
         account_id=account_id,
         lane=lane,
+        **({} if up_to_seq is None else {"up_to_seq": up_to_seq}),
     )
 
 
