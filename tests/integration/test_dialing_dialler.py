@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ringback.dialing.call import CallRefused, LiveCall, Talk, Talker
+from ringback.dialing.limits import Defaults
 from ringback.dialing.queue import CALLS, NotStoppable
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import Execution
@@ -242,3 +243,20 @@ async def test_a_worker_without_calls_takes_one_whatever_its_lateness(exchange: 
         await exchange.over(first)
         await exchange.until(second, Status.IN_PROGRESS)
         carrier.legs[1].give(NORMAL)
+
+
+async def test_the_end_of_a_call_wakes_whoever_waits_for_its_slot(exchange: Exchange) -> None:
+    """T20: without the wake-up the other worker would sleep for half a minute."""
+    exchange.defaults = Defaults(account_calls=1)
+    one, two = (SimulatedCarrier(lambda leg: leg.give(Answered())) for _ in range(2))
+    async with exchange.open(one, worker="one", capacity=1):
+        first = await exchange.place()
+        await exchange.until(first, Status.IN_PROGRESS)
+        async with exchange.open(two, worker="two", capacity=1):
+            second, third = await exchange.place(), await exchange.place()
+            for execution_id in (first, second, third):
+                await exchange.until(execution_id, Status.IN_PROGRESS)
+                live = [leg for leg in (*one.legs, *two.legs) if not leg.over]
+                assert len(live) == 1
+                live[0].give(NORMAL)
+                await exchange.over(execution_id)
