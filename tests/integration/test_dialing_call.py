@@ -216,6 +216,17 @@ async def test_a_dial_waits_for_its_grant_and_one_that_comes_too_late_gets_anoth
     assert (await world.attempt(third)).dialled_at == granted[2]
 
 
+async def test_the_next_grant_is_as_far_ahead_as_the_last_one_was_missed(world: World) -> None:
+    world = _world(world.books, lambda leg: None, RATE)
+    claim = await world.claimed()
+    await world.claims.intend(claim, "call")
+    for late_us, ahead_us in ((300_000, 300_000), (60 * SECOND, SECOND)):
+        before_us = world.books.clock.us
+        grant = await world.claims.regrant(claim, late_us)
+        assert ahead_us <= grant.dial_at_us - before_us <= ahead_us + 200_000
+        assert (await world.attempt(claim)).dial_at == grant.dial_at_us
+
+
 async def test_a_cancellation_between_the_intent_and_the_packet_is_heard(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -174,7 +174,7 @@ async def test_grants_of_many_workers_never_lie_closer_than_the_rate(books: Book
     async def grant(number: int) -> int:
         async with books.db.transaction() as tx:
             granted = await reserve(
-                tx, books.account_id, "sip-trunk", now_us=T + 1000 * number, default_interval_us=None
+                tx, books.account_id, "sip-trunk", now=lambda: T + 1000 * number, default_interval_us=None
             )
             return granted.dial_at_us
 
@@ -187,10 +187,10 @@ async def test_a_rate_of_the_settings_holds_for_accounts_without_their_own(books
     await _offer(books, None, T)
     async with books.db.transaction() as tx:
         where = (books.account_id, "sip-trunk")
-        assert (await reserve(tx, *where, now_us=T, default_interval_us=None)) == Grant(T, None)
-        assert (await reserve(tx, *where, now_us=T, default_interval_us=None)) == Grant(T, None)
-        assert (await reserve(tx, *where, now_us=T, default_interval_us=500)) == Grant(T, 20_000)
-        assert (await reserve(tx, *where, now_us=T, default_interval_us=500)) == Grant(T + 500, 20_000)
+        assert (await reserve(tx, *where, now=lambda: T, default_interval_us=None)) == Grant(T, None)
+        assert (await reserve(tx, *where, now=lambda: T, default_interval_us=None)) == Grant(T, None)
+        assert (await reserve(tx, *where, now=lambda: T, default_interval_us=500)) == Grant(T, 20_000)
+        assert (await reserve(tx, *where, now=lambda: T, default_interval_us=500)) == Grant(T + 500, 20_000)
         assert await trunk_gates.lock(tx, "sip-trunk") is None
         await trunk_gates.set_limits(tx, "sip-trunk", max_calls=7, interval_us=None)
         assert await trunk_gates.lock(tx, "sip-trunk") == {"max_calls": 7, "interval_us": None, "tat_us": 0}

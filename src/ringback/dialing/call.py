@@ -169,10 +169,11 @@ class Call:
             if self._given_up is not None:
                 await self._undialled(Status.CANCELED, None)
                 return False
-            if grant.tolerance_us is None or clock.now_us() <= grant.dial_at_us + grant.tolerance_us:
+            late_us = clock.now_us() - grant.dial_at_us
+            if grant.tolerance_us is None or late_us <= grant.tolerance_us:
                 return True
             try:
-                grant = await self._line.claims.regrant(self._claim)
+                grant = await self._line.claims.regrant(self._claim, late_us)
             except (NotNow, Stopped) as reason:
                 await self._undialled(Status.CANCELED, str(reason))
                 return False

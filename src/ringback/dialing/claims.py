@@ -24,6 +24,8 @@ _MARGIN_S: Final = 7.0
 """So long before the end of its lease, at most, a worker dials nobody: clocks of machines differ (2 s), and before the
 packet a trunk's name may have to be looked up (5 s)."""
 
+_MOST_AHEAD_US: Final = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -105,11 +107,12 @@ class Claims:
         Only then may a packet leave. Raises LeaseLost, IllegalTransition (it was stopped), UnknownExecution, Stopped
         or NotNow: then nobody may dial.
         """
-        deadline_s = self._clock.monotonic() + self.lease_s - min(_MARGIN_S, self.lease_s / 4)
-        now = self._clock.now_us()
         async with self._db.transaction() as tx:
             attempt = await self._ledger.attempt(claim.account_id, claim.execution_id, tx=tx)
-            grant = await self._pass(tx, claim, attempt, now)
+            grant = await self._pass(tx, claim, attempt)
+            # After the wait for the gates, so that many intents at once do not use up each other's leases.
+            deadline_s = self._clock.monotonic() + self.lease_s - min(_MARGIN_S, self.lease_s / 4)
+            now = self._clock.now_us()
             execution = await self._ledger.transition(
                 claim.account_id,
                 claim.execution_id,
@@ -130,8 +133,13 @@ class Claims:
                 raise Stopped("The number is on the account's do-not-call list")
         return Intent(execution, grant, deadline_s)
 
-    async def regrant(self, claim: Claim) -> Grant:
-        """Another moment for a dial that came too late for its own; raises as `intend`."""
+    async def regrant(self, claim: Claim, late_us: int) -> Grant:
+        """Another moment for a dial that came so much too late for its own; raises as `intend`.
+
+        The new one is at least as far ahead: where this transaction takes longer than a dial may be late, none would
+        ever be in time otherwise.
+        """
+        ahead_us = min(late_us, _MOST_AHEAD_US)
         async with self._db.transaction() as tx:
             # The attempt before the gates, as whoever opens the next one: see `queries.gates`.
             await self._ledger.update(
@@ -145,7 +153,7 @@ class Claims:
             attempt = await self._ledger.attempt(claim.account_id, claim.execution_id, tx=tx)
             if attempt.cancel_requested:
                 raise Stopped("It was cancelled")
-            grant = await self._pass(tx, claim, attempt, self._clock.now_us())
+            grant = await self._pass(tx, claim, attempt, ahead_us)
             await self._ledger.update(
                 claim.account_id,
                 claim.execution_id,
@@ -191,15 +199,16 @@ class Claims:
                 text = f"The lost worker came back, its call is over: {how}"
                 await log_event(tx, self._ledger, self._clock, claim, text)
 
-    async def _pass(self, tx: Transaction, claim: Claim, attempt: Attempt, now: int) -> Grant:
+    async def _pass(self, tx: Transaction, claim: Claim, attempt: Attempt, ahead_us: int = 0) -> Grant:
         """When it may be dialled. Raises Stopped, NotNow; the rate that was reserved goes with the transaction."""
         grant = await reserve(
             tx,
             claim.account_id,
             attempt.trunk,
-            now_us=now,
+            now=lambda: self._clock.now_us() + ahead_us,
             default_interval_us=self._defaults.account_interval_us,
         )
+        now = self._clock.now_us()
         for gate in await gates.share(tx, claim.account_id, attempt.agent_id, attempt.batch_id):
             if gate["closed"] == "stopped" or attempt.seq <= gate["stopped_seq"]:
                 raise Stopped(f"The {gate['kind']} was stopped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,14 +24,15 @@ class Grant:
 
 
 async def reserve(
-    tx: Transaction, account_id: str, trunk: str, *, now_us: int, default_interval_us: int | None
+    tx: Transaction, account_id: str, trunk: str, *, now: Callable[[], int], default_interval_us: int | None
 ) -> Grant:
-    """The moment of the dial, taken from everybody else when the transaction commits; `now_us` without a rate.
+    """The moment of the dial, taken from everybody else when the transaction commits; `now` without a rate.
 
-    Locks the account's and the trunk's gate where they have a rate: before the gates of agents and batches.
+    Locks the account's and the trunk's gate where they have a rate: before the gates of agents and batches. The clock
+    is read when they are locked: a moment from before the wait would be over when it is granted.
     """
     found = await rates.lock_rates(tx, account_id, trunk, default_interval_us=default_interval_us)
-    dial_at, tats = limits.reserve(now_us, [(row["tat_us"], row["interval_us"]) for row in found])
+    dial_at, tats = limits.reserve(now(), [(row["tat_us"], row["interval_us"]) for row in found])
     for row, tat in zip(found, tats, strict=True):
         await rates.set_tat(tx, account_id, trunk, row["kind"], tat)
     intervals = [row["interval_us"] for row in found]
