@@ -15,7 +15,7 @@ from ringback.dialing.queue import CallQueue, NewCall, NotStoppable
 from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import TERMINAL
 from ringback.store.database import Database, StoreError
-from ringback.store.queries import agents
+from ringback.store.queries import agents, gates
 from ringback.store.wakeup import Wakeup
 
 AGENT: Final = "agent"
@@ -98,8 +98,8 @@ async def unfinished(db: Database) -> int:
     return count
 
 
-async def open_account(db: Database) -> str:
-    """An account with one agent; its id."""
+async def open_account(db: Database, *, max_calls: int | None = None, interval_us: int | None = None) -> str:
+    """An account with one agent, and limits of its own; its id."""
     account = await Accounts(db, SystemClock()).create("the account")
     async with db.transaction() as tx:
         await agents.insert(
@@ -111,4 +111,5 @@ async def open_account(db: Database) -> str:
             status="processed",
             now_us=1,
         )
+        await gates.set_limits(tx, account.id, "account", "", max_calls=max_calls, interval_us=interval_us)
     return account.id

@@ -37,7 +37,10 @@ class Plan:
     kills: int
     seed: int
     workers: int = 4
-    backlog: int = 60
+    backlog: int = 80
+    max_calls: int = 50
+    """Of the account; lost dials keep their slots, so this binds when many were."""
+    interval_us: int = 10_000
     lease_s: float = 2.0
     unknown_s: float = 5.0
     loss: float = 0.05
@@ -85,7 +88,7 @@ async def crash(url: str, folder: Path, plan: Plan) -> Report:
         db = await open_database(url)
         wakeup = await open_wakeup(db, folder)
         try:
-            account_id = await open_account(db)
+            account_id = await open_account(db, max_calls=plan.max_calls, interval_us=plan.interval_us)
             clients = Clients(db, wakeup, account_id, random.Random(plan.seed))
             post = Post(
                 url,

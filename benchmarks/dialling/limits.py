@@ -14,6 +14,8 @@ from ringback.store.queries import gates
 CALLS_AT_ONCE = 5
 PER_SECOND = 10
 _WORKERS = 4
+_BUSY, _TALKS = "0", "7"
+"""Last digits: see the sink's manners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,11 @@ class Seen:
     worst_second_granted: int
     worst_second_at_sink: int
     per_second: float
-    """Over all: what the limits leave is used up, too."""
+    """Of the first half, by their grants: what the rate leaves is used up, too."""
 
 
 async def measure(store: Store, folder: Path, calls: int) -> Seen:
-    """Everybody is busy after 150 ms."""
+    """Half of the people are busy after 150 ms: the rate binds. Half talk for a second: the slots bind."""
     async with station(store, "limits", folder) as place:
         async with place.db.transaction() as tx:
             await gates.set_limits(
@@ -38,8 +40,9 @@ async def measure(store: Store, folder: Path, calls: int) -> Seen:
                 max_calls=CALLS_AT_ONCE,
                 interval_us=1_000_000 // PER_SECOND,
             )
-        await place.fill(calls)
-        async with place.working(_WORKERS):
+        await place.fill(calls // 2, _BUSY)
+        await place.fill(calls - calls // 2, _TALKS)
+        async with place.working(_WORKERS, talk_s=10):
             await place.over(60 + 3 * calls / PER_SECOND)
         events = place.sink.events()
         invites = sorted(event["at"] for event in events if event["event"] == "invite")
@@ -49,7 +52,7 @@ async def measure(store: Store, folder: Path, calls: int) -> Seen:
             most_open(events),
             worst_second(granted),
             worst_second(invites),
-            (len(invites) - 1) / ((invites[-1] - invites[0]) / 1_000_000),
+            (calls // 2 - 1) / ((granted[calls // 2 - 1] - granted[0]) / 1_000_000),
         )
 
 

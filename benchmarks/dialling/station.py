@@ -42,12 +42,12 @@ class Station:
     async def place(self, number: str) -> str:
         return await self.queue.place(NewCall(self.account_id, AGENT, number, None))
 
-    async def fill(self, count: int) -> None:
-        """So many calls that are due, in a few transactions, and nobody woken."""
+    async def fill(self, count: int, digit: str = "0") -> None:
+        """So many calls that are due, in a few transactions, and nobody woken; `digit` ends the numbers."""
         for first in range(0, count, _GROUP):
             async with self.db.transaction() as tx:
                 for number in range(first, min(count, first + _GROUP)):
-                    to = f"+1415{number:06d}0"
+                    to = f"+1415{number:06d}{digit}"
                     new = NewExecution(self.account_id, AGENT, to, FROM, PROVIDER)
                     await self.ledger.create(new, tx=tx)
 

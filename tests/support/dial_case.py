@@ -26,6 +26,8 @@ class Breach(StrEnum):
     """A call that was asked for, or a retry that was due, never came about."""
     SLOT = "slots_leaked"
     """A line counts as taken and is not, or the other way round."""
+    LIMIT = "limits_exceeded"
+    """More calls at a time, or grants closer together, than a gate allows."""
     NOT_OVER = "not_terminal"
     """No end, or one without a reason."""
     STRANGER = "strangers"

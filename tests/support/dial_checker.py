@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from tests.support import dial_wire as wire
@@ -124,6 +125,36 @@ def _slots(case: Case) -> Iterator[Violation]:
             )
 
 
+def _limits(case: Case) -> Iterator[Violation]:
+    """No gate has more slots taken behind it than it allows. Defaults of the settings are not known here."""
+    column = {"agent": "agent_id", "batch": "batch_id"}
+    taken = Counter(
+        (row["account_id"], kind, row[column[kind]] if kind in column else "")
+        for row in case.history.attempts
+        if row["slot_since"] is not None
+        for kind in ("account", "agent", "batch")
+    )
+    for gate in case.history.gates:
+        key = gate["account_id"], gate["kind"], gate["key"]
+        if gate["max_calls"] is not None and taken[key] > gate["max_calls"]:
+            yield Violation(Breach.LIMIT, "", f"{taken[key]} slots of {gate['max_calls']} are taken at {key}")
+
+
+def _rates(case: Case) -> Iterator[Violation]:
+    """No two grants of an account are closer together than its interval: then no second has too many."""
+    for gate in case.history.gates:
+        if gate["kind"] != "account" or gate["interval_us"] is None:
+            continue
+        granted = sorted(
+            row["dial_at"]
+            for row in case.history.attempts
+            if row["account_id"] == gate["account_id"] and row["dial_at"] is not None
+        )
+        for before, after in pairwise(granted):
+            if after - before < gate["interval_us"]:
+                yield Violation(Breach.LIMIT, "", f"granted {after - before} us after another, at {after}")
+
+
 def _ends(case: Case) -> Iterator[Violation]:
     if not case.history.finished:
         return
@@ -231,6 +262,8 @@ _CHECKS: Final[Sequence[_Check]] = (
     wire.moments,
     _lost,
     _slots,
+    _limits,
+    _rates,
     _ends,
     _rows,
     _gates,

@@ -48,7 +48,7 @@ class History:
         return cls(
             await db.fetch_all(
                 """
-                SELECT account_id, id, seq, status, to_number, error_message, retry_config, retry_count,
+                SELECT account_id, id, seq, status, to_number, error_message, retry_config, retry_count, initiated_at,
                   answered_by_voice_mail FROM executions ORDER BY account_id, seq
                 """
             ),

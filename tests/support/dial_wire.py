@@ -68,14 +68,10 @@ def moments(case: Case) -> Iterator[Violation]:
             late_ms = (event["at"] - attempt["ended_at"]) / 1000
             yield Violation(Breach.LATE, attempt["execution_id"], f"{where} {late_ms:.0f} ms after its end")
     for execution_id, stopped_us in case.history.stopped.items():
-        for row in case.attempts[execution_id]:
-            after_us = (row["dialled_at"] or 0) - stopped_us
-            if after_us > 0 and row["status"] != "canceled":
-                yield Violation(
-                    Breach.LATE,
-                    execution_id,
-                    f"attempt {row['number']} was dialled {after_us} us after the stop",
-                )
+        initiated_us = case.executions[execution_id]["initiated_at"] or 0
+        if initiated_us > stopped_us:
+            what = f"its last dial was decided {initiated_us - stopped_us} us after the answer to its stop"
+            yield Violation(Breach.LATE, execution_id, what)
 
 
 def records(case: Case) -> Iterator[Violation]:

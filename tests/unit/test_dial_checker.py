@@ -3,115 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
-from copy import deepcopy
-from typing import Any
 
 import pytest
 
 from tests.support.dial_case import Breach
-from tests.support.dial_checker import counted, violations
-from tests.support.dial_history import History
-
-Rows = dict[str, Any]
-S = 1_000_000
-RETRY = {"enabled": True, "max_retries": 2, "retry_on_statuses": ["busy", "error"]}
-
-
-def execution(name: str, status: str, **more: Any) -> Rows:
-    return {
-        "account_id": "account",
-        "id": name,
-        "seq": 1,
-        "status": status,
-        "to_number": f"+1415555000{name}",
-        "error_message": None,
-        "retry_config": None,
-        "retry_count": 0,
-        "answered_by_voice_mail": False,
-        **more,
-    }
-
-
-def attempt(name: str, number: int, state: str, status: str | None, **more: Any) -> Rows:
-    """One that was dialled at second 10 x number and ended a second later, if it is settled."""
-    over = state in ("done", "unknown")
-    return {
-        "account_id": "account",
-        "execution_id": name,
-        "number": number,
-        "state": state,
-        "status": status,
-        "due_at": 1 * S,
-        "lease_owner": None,
-        "cancel_requested": False,
-        "call_id": f"{name}-{number}",
-        "dialled_at": 10 * number * S,
-        "dial_at": None,
-        "ended_at": (10 * number + 1) * S if over else None,
-        "hangup_reason": "why" if over else None,
-        "agent_id": "agent",
-        "batch_id": None,
-        "lane": "agent",
-        "seq": 1,
-        "slot_since": None,
-        **more,
-    }
-
-
-def waiting(name: str, **more: Any) -> Rows:
-    return attempt(name, 1, "waiting", None, call_id=None, dialled_at=None, **more)
-
-
-def seen(call_id: str, number: str, at_s: float, final: int) -> list[Rows]:
-    def event(kind: str, **more: Any) -> Rows:
-        return {
-            "event": kind,
-            "call_id": call_id,
-            "tag": "t",
-            "number": number,
-            "at": round(at_s * S),
-            **more,
-        }
-
-    return [event("invite"), event("final", status=final), event("acked"), event("over", by="sink")]
-
-
-class Story:
-    """Busy, then answered; another one busy without a policy; a third whose worker was lost."""
-
-    def __init__(self) -> None:
-        self.executions = [
-            execution("1", "completed", retry_config=json.dumps(RETRY), retry_count=1),
-            execution("2", "busy"),
-            execution("3", "error", error_message="lost"),
-        ]
-        self.attempts = [
-            attempt("1", 1, "done", "busy"),
-            attempt("1", 2, "done", "completed"),
-            attempt("2", 1, "done", "busy"),
-            attempt("3", 1, "unknown", "error"),
-        ]
-        self.gates: list[Rows] = []
-        self.wire = [
-            *seen("1-1", "+14155550001", 10.1, 486),
-            *seen("1-2", "+14155550001", 20.1, 200),
-            *seen("2-1", "+14155550002", 10.1, 486),
-        ]
-        self.placed = ["1", "2", "3"]
-        self.stopped: dict[str, int] = {}
-        self.bills: list[Rows] = [{"execution_id": "1", "attempt": 2, "kind": "platform", "n": 1}]
-        self.words: list[Rows] = [{"execution_id": "1", "attempt": 2, "text": "attempt 2"}]
-        self.miscounted: dict[str, int] = {}
-        self.finished = True
-
-    def breaches(self) -> set[Breach]:
-        known = deepcopy(vars(self))
-        counts = Counter(row["status"] for row in self.executions)
-        counts.update(known.pop("miscounted"))
-        counters = [{"account_id": "account", "status": status, "n": n} for status, n in counts.items()]
-        return {violation.breach for violation in violations(History(counters=counters, **known))}
+from tests.support.dial_checker import counted
+from tests.support.dial_story import RETRY, Rows, S, Story, attempt, execution, gate, seen, waiting
 
 
 def test_a_history_as_it_should_be_has_no_violation() -> None:
@@ -225,8 +123,10 @@ def _a_packet_before_its_intent(story: Story) -> None:
     story.wire[8]["at"] = 10 * S - 5_000
 
 
-def _a_dial_after_the_stop(story: Story) -> None:
-    story.stopped["2"] = 9 * S
+def _a_dial_that_was_decided_after_the_stop(story: Story) -> None:
+    story.stopped["2"] = 10 * S
+    assert story.breaches() == set()
+    story.executions[1]["initiated_at"] += 1
 
 
 def _a_gap_in_the_numbers(story: Story) -> None:
@@ -266,6 +166,22 @@ def _a_live_call_of_nobody(story: Story) -> None:
     story.attempts[2] |= {"state": "live", "status": None, "slot_since": 1, "ended_at": None}
 
 
+def _a_limit_that_is_exceeded(story: Story) -> None:
+    story.finished = False
+    story.attempts[3]["slot_since"] = 1
+    story.gates = [gate("agent", "agent", max_calls=1)]
+    assert story.breaches() == set()
+    story.gates[0]["max_calls"] = 0
+
+
+def _a_rate_that_is_exceeded(story: Story) -> None:
+    story.gates = [gate("account", "", interval_us=1 * S)]
+    story.attempts[2]["dial_at"] = 10 * S
+    story.attempts[3]["dial_at"] = 11 * S
+    assert story.breaches() == set()
+    story.attempts[3]["dial_at"] -= 1
+
+
 def _a_lane_without_a_gate(story: Story) -> None:
     story.finished = False
     story.executions.append(execution("4", "queued"))
@@ -274,8 +190,7 @@ def _a_lane_without_a_gate(story: Story) -> None:
 
 def _a_gate_that_comes_too_late(story: Story) -> None:
     _a_lane_without_a_gate(story)
-    gate = {"account_id": "account", "opens_at": 0, "closed": None, "stopped_seq": 0, "next_due_at": 1 * S}
-    story.gates = [gate | {"kind": "account", "key": ""}, gate | {"kind": "agent", "key": "agent"}]
+    story.gates = [gate("account", "", next_due_at=1 * S), gate("agent", "agent", next_due_at=1 * S)]
     assert story.breaches() == set()
     story.gates[1]["next_due_at"] = 2 * S
 
@@ -329,13 +244,15 @@ def _an_end_that_nobody_counts(story: Story) -> None:
         (_a_slot_that_is_kept, Breach.SLOT),
         (_a_slot_that_is_kept_while_others_dial, Breach.SLOT),
         (_a_dial_without_a_slot, Breach.SLOT),
+        (_a_limit_that_is_exceeded, Breach.LIMIT),
+        (_a_rate_that_is_exceeded, Breach.LIMIT),
         (_an_execution_that_never_ends, Breach.NOT_OVER),
         (_an_end_that_nothing_explains, Breach.NOT_OVER),
         (_an_attempt_that_stays_open_behind_an_end, Breach.NOT_OVER),
         (_a_packet_after_the_end, Breach.LATE),
         (_a_packet_before_its_grant, Breach.LATE),
         (_a_packet_before_its_intent, Breach.LATE),
-        (_a_dial_after_the_stop, Breach.LATE),
+        (_a_dial_that_was_decided_after_the_stop, Breach.LATE),
         (_a_gap_in_the_numbers, Breach.ROWS),
         (_a_retry_that_nobody_counted, Breach.ROWS),
         (_two_open_attempts, Breach.ROWS),
@@ -367,8 +284,7 @@ def test_a_stopped_call_owes_no_retry() -> None:
 def test_a_stopped_lane_owes_no_retry(how: Rows) -> None:
     story = Story()
     _a_retry_that_never_came(story)
-    gate = {"account_id": "account", "kind": "agent", "key": "agent", "closed": None, "stopped_seq": 0}
-    story.gates = [gate | how]
+    story.gates = [gate("agent", "agent", **how)]
     assert story.breaches() == set()
 
 
@@ -376,7 +292,7 @@ def test_a_dial_that_was_cancelled_or_may_not_have_left_needs_no_packet() -> Non
     story = Story()
     story.executions[1]["status"] = "canceled"
     story.attempts[2]["status"] = "canceled"
-    story.stopped["2"] = 9 * S
+    story.stopped["2"] = 11 * S
     del story.wire[8:]
     assert story.breaches() == set()
 
