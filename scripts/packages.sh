@@ -14,6 +14,7 @@ tests)
     need sipp sip-tester
     need baresip baresip-core
     need ip iproute2
+    need kamailio kamailio
     ;;
 bench)
     need nginx nginx-light

@@ -12,6 +12,7 @@ import pytest
 _DEBIAN_PACKAGES: Final = {
     "sipp": "sip-tester",
     "baresip": "baresip-core",
+    "kamailio": "kamailio",
     "postgres": "postgresql",
     "unshare": "util-linux",
 }
@@ -41,7 +42,7 @@ def _path(program: str) -> str | None:
     if program == "postgres":  # Debian keeps the server's programs out of the path
         versions = sorted(f"/usr/lib/postgresql/{name}/bin" for name in _listed("/usr/lib/postgresql"))
         return shutil.which(program, path=os.pathsep.join([*versions, os.environ.get("PATH", "")]))
-    return shutil.which(program)
+    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 
 
 def _listed(folder: str) -> list[str]:
