@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,11 +15,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ringback.dialing.batches import Batches
+from ringback.dialing.batches import Batches, BatchView
 from ringback.executions.lifecycle import Status
 from tests.support.api import FROM, Api, assert_refused
 from tests.support.description import described_as
-from tests.support.fake_batches import FakeBatches
 
 FILE = b"contact_number,name\r\n+14155550123,Ann\r\n+14155550124,Bob\r\n"
 SOON = "2026-11-24T05:00:00Z"
@@ -377,15 +377,14 @@ async def test_what_a_killed_process_left_behind_goes(api: Api) -> None:
     assert set(uploads(api)) == {"kept.csv", "new.csv.part", f"{batch_id}.csv"}
 
 
-async def test_a_batch_that_cannot_be_written_leaves_no_row(api: Api) -> None:
-    class Broken(FakeBatches):
-        async def create(self, *_: Any) -> None:
-            raise LookupError("there is no agent")
+async def test_an_agent_that_goes_meanwhile(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def create(*_: Any) -> None:
+        raise LookupError("there is no agent")
 
+    monkeypatch.setattr(Batches, "create", create)
     agent_id = await api.agent()
     before = await api.rows()
-    client = api.with_services(batches=Broken(api.db, api.clock, [FROM]))
-    answer = await client.post("/batches", data={"agent_id": agent_id}, files={"file": ("a.csv", FILE)})
+    answer = await upload(api, agent_id)
     assert_refused(answer, 404, f"There is no agent {agent_id}")
     assert await api.rows() == before
     assert uploads(api) == []
@@ -480,6 +479,7 @@ async def test_stop_and_delete(api: Api) -> None:
     assert (answer.status_code, answer.json()) == (200, {"message": "success", "state": "deleted"})
     gone = f"There is no batch {batch_id}"
     for method, path in (
+        ("GET", "/executions"),
         ("GET", ""),
         ("DELETE", ""),
         ("POST", "/stop"),
@@ -515,15 +515,18 @@ async def test_the_batches_of_an_agent(api: Api) -> None:
     assert_refused(await api.client.get(f"/batches/{unknown}/all"), 404, f"There is no agent {unknown}")
 
 
-async def test_how_far_a_batch_is(api: Api) -> None:
+async def test_how_far_a_batch_is(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both spellings of its id."""
-    batches = FakeBatches(api.db, api.clock, [FROM])
-    batches.counts = {status: n for n, status in enumerate(Status)}
-    batches.paused = "16 of the last 20 calls failed"
+    get = Batches.get
+
+    async def got(*key: Any) -> BatchView:
+        counts = {status: n for n, status in enumerate(Status)}
+        return replace(await get(*key), counts=counts, paused_reason="16 of the last 20 calls failed")
+
+    monkeypatch.setattr(Batches, "get", got)
     batch_id = await a_batch(api, await api.agent())
-    client = api.with_services(batches=batches)
     dashed = f"{batch_id[:8]}-{batch_id[8:12]}-{batch_id[12:16]}-{batch_id[16:20]}-{batch_id[20:]}"
-    batch = (await client.get(f"/batches/{dashed}")).json()
+    batch = (await api.client.get(f"/batches/{dashed}")).json()
     described_as("Batch", batch)
     counts = {str(status): n for n, status in enumerate(Status) if n}
     assert batch["execution_status"] == counts
@@ -559,6 +562,32 @@ async def test_bad_lines(api: Api) -> None:
         ["17", "", "contact_number is empty"],
         ["18", "+1415", "Schöne\nZeile"],
     ]
+
+
+async def test_executions_of_a_batch_whose_file_was_not_read(api: Api) -> None:
+    batch_id = await a_batch(api, await api.agent())
+    assert (await api.client.get(f"/batches/{batch_id}/executions")).json() == []
+    page = (await api.client.get(f"/batch/{batch_id}/executions", params={"page_size": 5})).json()
+    assert (page["total"], page["data"], page["has_more"]) == (0, [], False)
+
+
+async def test_an_agent_is_stopped_with_its_batches(api: Api) -> None:
+    agent_id, other = await api.agent(), await api.agent()
+    body = {"recipient_phone_number": "+14155550123"}
+    call = (await api.client.post("/call", json=body | {"agent_id": agent_id})).json()["execution_id"]
+    others = (await api.client.post("/call", json=body | {"agent_id": other})).json()["execution_id"]
+    scheduled, uploaded = await a_batch(api, agent_id), await a_batch(api, agent_id)
+    assert (await schedule(api, scheduled, json={"scheduled_at": SOON})).status_code == 200
+    answer = await api.client.post(f"/v2/agent/{agent_id}/stop")
+    assert (answer.status_code, answer.json()) == (200, {"stopped_executions": [call]})
+    states = [(await api.client.get(f"/batches/{id_}")).json()["status"] for id_ in (scheduled, uploaded)]
+    assert states == ["stopped", "stopped"]
+    statuses = [(await api.client.get(f"/executions/{id_}")).json()["status"] for id_ in (call, others)]
+    assert statuses == ["stopped", "queued"]
+    # What comes later is dialled.
+    assert (await api.client.post("/call", json=body | {"agent_id": agent_id})).status_code == 200
+    assert_refused(await schedule(api, uploaded, json={"scheduled_at": SOON}), 400)
+    assert (await schedule(api, await a_batch(api, agent_id), json={"scheduled_at": SOON})).status_code == 200
 
 
 async def test_an_id_that_is_none(api: Api) -> None:
@@ -597,8 +626,3 @@ async def test_what_was_refused_may_be_sent_again_put_right(api: Api) -> None:
         await upload(api, agent_id, from_phone_numbers="+14155550199", headers=headers)
     ).status_code == 400
     assert (await upload(api, agent_id, headers=headers)).status_code == 201
-
-
-def test_the_fake_has_all_that_the_api_uses() -> None:
-    used = {"create", "wake", "schedule", "stop", "delete", "get", "all", "faults"}
-    assert used <= vars(Batches).keys() & vars(FakeBatches).keys()

@@ -213,14 +213,18 @@ async def test_all_batches_of_an_agent_newest_first(desk: Desk, monkeypatch: pyt
 
 
 async def test_the_batches_of_an_agent_are_stopped_together(desk: Desk) -> None:
-    running, waiting = await desk.running([A]), await desk.processed([B])
+    running, waiting, unread = await desk.running([A]), await desk.processed([B]), await desk.upload([A])
     single = await desk.books.create()
-    [first] = [row["id"] for row in await desk.executions(running)]
-    assert await desk.batches.stop_agent(desk.books.account_id, desk.books.agent_id) == [first, single.id]
-    assert (await status(desk, running), await status(desk, waiting)) == ("stopped", "processed")
-    for id_ in (first, single.id):
+    ids = [row["id"] for batch_id in (running, waiting) for row in await desk.executions(batch_id)]
+    stop = desk.books.account_id, desk.books.agent_id
+    assert await desk.batches.stop_agent(*stop) == [*ids, single.id]
+    for batch_id in (running, waiting, unread):
+        assert await status(desk, batch_id) == "stopped"
+    for id_ in (*ids, single.id):
         assert (await desk.books.ledger.get(desk.books.account_id, id_)).status is Status.STOPPED
-    assert await desk.batches.stop_agent(desk.books.account_id, desk.books.agent_id) == []
+    assert await desk.batches.stop_agent(*stop) == []
+    later = await desk.running([A, B])
+    assert await desk.batches.stop_agent(*stop) == [row["id"] for row in await desk.executions(later)]
 
 
 # Its end.

@@ -16,11 +16,10 @@ from ringback.executions import counts, cursor, listing
 from ringback.executions.counts import Total
 from ringback.executions.filters import Filters
 from ringback.executions.history import History
-from ringback.executions.lifecycle import STOPPABLE, Status
+from ringback.executions.lifecycle import Status
 from ringback.executions.listing import Page, StoredExecution
 from ringback.executions.record import Execution, UsageKind, UsageLine
 from ringback.store.database import Database
-from ringback.store.queries import executions as queries
 from tests.support.ledgers import Books, open_books
 from tests.support.records import SEED_LIST_SCHEMA
 
@@ -115,8 +114,6 @@ async def test_filters(books: Books) -> None:
     assert await found(created_to=busy.seq) == [queued.id, busy.id]
     assert await found(created_from=busy.seq, created_to=busy.seq) == [busy.id]
     assert await found(created_from=busy.seq + 1, statuses=frozenset({Status.QUEUED})) == []
-    waiting = await queries.ids_with_status(books.db, books.account_id, books.agent_id, sorted(STOPPABLE))
-    assert waiting == [queued.id]
 
 
 async def test_more_filters(books: Books) -> None:

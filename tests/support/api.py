@@ -20,9 +20,12 @@ from ringback.agents.definition import read
 from ringback.agents.registry import Agents
 from ringback.api.app import create_app
 from ringback.api.services import Services
+from ringback.dialing.batches import Batches
 from ringback.dialing.call_events import CallEvents
 from ringback.dialing.do_not_call import DoNotCall
 from ringback.dialing.queue import CallQueue
+from ringback.dialing.sweep import Sweep
+from ringback.executions.bulk import Bulk
 from ringback.executions.history import History
 from ringback.executions.ledger import Ledger
 from ringback.executions.listing import Listing
@@ -31,13 +34,13 @@ from ringback.store.database import Database
 from ringback.store.schema import metadata
 from ringback.store.wakeup import open_wakeup
 from tests.support import agent_definitions
-from tests.support.fake_batches import FakeBatches
 
 Client = httpx.AsyncClient
 
 START_US = 1_795_493_045_000_000
 """2026-11-24T04:04:05Z"""
 FROM = "+14155550100"
+MACHINE = "here"
 BASE_URL = "http://ringback.test"
 
 
@@ -136,15 +139,16 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
     ledger = Ledger(db, clock, BASE_URL)
     wakeup = await open_wakeup(db, folder)
     keys = Keys(db, clock)
+    calls = CallQueue(db, ledger, wakeup, provider="sip-trunk", from_numbers=[FROM])
     services = Services(
         keys=keys,
         agents=Agents(db, clock),
         listing=Listing(db),
         history=History(db),
-        calls=CallQueue(db, ledger, wakeup, provider="sip-trunk", from_numbers=[FROM]),
+        calls=calls,
         call_events=CallEvents(db, clock, wakeup),
         do_not_call=DoNotCall(db, clock),
-        batches=FakeBatches(db, clock, [FROM]),
+        batches=Batches(db, clock, wakeup, calls, Sweep(db, Bulk(ledger), clock), MACHINE),
         idempotency=Idempotency(db, clock),
         clock=clock,
         recordings=recordings,

@@ -266,7 +266,7 @@ _FILE: Final[dict[str, Any]] = {
 async def get_bad_lines(batch_id: UUID, account: AccountId, services: ServicesDep) -> Response:
     """Lines of a batch's file that are not dialled, as CSV: `line` (from 1, the header's), `contact_number` and
     `reason`; the first 100,000 of them."""
-    await services.batches.get(account, batch_id.hex)
+    await services.batches.agent_of(account, batch_id.hex)
     name = f'attachment; filename="bad-lines-{batch_id.hex}.csv"'
     return StreamingResponse(
         _bad_lines(services, account, batch_id.hex),

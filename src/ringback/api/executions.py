@@ -90,9 +90,7 @@ async def list_batch_executions(
 ) -> Response:
     """All executions of a batch as an array, newest first; with `page_number` or `page_size` a page of them, as the
     v2 list has it."""
-    agent_id = await services.listing.agent_of_batch(account, batch_id.hex)
-    if agent_id is None:
-        raise ApiError(404, f"There is no batch {batch_id.hex}")
+    agent_id = await services.batches.agent_of(account, batch_id.hex)
     query = replace(query, filters=replace(query.filters, batch_id=batch_id.hex))
     if query.paged:
         page = await _page(services, account, agent_id, query, with_total=True)

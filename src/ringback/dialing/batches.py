@@ -195,16 +195,16 @@ class Batches:
         await self._swept(account_id, batch_id)
 
     async def stop_agent(self, account_id: str, agent_id: str) -> list[str]:
-        """Stop all that waits for an agent: its calls, and its batches that are scheduled or run. The executions that
-        are stopped; what is dialled is cancelled."""
+        """Stop all that waits for an agent: its calls and its batches, also those that were not scheduled. The
+        executions that are stopped; what is dialled is cancelled."""
         now, lanes = self._clock.now_us(), [agent_id]
         async with self._db.transaction() as tx:
             up_to_seq = await gates.stop_agent(tx, account_id, agent_id)
             await jobs.add(tx, account_id, "sweep", agent_id, machine=None, now_us=now)
-        for batch_id in await queries.of_agent(self._db, account_id, agent_id, [BatchState.SCHEDULED]):
+        for batch_id in await queries.of_agent(self._db, account_id, agent_id, sorted(_OPEN)):
             async with self._db.transaction() as tx:
                 row = await queries.lock(tx, account_id, batch_id)
-                if row is not None and row["state"] == BatchState.SCHEDULED:
+                if row is not None and row["state"] in _OPEN:
                     await self._close(tx, _batch(row), BatchState.STOPPED, "The agent was stopped")
                     lanes.append(batch_id)
         # Behind the gates, before the sweep: what has not been dialled by now will not be.

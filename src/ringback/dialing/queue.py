@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ringback.dialing.outcomes import LEFT
-from ringback.executions.ledger import Ledger, UnknownExecution
+from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import STOPPABLE, Status
 from ringback.executions.record import AttemptChanges, AttemptState, NewExecution
 from ringback.store.database import Database, Transaction
-from ringback.store.queries import executions as queries
 from ringback.store.wakeup import Wakeup
 
 CALLS: Final = "calls"
@@ -98,17 +97,6 @@ class CallQueue:
                     f"The call is {execution.status}; only a call that was not answered yet can be stopped"
                 )
         await self.wake()
-
-    async def stop_agent(self, account_id: str, agent_id: str) -> list[str]:
-        """Stop every call of an agent that waits for its dial; their ids."""
-        stopped = []
-        for execution_id in await queries.ids_with_status(self._db, account_id, agent_id, sorted(STOPPABLE)):
-            try:
-                await self.stop(account_id, execution_id)
-                stopped.append(execution_id)
-            except (UnknownExecution, NotStoppable):
-                continue  # it was dialled, or deleted, a moment ago
-        return stopped
 
     def from_number(self, asked: str | None) -> str:
         """The one that was asked for, or the default. Raises NoFromNumber."""

@@ -122,10 +122,6 @@ class Listing:
     async def total(self, account_id: str, agent_id: str, filters: Filters = _EVERYTHING) -> Total:
         return await total(self._db, account_id, agent_id, filters)
 
-    async def agent_of_batch(self, account_id: str, batch_id: str) -> str | None:
-        """Whose executions the batch has (32 hex digits); None: it has none."""
-        return await execution_lists.agent_of_batch(self._db, account_id, batch_id)
-
     async def by_id(self, account_id: str, execution_id: str) -> StoredExecution | None:
         row = await executions.body(self._db, account_id, execution_id)
         return None if row is None else stored(row)

@@ -111,7 +111,7 @@ class Batch(Shape):
     from_phone_number: Annotated[Number | None, Field(deprecated=True)]
     """The first of `from_phone_numbers`."""
     from_phone_numbers: list[Number]
-    """Empty: the account's default number."""
+    """Taken in turn."""
     file_name: str
     total_contacts: Count
     """Lines of the file, but for its header and empty ones."""

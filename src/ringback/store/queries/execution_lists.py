@@ -58,16 +58,6 @@ async def count(db: Reader, account_id: str, agent_id: str, filters: Mapping[str
     return row["total"] if row else 0
 
 
-async def agent_of_batch(db: Reader, account_id: str, batch_id: str) -> str | None:
-    """Whose executions the batch has; None: it has none."""
-    row = await db.fetch_one(
-        "SELECT agent_id FROM executions WHERE account_id = :account_id AND batch_id = :batch_id LIMIT 1",
-        account_id=account_id,
-        batch_id=batch_id,
-    )
-    return row["agent_id"] if row else None
-
-
 def _where(account_id: str, agent_id: str, filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The condition and its parameters; a filter that is None is none."""
     given = {name: value for name, value in filters.items() if value is not None}

@@ -80,20 +80,3 @@ async def body(db: Reader, account_id: str, execution_id: str) -> Row | None:
         account_id=account_id,
         id=execution_id,
     )
-
-
-async def ids_with_status(
-    db: Reader, account_id: str, agent_id: str, statuses: Sequence[str]
-) -> Sequence[str]:
-    """The executions of an agent that have one of the statuses, oldest first."""
-    named = {f"status_{number}": status for number, status in enumerate(statuses)}
-    rows = await db.fetch_all(
-        f"""
-        SELECT id FROM executions WHERE account_id = :account_id AND agent_id = :agent_id
-        AND status IN ({", ".join(f":{name}" for name in named)}) ORDER BY seq
-        """,
-        account_id=account_id,
-        agent_id=agent_id,
-        **named,
-    )
-    return [row["id"] for row in rows]
