@@ -201,16 +201,31 @@ async def test_what_waits_is_found_again_for_repair(books: Books) -> None:
     second = await books.ledger.create(
         NewExecution(books.account_id, "agent", "+14155550123", None, "sip-trunk", batch_id="b")
     )
-    rows = sorted(await gates.waiting_lanes(books.db), key=lambda row: str(row["lane"]))
-    assert [(row["account_id"], row["lane"]) for row in rows] == [
-        (books.account_id, "agent"),
-        (books.account_id, "b"),
-    ]
+    assert await gates.late_lanes(books.db) == []
+    moments = await books.db.fetch_all("SELECT due_at FROM attempts ORDER BY seq")
+    late = moments[0]["due_at"] + 1_000_000_000
+    for spoilt, missed in (
+        ("next_due_at = NULL WHERE kind = 'account'", ["agent", "b"]),
+        (f"next_due_at = {late} WHERE kind = 'agent'", ["agent"]),
+        (f"next_due_at = {late} WHERE kind = 'account'", ["agent", "b"]),
+        ("next_due_at = NULL WHERE kind = 'batch'", ["b"]),
+        ("next_due_at = NULL, closed = 'paused' WHERE kind = 'batch'", []),
+    ):
+        before = await books.db.fetch_all("SELECT kind, key, next_due_at FROM gates")
+        async with books.db.transaction() as tx:
+            await tx.execute(f"UPDATE gates SET {spoilt}")
+        assert sorted(row["lane"] for row in await gates.late_lanes(books.db)) == missed
+        async with books.db.transaction() as tx:
+            for row in before:
+                await tx.execute(
+                    "UPDATE gates SET next_due_at = :next_due_at, closed = NULL WHERE kind = :kind AND key = :key",
+                    **row,
+                )
     async with books.db.transaction() as tx:
         found = [await gates.first_waiting(tx, books.account_id, lane) for lane in ("agent", "b", "none")]
     assert found == [
-        {"agent_id": "agent", "batch_id": None, "seq": first.seq, "due_at": rows[0]["due_us"]},
-        {"agent_id": "agent", "batch_id": "b", "seq": second.seq, "due_at": rows[1]["due_us"]},
+        {"agent_id": "agent", "batch_id": None, "seq": first.seq, "due_at": moments[0]["due_at"]},
+        {"agent_id": "agent", "batch_id": "b", "seq": second.seq, "due_at": moments[1]["due_at"]},
         None,
     ]
 

@@ -178,6 +178,15 @@ async def test_no_more_is_claimed_than_the_rate_lets_out_in_a_second(books: Book
     assert (await two.take(40)).claims != ()
 
 
+async def test_a_clock_that_was_ahead_keeps_no_account_waiting(books: Books) -> None:
+    """T28."""
+    await books.create()
+    await limit(books, "account", interval_us=100_000)
+    async with books.db.transaction() as tx:
+        await rates.set_tat(tx, books.account_id, "sip-trunk", "account", books.clock.us + HOUR)
+    assert len((await taking(books).take(5)).claims) == 1
+
+
 async def test_the_next_look_is_when_something_will_be_due(books: Books) -> None:
     due = books.clock.us + 60 * SECOND
     call = await books.create(scheduled_at=due)

@@ -81,6 +81,7 @@ def test_without_a_rate_the_dial_is_now() -> None:
         (100_000, HORIZON_US + 1, 0, 0),
         (5 * SECOND, 0, 0, 1),
         (5 * SECOND, 5 * SECOND, 0, 0),
+        (100_000, 3600 * SECOND, 0, 10),
     ],
 )
 def test_nobody_claims_what_cannot_be_dialled_within_the_horizon(

@@ -64,15 +64,6 @@ class Intent:
     """Monotonic: after it no packet may leave, the lease may be somebody else's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """What a worker says of itself when it renews its leases."""
-
-    calls: int
-    lateness_us: int
-    draining: bool
-
-
 class Stopped(Exception):
     """The batch or the agent was stopped after the claim: nobody may dial."""
 
@@ -171,7 +162,7 @@ class Claims:
             if attempt.number == claim.number:
                 await give_back(tx, self._ledger, attempt, self.owner)
 
-    async def renew(self, claims: Collection[Claim], beat: Heartbeat | None = None) -> Held:
+    async def renew(self, claims: Collection[Claim]) -> Held:
         """Prolong the leases of the work that is under way, and look what is left of them.
 
         Only that work's: what a failed call left behind must run out, so that it is closed.

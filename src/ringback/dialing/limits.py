@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-SKEW_US: Final = 5_000_000
-"""A grant further ahead than this and its interval was taken by a clock that is wrong."""
-
+from ringback.store.queries.gates import SKEW_US
 
 HORIZON_US: Final = 1_000_000
 """Nobody claims what may not be dialled within it."""
@@ -41,7 +39,7 @@ class Bound:
         """How many more can be dialled within the horizon."""
         if self.interval_us is None:
             return UNLIMITED
-        left_us = HORIZON_US - max(0, self.tat_us - now_us)
+        left_us = HORIZON_US - max(0, _sane(now_us, self.tat_us, self.interval_us) - now_us)
         return max(0, left_us // self.interval_us + 1 - self.claimed) if left_us >= 0 else 0
 
 
@@ -82,11 +80,13 @@ def reserve(now_us: int, tats: Sequence[tuple[int, int]]) -> tuple[int, list[int
 
     GCRA without a burst: no window of one second holds more dials than the rate.
     """
-    sane = [
-        (now_us + interval if tat > now_us + interval + SKEW_US else tat, interval) for tat, interval in tats
-    ]
-    dial_at = max([now_us, *(tat for tat, _ in sane)])
-    return dial_at, [dial_at + interval for _, interval in sane]
+    dial_at = max([now_us, *(_sane(now_us, tat, interval) for tat, interval in tats)])
+    return dial_at, [dial_at + interval for _, interval in tats]
+
+
+def _sane(now_us: int, tat_us: int, interval_us: int) -> int:
+    """A time that a wrong clock wrote must not keep everybody waiting until it has come."""
+    return now_us + interval_us if tat_us > now_us + interval_us + SKEW_US else tat_us
 
 
 def shares(free: int, lanes: Sequence[Lane], used: Usage) -> list[tuple[Lane, int]]:
@@ -96,7 +96,9 @@ def shares(free: int, lanes: Sequence[Lane], used: Usage) -> list[tuple[Lane, in
     agents = Counter(used.agents)
     asking = list(lanes)
     while asking and free > 0:
-        for lane in tuple(asking[:free]):
+        for lane in tuple(asking):
+            if free == 0:
+                break
             if _full(lane, used.lanes.get(lane.key, 0) + got[lane.key], agents[lane.agent_id]):
                 asking.remove(lane)
                 continue

@@ -76,7 +76,7 @@ class Taking:
 
     async def repair(self) -> None:
         """Lower every hint that is too late: there should be none, after a bug or on an old database there may."""
-        for row in await gates.waiting_lanes(self._db):
+        for row in await gates.late_lanes(self._db):
             async with self._db.transaction() as tx:
                 first = await gates.first_waiting(tx, row["account_id"], row["lane"])
                 if first is not None:
@@ -129,6 +129,7 @@ class Taking:
             now_us=self._clock.now_us(),
             horizon_us=HORIZON_US,
             default_calls=self._defaults.account_calls,
+            default_interval_us=self._defaults.account_interval_us,
             limit=_ACCOUNTS,
         )
 

@@ -20,6 +20,9 @@ OPERATOR: Final = ""
 NEVER_US: Final = 2**62
 """`opens_at` of a batch that is not scheduled, or not read to its end."""
 
+SKEW_US: Final = 5_000_000
+"""A theoretical arrival time further ahead than this and its interval was written by a clock that is wrong."""
+
 _GATE: Final = """
 account_id, kind, key, max_calls, interval_us, tat_us, opens_at, next_due_at, served_at, closed, closed_at, closed_why,
 stopped_seq
@@ -33,18 +36,25 @@ kind <> 'account' AND next_due_at IS NOT NULL AND next_due_at <= :now AND opens_
 
 
 async def due_accounts(
-    db: Reader, *, now_us: int, horizon_us: int, default_calls: int | None, limit: int
+    db: Reader,
+    *,
+    now_us: int,
+    horizon_us: int,
+    default_calls: int | None,
+    default_interval_us: int | None = None,
+    limit: int,
 ) -> list[str]:
     """Accounts with something to dial and room for it, least recently served first; a look without locks.
 
-    `default_calls`: the limit of accounts without one of their own, None: unlimited. Left out is who may not dial
-    within the horizon. Cross-account.
+    `default_calls`, `default_interval_us`: the limits of accounts without their own, None: unlimited. Left out is who
+    may not dial within the horizon, unless a clock that was wrong says so. Cross-account.
     """
     rows = await db.fetch_all(
         """
         SELECT g.account_id FROM gates g
         WHERE g.kind = 'account' AND g.next_due_at IS NOT NULL AND g.next_due_at <= :now AND g.closed IS NULL
-          AND g.tat_us <= :latest
+          AND (g.tat_us <= :latest
+            OR g.tat_us > :insane + COALESCE(g.interval_us, CAST(:default_interval AS BIGINT), 0))
           AND (COALESCE(g.max_calls, CAST(:default_calls AS INTEGER)) IS NULL
             OR COALESCE(g.max_calls, CAST(:default_calls AS INTEGER)) > (
               SELECT COUNT(*) FROM attempts a WHERE a.account_id = g.account_id AND a.slot_since IS NOT NULL))
@@ -52,6 +62,8 @@ async def due_accounts(
         """,
         now=now_us,
         latest=now_us + horizon_us,
+        insane=now_us + SKEW_US,
+        default_interval=default_interval_us,
         default_calls=default_calls,
         limit=limit,
     )
@@ -191,12 +203,22 @@ async def offer(
     return True
 
 
-async def waiting_lanes(db: Reader) -> list[Row]:
-    """account_id, lane, due_us of all that waits, read from an index to its end: for repair. Cross-account."""
+async def late_lanes(db: Reader) -> list[Row]:
+    """account_id, lane of what waits behind a hint that is too late, which there should not be: for repair.
+
+    Reads the index of all that waits to its end. Cross-account.
+    """
     return await db.fetch_all(
         """
-        SELECT account_id, lane, MIN(due_at) AS due_us FROM attempts
-        WHERE state = 'waiting' GROUP BY account_id, lane
+        SELECT w.account_id, w.lane FROM (
+          SELECT account_id, lane, MIN(due_at) AS due_us FROM attempts
+          WHERE state = 'waiting' GROUP BY account_id, lane
+        ) AS w
+        LEFT JOIN gates g ON g.account_id = w.account_id AND g.kind IN ('agent', 'batch') AND g.key = w.lane
+        LEFT JOIN gates a ON a.account_id = w.account_id AND a.kind = 'account' AND a.key = ''
+        WHERE g.key IS NULL OR (g.closed IS NULL AND (
+          g.next_due_at IS NULL OR g.next_due_at > w.due_us OR a.next_due_at IS NULL
+          OR (a.next_due_at > g.next_due_at AND a.next_due_at > g.opens_at)))
         """
     )
 
