@@ -236,8 +236,8 @@ async def test_nobody_is_dialled_more_often_than_configured(books: Books, seed: 
                     books.account_id, call.id, changes={"answered_by_voice_mail": voicemail}
                 )
             call = await _walk(books, call, to)
-        config = call.retry_config or {}
-        assert dials <= 1 + (config["max_retries"] if config["enabled"] else 0)
+        policy = call.retry_config or {}
+        assert dials <= 1 + (policy["max_retries"] if policy["enabled"] else 0)
         numbers = [row["number"] for row in await _attempts(books, call)]
         assert numbers == list(range(1, call.retry_count + 2))
         assert len(call.retry_history or ()) == call.retry_count

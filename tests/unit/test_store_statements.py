@@ -10,7 +10,7 @@ import pytest
 
 import ringback.store.queries
 from ringback.store.database import redact
-from ringback.store.statement import for_postgresql, for_sqlite, in_list
+from ringback.store.statement import for_postgresql, for_sqlite, in_lists
 
 QUERIES = sorted(Path(ringback.store.queries.__file__).parent.glob("*.py"))
 STATEMENT = re.compile(r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s", re.DOTALL)
@@ -87,8 +87,13 @@ def test_the_search_for_accounts_finds_one_that_is_missing(tmp_path: Path) -> No
     assert list(_accountless(bad)) == ["f"]
 
 
-@pytest.mark.parametrize(("count", "names"), [(1, 1), (2, 2), (3, 4), (4, 4), (5, 8), (8, 8), (9, 16)])
-def test_a_list_fills_up_to_a_power_of_two(count: int, names: int) -> None:
-    made = in_list(range(count))
-    assert list(made.values.values()) == [*range(count), *[count - 1] * (names - count)]
-    assert made.names == ", ".join(f":{name}" for name in made.values)
+@pytest.mark.parametrize(
+    ("count", "names"),
+    [(0, []), (1, [1]), (2, [2]), (3, [4]), (5, [8]), (64, [64]), (65, [64, 1]), (200, [64, 64, 64, 8])],
+)
+def test_lists_are_short_and_fill_up_to_a_power_of_two(count: int, names: list[int]) -> None:
+    made = list(in_lists(range(count)))
+    assert [len(ids.values) for ids in made] == names
+    assert [ids.names for ids in made] == [", ".join(f":{name}" for name in ids.values) for ids in made]
+    values = [value for ids in made for value in ids.values.values()]
+    assert list(dict.fromkeys(values)) == list(range(count))

@@ -61,11 +61,9 @@ async def hold(
 async def hold_all(tx: Transaction, account_id: str, execution_ids: Sequence[str]) -> list[Held]:
     """As `hold`, of many, in the order of their ids. Those that do not exist are left out, and those of which
     another attempt was added while we waited for this one."""
-    if not execution_ids:
-        return []
     found = await attempts.lock_all(tx, account_id, execution_ids)
     newest = {row["execution_id"]: row for row in found}  # they come by number
-    executed = await executions.lock_all(tx, account_id, list(newest)) if newest else []
+    executed = await executions.lock_all(tx, account_id, list(newest))
     held = [Held(rows.to_execution(row), rows.to_attempt(newest[row["id"]])) for row in executed]
     return [pair for pair in held if pair.attempt.number == pair.execution.retry_count + 1]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _ROW_LOCK = re.compile(r"\bFOR ((NO KEY )?UPDATE|SHARE)( SKIP LOCKED)?\b")
 _POSITION = re.compile(r"\bstrpos\(")
+
+_AT_ONCE: Final = 64
 
 
 @lru_cache(maxsize=1024)
@@ -40,9 +43,15 @@ class InList:
     values: dict[str, object]
 
 
-def in_list(values: Sequence[object]) -> InList:
-    """For at least one value. The last one fills up to the next power of two: a database remembers how to run a
-    statement by its text, and there are few texts then."""
-    padded = [*values, *[values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))]
-    named = {f"in_{place}": value for place, value in enumerate(padded)}
-    return InList(", ".join(f":{name}" for name in named), named)
+def in_lists(values: Sequence[object]) -> Iterator[InList]:
+    """The values in their order, some in each list.
+
+    Not too many: PostgreSQL, as long as it knows nothing of a table that was just filled, would rather read all rows of
+    the account. The last value fills up to the next power of two: a database remembers how to run a statement by its
+    text, and there are few texts then.
+    """
+    for start in range(0, len(values), _AT_ONCE):
+        some = values[start : start + _AT_ONCE]
+        padded = [*some, *[some[-1]] * ((1 << (len(some) - 1).bit_length()) - len(some))]
+        named = {f"in_{place}": value for place, value in enumerate(padded)}
+        yield InList(", ".join(f":{name}" for name in named), named)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ringback.store.database import Reader, Row, Transaction
-from ringback.store.statement import in_list
+from ringback.store.statement import in_lists
 
 _COLUMNS = (
     "account_id, execution_id, number, state, due_at, lease_owner, lease_until, cancel_requested, call_id, "
@@ -61,16 +61,18 @@ async def lock(tx: Transaction, account_id: str, execution_id: str, number: int)
 
 async def lock_all(tx: Transaction, account_id: str, execution_ids: Sequence[str]) -> list[Row]:
     """Every attempt of some executions, by execution and number, locked in this order."""
-    ids = in_list(execution_ids)
-    return await tx.fetch_all(
-        f"""
-        SELECT {_COLUMNS} FROM attempts
-        WHERE account_id = :account_id AND execution_id IN ({ids.names})
-        ORDER BY execution_id, number FOR UPDATE
-        """,
-        account_id=account_id,
-        **ids.values,
-    )
+    found: list[Row] = []
+    for ids in in_lists(sorted(execution_ids)):
+        found += await tx.fetch_all(
+            f"""
+            SELECT {_COLUMNS} FROM attempts
+            WHERE account_id = :account_id AND execution_id IN ({ids.names})
+            ORDER BY execution_id, number FOR UPDATE
+            """,
+            account_id=account_id,
+            **ids.values,
+        )
+    return found
 
 
 async def newest(db: Reader, account_id: str, execution_id: str) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ringback.store.database import Reader, Row, Transaction
-from ringback.store.statement import in_list
+from ringback.store.statement import in_lists
 
 # Without the body, which is long.
 _COLUMNS = (
@@ -42,15 +42,17 @@ async def lock(tx: Transaction, account_id: str, execution_id: str) -> Row | Non
 
 async def lock_all(tx: Transaction, account_id: str, execution_ids: Sequence[str]) -> list[Row]:
     """As `lock`, of some, locked in the order of their ids. Their attempts must be locked."""
-    ids = in_list(execution_ids)
-    return await tx.fetch_all(
-        f"""
-        SELECT {_COLUMNS} FROM executions WHERE account_id = :account_id AND id IN ({ids.names})
-        ORDER BY id FOR UPDATE
-        """,
-        account_id=account_id,
-        **ids.values,
-    )
+    found: list[Row] = []
+    for ids in in_lists(sorted(execution_ids)):
+        found += await tx.fetch_all(
+            f"""
+            SELECT {_COLUMNS} FROM executions WHERE account_id = :account_id AND id IN ({ids.names})
+            ORDER BY id FOR UPDATE
+            """,
+            account_id=account_id,
+            **ids.values,
+        )
+    return found
 
 
 async def update(tx: Transaction, account_id: str, execution_id: str, changes: Mapping[str, object]) -> None:
