@@ -192,7 +192,7 @@ class World:
 
     async def _send(self, case: Case) -> httpx.Response:
         request = requests.Request(**case.as_transport_kwargs(base_url=BASE_URL)).prepare()
-        headers = httpx.Headers(dict(request.headers))
+        headers = httpx.Headers(dict(request.headers), encoding="latin-1")
         headers["Authorization"] = self._api.client.headers["Authorization"]
         headers.pop("Content-Length", None)
         body = request.body or b""
