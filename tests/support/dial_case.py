@@ -85,8 +85,11 @@ def retries(execution: Row) -> int:
 
 
 def wanted(execution: Row, attempt: Row) -> bool:
-    """Whether the policy wants another attempt after this one, its budget aside."""
-    return attempt["status"] in _config(execution).get("retry_on_statuses", ())
+    """Whether the policy wants another attempt after this one, its budget aside. Who was talked to is not called again
+    because our own work failed afterwards."""
+    return attempt["answered_at"] is None and attempt["status"] in _config(execution).get(
+        "retry_on_statuses", ()
+    )
 
 
 def voicemail(execution: Row, attempt: Row) -> bool:

@@ -47,6 +47,7 @@ def attempt(name: str, number: int, state: str, status: str | None, **more: Any)
         "call_id": f"{name}-{number}",
         "dialled_at": 10 * number * S,
         "dial_at": None,
+        "answered_at": None,
         "ended_at": (10 * number + 1) * S if over else None,
         "hangup_reason": "why" if over else None,
         "agent_id": "agent",

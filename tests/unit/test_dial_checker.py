@@ -41,6 +41,10 @@ def _a_retry_after_an_end_that_is_not_retried(story: Story) -> None:
     story.attempts[0]["status"] = "no-answer"
 
 
+def _a_retry_because_the_work_after_the_call_failed(story: Story) -> None:
+    story.attempts[0] |= {"status": "error", "answered_at": 10 * S}
+
+
 def _a_retry_after_an_answered_call(story: Story) -> None:
     story.attempts[0]["status"] = "completed"
     story.wire[1]["status"] = 200
@@ -229,6 +233,7 @@ def _an_end_that_nobody_counts(story: Story) -> None:
         (_a_retry_without_a_policy, Breach.DOUBLE_DIAL),
         (_a_retry_beyond_the_budget_that_never_reached_the_wire, Breach.DOUBLE_DIAL),
         (_a_retry_after_an_end_that_is_not_retried, Breach.DOUBLE_DIAL),
+        (_a_retry_because_the_work_after_the_call_failed, Breach.DOUBLE_DIAL),
         (_a_retry_after_an_answered_call, Breach.DOUBLE_DIAL),
         (_nobodys_dial, Breach.STRANGER),
         (_the_wrong_person, Breach.STRANGER),
