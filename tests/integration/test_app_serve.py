@@ -17,6 +17,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import httpx
+import pytest
+
+from ringback.store.migrate import upgrade
 
 AGENT = json.loads((files("ringback.demo") / "appointment.json").read_text())
 START_S = 60
@@ -193,18 +196,30 @@ def test_a_database_that_is_not_there_is_one_sentence_without_its_password(tmp_p
     assert "hunter2" not in message
 
 
-def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+def test_a_role_alone_asks_for_its_tables(tmp_path: Path) -> None:
+    for role in ("api", "worker"):
+        assert "ringback migrate" in _refused(tmp_path, role)
+
+
+@pytest.fixture
+def migrated(tmp_path: Path) -> Path:
+    """A data folder with tables."""
+    asyncio.run(upgrade(f"sqlite:///{tmp_path}/ringback.db"))
+    return tmp_path
+
+
+def test_a_port_in_use_is_named(migrated: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        message = _refused(tmp_path, "api", RINGBACK_PORT=str(port))
+        message = _refused(migrated, "api", RINGBACK_PORT=str(port))
     assert f"127.0.0.1:{port}" in message
 
 
-def test_a_bad_trunk_is_named(tmp_path: Path) -> None:
-    message = _refused(tmp_path, "worker", RINGBACK_TRUNK__HOST="not a host", RINGBACK_SIP__PORT="0")
+def test_a_bad_trunk_is_named(migrated: Path) -> None:
+    message = _refused(migrated, "worker", RINGBACK_TRUNK__HOST="not a host", RINGBACK_SIP__PORT="0")
     assert "trunk host" in message
 
 
-def test_a_bad_price_is_named(tmp_path: Path) -> None:
-    message = _refused(tmp_path, "worker", RINGBACK_PRICES__NETWORK_PER_MINUTE="cheap")
+def test_a_bad_price_is_named(migrated: Path) -> None:
+    message = _refused(migrated, "worker", RINGBACK_PRICES__NETWORK_PER_MINUTE="cheap")
     assert "prices.network_per_minute" in message

@@ -18,11 +18,13 @@ async def require_newest(url: str) -> None:
         rows = []  # an empty database
     finally:
         await db.close()
-    found = rows[0]["version_num"] if rows else "none"
+    if not rows:
+        raise StoreError(f"there are no tables in {redact(url)}: run `ringback migrate` first")
+    found = rows[0]["version_num"]
     if found != newest():
         raise StoreError(
             f"the tables in {redact(url)} have version {found}, this program needs {newest()}: run `ringback migrate`"
-            " of the newer one"
+            " of the newer version"
         )
 
 
