@@ -100,9 +100,9 @@ async def test_killed_at_any_await_every_line_is_written_once(
         running = asyncio.create_task(desk.intake.run(desk.job(batch_id), desk.file(batch_id)))
         await asyncio.wait({running})
         asyncio.get_running_loop().set_task_factory(None)
+        # Both of one moment: what was to be committed when it was killed may still be on its way.
         view = await desk.batches.get(desk.books.account_id, batch_id)
-        rows = await desk.executions(batch_id)
-        assert len(rows) == view.batch.valid == sum(view.counts.values())
+        assert view.batch.valid == sum(view.counts.values())
         if not saboteur.struck:
             await running
             break
@@ -110,6 +110,7 @@ async def test_killed_at_any_await_every_line_is_written_once(
         nth += 1 if view.batch.total == 0 else 3  # further on than the last time, whatever was written since
     assert killed > 3
     assert view.status == "processed"
+    rows = await desk.executions(batch_id)
     dialled = [number for number in people if number != "nobody"]
     wanted = list(dict.fromkeys(dialled)) if duplicates else dialled
     assert [row["to_number"] for row in rows] == wanted

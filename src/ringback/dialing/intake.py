@@ -104,12 +104,24 @@ class Intake:
         tally = _Tally(row["lines_done"], row["bytes_done"], row["total"], row["valid"], row["duplicates"])
         template = self._template(job, row)
         reading = _Reading(opened, tally.bytes_done, dial_once=bool(row["dial_once"]))
-        at_once = _AT_ONCE if self._on_postgresql else _AT_ONCE_SQLITE
-        while (chunk := await asyncio.to_thread(reading.chunk, at_once)).last is not None:
-            tally = await self._write(job, template, tally, chunk, chunk.last)
-            if tally.total > self._max_lines:
-                raise BadFile(f"The file has more than {self._max_lines:,} lines; send it as several batches")
+        ahead = self._ahead(reading)
+        try:
+            while (chunk := await ahead).last is not None:
+                ahead = self._ahead(reading)
+                tally = await self._write(job, template, tally, chunk, chunk.last)
+                if tally.total > self._max_lines:
+                    raise BadFile(
+                        f"The file has more than {self._max_lines:,} lines; send it as several batches"
+                    )
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
         return tally.total
+
+    def _ahead(self, reading: _Reading) -> asyncio.Task[_Chunk]:
+        """The next chunk, read while the one before it is written."""
+        at_once = _AT_ONCE if self._on_postgresql else _AT_ONCE_SQLITE
+        return asyncio.create_task(asyncio.to_thread(reading.chunk, at_once))
 
     def _template(self, job: Job, row: Row) -> BatchTemplate:
         return BatchTemplate(
