@@ -4,6 +4,7 @@ circle, nobody is dialled too often, and nothing is left over."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from ringback.executions import counts
 from ringback.executions.bulk import Bulk, Move
 from ringback.executions.ledger import LeaseLost, Ledger
 from ringback.executions.lifecycle import TERMINAL, IllegalTransition, Status
-from ringback.executions.record import AttemptState, Execution
+from ringback.executions.record import AttemptState, Execution, Turn
 from ringback.store.database import Database, open_database
 from ringback.store.wakeup import open_wakeup
 from tests.support.ledgers import PUBLIC_URL, Books, open_books
@@ -42,6 +43,8 @@ class Storm:
         self.chance = random.Random(seed)
         self.calls: list[Execution] = []
         self.dials: Counter[str] = Counter()
+        self.lost: list[tuple[Claim, str]] = []
+        """Calls whose workers were stopped in their midst, and go on later as if nothing had happened."""
 
     async def place(self) -> None:
         for number in range(CALLS):
@@ -69,6 +72,20 @@ class Storm:
             await asyncio.gather(*(self._dial(ledger, claims, claim, name) for claim in taken.claims))
             for orphan in await reaper.reap():
                 await self._try(ledger, orphan, name, Status.COMPLETED)
+            if len(self.lost) > 5:
+                await self._come_back(ledger, *self.lost.pop(0))
+
+    async def _come_back(self, ledger: Ledger, claim: Claim, name: str) -> None:
+        await self._say(ledger, claim, name)
+        await self._try(ledger, claim, name, self.chance.choice([Status.BUSY, Status.RINGING]))
+
+    async def _say(self, ledger: Ledger, claim: Claim, name: str) -> None:
+        """Words that tell which attempt they belong to."""
+        said = [Turn(0, "user", f"attempt {claim.number}", 0, 9)]
+        with contextlib.suppress(*MOVED_ON):
+            await ledger.add_turns(
+                claim.account_id, claim.execution_id, said, number=claim.number, lease_owner=name
+            )
 
     async def _dial(self, ledger: Ledger, claims: Claims, claim: Claim, name: str) -> None:
         if self.chance.random() < 0.1:
@@ -83,6 +100,10 @@ class Storm:
         self.dials[claim.execution_id] += 1
         for to in self._fate():
             await self._try(ledger, claim, name, to)
+            await self._say(ledger, claim, name)
+            if to in TERMINAL:
+                return
+        self.lost.append((claim, name))
 
     def _fate(self) -> Sequence[Status]:
         """What comes of a dial; where the last one is no end, its worker was killed."""
@@ -95,7 +116,7 @@ class Storm:
         return answered[: self.chance.randint(1, 4)]
 
     async def _try(self, ledger: Ledger, claim: Claim, name: str, to: Status) -> None:
-        try:
+        with contextlib.suppress(*MOVED_ON):
             await ledger.transition(
                 claim.account_id,
                 claim.execution_id,
@@ -104,8 +125,6 @@ class Storm:
                 number=claim.number,
                 lease_owner=name,
             )
-        except MOVED_ON:
-            pass
 
     async def stop_some(self, queue: CallQueue) -> None:
         for call in self.chance.sample(self.calls, CALLS // 4):
@@ -177,6 +196,8 @@ async def _nothing_is_left(books: Books, storm: Storm) -> None:
         "SELECT state FROM attempts WHERE lease_owner IS NOT NULL OR (slot_since IS NOT NULL AND state <> 'unknown')"
     )
     assert left == []
+    for row in await books.db.fetch_all("SELECT attempt, text FROM turns"):
+        assert row["text"] == f"attempt {row['attempt']}"
     found = await books.db.fetch_all("SELECT status, COUNT(*) AS n FROM executions GROUP BY status")
     total: Counter[Status] = Counter()
     for row in await books.db.fetch_all(
