@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ringback.dialing.call import CallRefused, LiveCall, Talk, Talker
+from ringback.dialing.claims import Claims, Held
 from ringback.dialing.limits import Defaults
 from ringback.dialing.queue import CALLS, NotStoppable
 from ringback.executions.lifecycle import Status
@@ -260,3 +261,25 @@ async def test_the_end_of_a_call_wakes_whoever_waits_for_its_slot(exchange: Exch
                 assert len(live) == 1
                 live[0].give(NORMAL)
                 await exchange.over(execution_id)
+
+
+async def test_a_call_that_is_claimed_while_leases_are_renewed_is_not_taken_for_lost(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, went_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(self: Claims, claims: object) -> Held:
+        await answer.wait()
+        asyncio.get_running_loop().call_later(0, went_on.set)
+        return Held(frozenset(), frozenset())
+
+    monkeypatch.setattr(Claims, "renew", slow)
+    carrier = SimulatedCarrier(lambda leg: leg.give(Answered()))
+    async with exchange.open(carrier):
+        execution_id = await exchange.place()
+        await exchange.until(execution_id, Status.IN_PROGRESS)
+        answer.set()
+        await went_on.wait()
+        assert carrier.legs[0].hangups == []
+        carrier.legs[0].give(NORMAL)
+        assert (await exchange.over(execution_id))["telephony_data"]["hangup_by"] == "Callee"

@@ -182,10 +182,12 @@ class Dialler:
             await self._line.clock.sleep(seconds)
 
     async def _keep_leases(self) -> None:
-        held = await self._line.claims.renew(self._tasks.keys())
-        for claim in self._calls.keys() - held.claims:
-            if not self._tasks[claim].done():
-                await self._calls[claim].hang_up(HangupCause.ERROR)
+        # As of now: what is claimed while the database answers is not in the answer.
+        calls = dict(self._calls)
+        held = await self._line.claims.renew(tuple(self._tasks))
+        for claim in calls.keys() - held.claims:
+            if claim in self._calls:
+                await calls[claim].hang_up(HangupCause.ERROR)
         await self._cancel(held.cancelled)
 
     async def _cancel(self, cancelled: frozenset[Claim]) -> None:

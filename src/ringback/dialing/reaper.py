@@ -19,7 +19,8 @@ from ringback.store.wakeup import Wakeup
 
 logger = logging.getLogger(__name__)
 
-_BATCH: Final = 100
+_BATCH: Final = 1000
+"""In one round: all that a worker can hold, so that its loss is dealt with at once."""
 _MOST_TRIES: Final = 5
 """Of the after-call work, after the first."""
 _MOVED_ON: Final = (LeaseLost, IllegalTransition, UnknownExecution)
