@@ -13,6 +13,7 @@ from ringback.cli import (
     do_not_call,
     export,
     keys,
+    limits,
     migrate,
     retention,
     roles,
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(do_not_call.app, name="do-not-call")
+app.add_typer(limits.app, name="limits")
 app.add_typer(retention.app, name="retention")
 roles.register(app)
 demo.register(app)

@@ -50,3 +50,13 @@ async def jobs(db: Reader) -> list[Row]:
         FROM jobs GROUP BY kind ORDER BY kind
         """
     )
+
+
+async def limited(db: Reader) -> list[Row]:
+    """account_id, kind, key, max_calls, interval_us of whatever has limits of its own."""
+    return await db.fetch_all(
+        """
+        SELECT account_id, kind, key, max_calls, interval_us FROM gates
+        WHERE max_calls IS NOT NULL OR interval_us IS NOT NULL ORDER BY account_id, kind, key
+        """
+    )

@@ -1,0 +1,85 @@
+"""`ringback limits` as an operator types it, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ringback.cli.main import app
+from ringback.store.database import Row, open_database
+from ringback.store.queries import gates
+from tests.support.ledgers import open_books
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def ringback(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("RINGBACK_DATA", str(tmp_path))
+    monkeypatch.setenv("RINGBACK_DATABASE_URL", database_url)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["limits", *arguments])
+
+    return run
+
+
+@pytest.fixture
+def owner(database_url: str) -> tuple[str, str]:
+    """An account and its agent."""
+
+    async def work() -> tuple[str, str]:
+        db = await open_database(database_url)
+        books = await open_books(db)
+        await db.close()
+        return books.account_id, books.agent_id
+
+    return asyncio.run(work())
+
+
+def gate(url: str, account: str, kind: str, key: str = "") -> Row | None:
+    async def work() -> Row | None:
+        db = await open_database(url)
+        found = await gates.get(db, account, kind, key)
+        await db.close()
+        return found
+
+    return asyncio.run(work())
+
+
+def test_limits_are_set_one_by_one_shown_and_taken_back(
+    ringback: Run, database_url: str, owner: tuple[str, str]
+) -> None:
+    account, agent = owner
+    assert ringback("set", account, "--calls", "5").exit_code == 0
+    assert ringback("set", account, "--per-second", "2.5").exit_code == 0
+    assert ringback("set", account, "--agent", agent, "--calls", "3").exit_code == 0
+    own = gate(database_url, account, "account")
+    assert own is not None
+    assert (own["max_calls"], own["interval_us"]) == (5, 400_000)
+    assert ringback("show").output.splitlines() == [
+        f"account {account}: calls at a time: 5, dials in a second: 2.5",
+        f"account {account} agent {agent}: calls at a time: 3",
+    ]
+    assert ringback("set", account, "--calls", "0", "--per-second", "0").exit_code == 0
+    assert ringback("show").output.splitlines() == [f"account {account} agent {agent}: calls at a time: 3"]
+
+
+def test_what_cannot_be_set_is_one_sentence(ringback: Run, owner: tuple[str, str]) -> None:
+    account, agent = owner
+    for arguments, said in (
+        (["nobody", "--calls", "1"], "no account nobody"),
+        ([account, "--agent", "x", "--calls", "1"], "no agent x"),
+        ([account, "--batch", "x", "--calls", "1"], "no batch x"),
+        ([account], "nothing to set"),
+        ([account, "--agent", agent, "--per-second", "1"], "limit of accounts"),
+        ([account, "--agent", agent, "--batch", "x", "--calls", "1"], "not both"),
+    ):
+        result = ringback("set", *arguments)
+        assert result.exit_code != 0
+        assert said in result.output
+    assert ringback("show").output == ""
