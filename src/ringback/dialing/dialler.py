@@ -72,7 +72,7 @@ class Dialler:
         lease_s = self._line.claims.lease_s
         keepers = [
             asyncio.create_task(self._every(min(_RENEW_S, lease_s / 6), self._keep_leases)),
-            asyncio.create_task(self._every(min(_REAP_S, lease_s / 3), self._reap)),
+            asyncio.create_task(self._reap_again_and_again(min(_REAP_S, lease_s / 3))),
             asyncio.create_task(self._every(_REPAIR_S, self._line.taking.repair)),
         ]
         try:
@@ -180,6 +180,11 @@ class Dialler:
             except Exception:
                 logger.exception("work beside the calls failed; it is tried again")
             await self._line.clock.sleep(seconds)
+
+    async def _reap_again_and_again(self, seconds: float) -> None:
+        """Not at once: a worker that starts when writing is possible again would be there before the owners."""
+        await self._line.clock.sleep(seconds)
+        await self._every(seconds, self._reap)
 
     async def _keep_leases(self) -> None:
         # As of now: what is claimed while the database answers is not in the answer.
