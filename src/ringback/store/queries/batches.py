@@ -6,21 +6,18 @@ Locks come in this order: the account, the batch, its gate; see `gates`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from ringback.store.database import Reader, Row, Transaction
 
-_BATCH = """
-SELECT b.account_id, b.id, b.agent_id, b.state, b.file_name, b.from_numbers, b.retry_config, b.webhook_url,
-  b.bypass_guardrails, b.dial_once, b.scheduled_at, b.processed_at, b.total, b.valid, b.duplicates, b.failure,
-  b.created_at, b.updated_at
-FROM batches b
+_COLUMNS: Final = """
+b.account_id, b.id, b.agent_id, b.state, b.file_name, b.from_numbers, b.retry_config, b.webhook_url,
+b.bypass_guardrails, b.dial_once, b.scheduled_at, b.processed_at, b.total, b.valid, b.duplicates, b.failure,
+b.created_at, b.updated_at
 """
-_SHOWN = _BATCH.replace(
-    "FROM batches b",
-    """, g.served_at, g.closed, g.closed_why
+_SHOWN: Final = f"""{_COLUMNS}, g.served_at, g.closed, g.closed_why
 FROM batches b LEFT JOIN gates g ON g.account_id = b.account_id AND g.kind = 'batch' AND g.key = b.id
-""",
-)
+"""
 
 
 async def insert(tx: Transaction, row: Mapping[str, object]) -> None:
@@ -32,7 +29,7 @@ async def insert(tx: Transaction, row: Mapping[str, object]) -> None:
 async def shown(db: Reader, account_id: str, batch_id: str) -> Row | None:
     """A batch that is not deleted, with served_at, closed and closed_why of its gate (NULL without one)."""
     return await db.fetch_one(
-        f"{_SHOWN} WHERE b.account_id = :account_id AND b.id = :id AND b.state <> 'deleted'",
+        f"SELECT {_SHOWN} WHERE b.account_id = :account_id AND b.id = :id AND b.state <> 'deleted'",
         account_id=account_id,
         id=batch_id,
     )
@@ -45,7 +42,7 @@ async def shown_of_agent(
     created_at, batch_id = before or (2**62, "")
     return await db.fetch_all(
         f"""
-        {_SHOWN} WHERE b.account_id = :account_id AND b.agent_id = :agent_id AND b.state <> 'deleted'
+        SELECT {_SHOWN} WHERE b.account_id = :account_id AND b.agent_id = :agent_id AND b.state <> 'deleted'
           AND (b.created_at < :created_at OR (b.created_at = :created_at AND b.id < :id))
         ORDER BY b.created_at DESC, b.id DESC LIMIT :limit
         """,
@@ -75,7 +72,7 @@ async def of_agent(db: Reader, account_id: str, agent_id: str, states: Sequence[
 async def lock(tx: Transaction, account_id: str, batch_id: str) -> Row | None:
     """A batch, deleted or not; nobody else changes it until the transaction ends."""
     return await tx.fetch_one(
-        f"{_BATCH} WHERE b.account_id = :account_id AND b.id = :id FOR UPDATE",
+        f"SELECT {_COLUMNS} FROM batches b WHERE b.account_id = :account_id AND b.id = :id FOR UPDATE",
         account_id=account_id,
         id=batch_id,
     )
@@ -161,31 +158,14 @@ async def analyze(tx: Transaction) -> None:
 
 
 async def begun(db: Reader, *, now_us: int) -> list[Row]:
-    """account_id, id of batches that may be over: read, and their moment has come. Cross-account."""
+    """account_id, agent_id, id of batches that may be over: read, and their moment has come. Cross-account."""
     return await db.fetch_all(
         """
-        SELECT account_id, id FROM batches
+        SELECT account_id, agent_id, id FROM batches
         WHERE state = 'scheduled' AND processed_at IS NOT NULL AND scheduled_at <= :now ORDER BY account_id, id
         """,
         now=now_us,
     )
-
-
-async def has_work(db: Reader, account_id: str, batch_id: str) -> bool:
-    """An attempt of it waits, is dialled, or has work after its call; all at one moment."""
-    row = await db.fetch_one(
-        """
-        SELECT 1 AS one WHERE EXISTS (
-          SELECT 1 FROM attempts WHERE account_id = :account_id AND lane = :batch_id AND state = 'waiting'
-        ) OR EXISTS (
-          SELECT 1 FROM attempts WHERE account_id = :account_id AND batch_id = :batch_id AND lease_owner IS NOT NULL
-            AND state IN ('claimed', 'dialling', 'live')
-        )
-        """,
-        account_id=account_id,
-        batch_id=batch_id,
-    )
-    return row is not None
 
 
 async def bypassing(db: Reader, account_id: str, batch_ids: Sequence[str]) -> frozenset[str]:
