@@ -40,7 +40,7 @@ as fast as they like."""
 UNSURE: Final = -0.7
 """Words of which it is less confident than this may be a murmur that lasts, or the noise of the line."""
 NOISE: Final = -0.8
-"""So it guesses at the babble of other tables, in whole sentences; of what is said to it, it is surer sooner or later."""
+"""So it guesses at the babble of other tables, in whole sentences; of what is said to it it is surer in the end."""
 MURMUR_WORDS: Final = 3
 """The longest murmurs, "uh huh yeah", have so many; whoever says more is no mere listener, however badly heard."""
 
