@@ -267,18 +267,15 @@ async def test_a_retry_that_waits_keeps_it_open(desk: Desk) -> None:
     assert await status(desk, batch_id) == "completed"
 
 
-@pytest.mark.parametrize("state", ["claimed", "dialling", "live"])
-async def test_a_call_or_its_after_call_work_keeps_it_open(desk: Desk, state: str) -> None:
+@pytest.mark.parametrize("steps", range(1, len(ANSWERED)))
+async def test_a_call_or_its_after_call_work_keeps_it_open(desk: Desk, steps: int) -> None:
     batch_id = await desk.running([A])
-    await _set(desk, batch_id, f"state = '{state}', lease_owner = 'worker', lease_until = 1")
+    [row] = await desk.executions(batch_id)
+    await desk.end(row["id"], *ANSWERED[:steps])
+    await desk.batches.settle_all()
     assert not await desk.batches.settle(desk.books.account_id, batch_id)
-    await _set(desk, batch_id, "state = 'done', lease_owner = NULL, lease_until = NULL")
+    await desk.end(row["id"], *ANSWERED[steps:])
     assert await desk.batches.settle(desk.books.account_id, batch_id)
-
-
-async def _set(desk: Desk, batch_id: str, changes: str) -> None:
-    async with desk.db.transaction() as tx:
-        await tx.execute(f"UPDATE attempts SET {changes} WHERE batch_id = :id", id=batch_id)
 
 
 async def test_an_empty_batch_is_completed_when_its_moment_comes(desk: Desk) -> None:

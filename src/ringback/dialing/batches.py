@@ -12,7 +12,7 @@ from ringback.clock import Clock
 from ringback.dialing.queue import CallQueue
 from ringback.dialing.sweep import Sweep
 from ringback.executions import counts
-from ringback.executions.lifecycle import STOPPABLE, Status
+from ringback.executions.lifecycle import STOPPABLE, TERMINAL, Status
 from ringback.store.database import Database, Reader, Row, Transaction
 from ringback.store.queries import agents, batch_faults, gates, jobs, webhook_deliveries
 from ringback.store.queries import batches as queries
@@ -227,7 +227,7 @@ class Batches:
                 return False
             if batch.scheduled_at is None or batch.scheduled_at > now:
                 return False
-            if await queries.has_work(tx, account_id, batch_id):
+            if not await _is_over(tx, batch.account_id, batch.agent_id, batch.id):
                 return False
             changes = {"state": BatchState.COMPLETED, "updated_at": now}
             await queries.update(tx, account_id, batch_id, changes)
@@ -242,7 +242,7 @@ class Batches:
         for row in await queries.begun(self._db, now_us=self._clock.now_us()):
             try:
                 # A look first: only what seems to be over is locked.
-                if not await queries.has_work(self._db, row["account_id"], row["id"]):
+                if await _is_over(self._db, row["account_id"], row["agent_id"], row["id"]):
                     await self.settle(row["account_id"], row["id"])
             except UnknownBatch:
                 continue  # deleted a moment ago
@@ -310,6 +310,11 @@ class Batches:
         await self._sweep.some(account_id, batch_id)
         await self._wakeup.notify("sweep")
         await self._calls.wake()
+
+
+async def _is_over(db: Reader, account_id: str, agent_id: str, batch_id: str) -> bool:
+    """Every call of it has come to its end, retries and after-call work too."""
+    return not (await counts.of_batch(db, account_id, agent_id, batch_id)).keys() - TERMINAL
 
 
 async def _view(reader: Reader, row: Row) -> BatchView:
