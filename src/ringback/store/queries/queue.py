@@ -189,7 +189,7 @@ async def adopt(tx: Transaction, key: Key, *, owner: str, now_us: int, until_us:
 
 
 async def renew(tx: Transaction, keys: Sequence[Key], *, owner: str, until_us: int) -> None:
-    """Prolong the leases of a worker that are still its own; never shorten one.
+    """Prolong the leases of a worker that are still its own; never shorten one. Cross-account.
 
     Those that somebody is just writing to wait for the next round: who holds one attempt and waits for another could
     close a circle with an intent (gate, then attempt) and an end that opens a retry (attempt, then gate).

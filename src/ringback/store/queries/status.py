@@ -6,7 +6,7 @@ from ringback.store.database import Reader, Row
 
 
 async def slots(db: Reader) -> list[Row]:
-    """account_id, calls, unknown: what counts for the limits of each account, and how much of it was lost."""
+    """account_id, calls, unknown: what counts for the limits of each account, and how much of it was lost. Cross-account."""
     return await db.fetch_all(
         """
         SELECT account_id, COUNT(*) AS calls, SUM(CASE WHEN state = 'unknown' THEN 1 ELSE 0 END) AS unknown
@@ -16,7 +16,7 @@ async def slots(db: Reader) -> list[Row]:
 
 
 async def closed_lanes(db: Reader, *, limit: int) -> list[Row]:
-    """account_id, kind, key, closed_at, closed_why: what is paused, latest first."""
+    """account_id, kind, key, closed_at, closed_why: what is paused, latest first. Cross-account."""
     return await db.fetch_all(
         """
         SELECT account_id, kind, key, closed_at, closed_why FROM gates WHERE closed = 'paused'
@@ -27,7 +27,7 @@ async def closed_lanes(db: Reader, *, limit: int) -> list[Row]:
 
 
 async def promised(db: Reader, *, now_us: int, limit: int) -> Row | None:
-    """`later`: attempts that wait for a moment to come, counted up to the limit; `next_at`: the first moment."""
+    """`later`: attempts that wait for a moment to come, counted up to the limit; `next_at`: the first moment. Cross-account."""
     return await db.fetch_one(
         """
         SELECT COUNT(*) AS later, MIN(at_us) AS next_at FROM (
@@ -43,7 +43,7 @@ async def promised(db: Reader, *, now_us: int, limit: int) -> Row | None:
 
 
 async def jobs(db: Reader) -> list[Row]:
-    """kind, jobs, failing: work beside the calls that is not done."""
+    """kind, jobs, failing: work beside the calls that is not done. Cross-account."""
     return await db.fetch_all(
         """
         SELECT kind, COUNT(*) AS jobs, SUM(CASE WHEN error IS NULL THEN 0 ELSE 1 END) AS failing
@@ -53,7 +53,7 @@ async def jobs(db: Reader) -> list[Row]:
 
 
 async def limited(db: Reader) -> list[Row]:
-    """account_id, kind, key, max_calls, interval_us of whatever has limits of its own."""
+    """account_id, kind, key, max_calls, interval_us of whatever has limits of its own. Cross-account."""
     return await db.fetch_all(
         """
         SELECT account_id, kind, key, max_calls, interval_us FROM gates
