@@ -6,7 +6,7 @@ from ringback.store.database import Reader, Row
 
 
 async def slots(db: Reader) -> list[Row]:
-    """account_id, calls, unknown: what counts for the limits of each account, and how much of it was lost. Cross-account."""
+    """account_id, calls, unknown: what counts for the limits of each account, and how much was lost. Cross-account."""
     return await db.fetch_all(
         """
         SELECT account_id, COUNT(*) AS calls, SUM(CASE WHEN state = 'unknown' THEN 1 ELSE 0 END) AS unknown
@@ -27,7 +27,7 @@ async def closed_lanes(db: Reader, *, limit: int) -> list[Row]:
 
 
 async def promised(db: Reader, *, now_us: int, limit: int) -> Row | None:
-    """`later`: attempts that wait for a moment to come, counted up to the limit; `next_at`: the first moment. Cross-account."""
+    """`later`: attempts that wait for a moment to come, counted up to the limit; `next_at`: the first. Cross-account."""
     return await db.fetch_one(
         """
         SELECT COUNT(*) AS later, MIN(at_us) AS next_at FROM (
