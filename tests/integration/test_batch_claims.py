@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from ringback.dialing.breaker import Breaker
 from ringback.dialing.claims import Claim
 from ringback.dialing.outcomes import LEFT
+from ringback.dialing.queue import NewCall
 from ringback.dialing.taking import Taking
 from ringback.executions.lifecycle import Status
 from ringback.store.database import Database
@@ -56,6 +58,40 @@ async def test_nobody_is_dialled_before_its_moment(desk: Desk) -> None:
     assert [claim.execution_id for claim in claims] == [row["id"] for row in rows[:2]]  # in the file's order
     assert [row["status"] for row in rows] == ["queued", "queued", "prepared"]
     assert (await desk.batches.get(desk.books.account_id, batch_id)).status == "running"
+
+
+async def test_read_scheduled_claimed_and_stopped_at_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for each other in a circle: every lock comes in the one order."""
+    monkeypatch.setattr("ringback.dialing.intake._AT_ONCE", 2)
+    monkeypatch.setattr("ringback.dialing.intake._AT_ONCE_SQLITE", 2)
+    account = desk.books.account_id
+    begun = await desk.running(PEOPLE)
+    batch_id = await desk.upload([f"+1415556{number:04d}" for number in range(60)])
+    reading = asyncio.create_task(desk.jobs.one("intake"))
+
+    async def schedule() -> None:
+        while not reading.done():
+            await desk.schedule(batch_id, desk.books.clock.now_us())
+
+    async def claim() -> None:
+        while not reading.done():
+            await dialled(desk, await take(desk, 2), Status.BUSY)
+
+    async def place() -> None:
+        while not reading.done():
+            await desk.calls.place(NewCall(account, desk.books.agent_id, "+14155550123", None))
+
+    async def stop() -> None:
+        await desk.batches.stop(account, begun)
+
+    await asyncio.wait_for(asyncio.gather(reading, schedule(), claim(), place(), stop()), 60)
+    view = await desk.batches.get(account, batch_id)
+    assert (view.batch.valid, sum(view.counts.values())) == (60, 60)
+    view = await desk.batches.get(account, begun)
+    assert sum(view.counts.values()) == 30
+    assert set(view.counts) <= {Status.STOPPED, Status.BUSY}
 
 
 async def test_stopped_nobody_is_claimed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
