@@ -12,6 +12,7 @@ import pytest
 import zstandard
 
 from ringback.app.upkeep import LedgerUpkeep
+from ringback.dialing.batches import NewBatch
 from ringback.executions import listing, segments
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import NewExecution
@@ -167,6 +168,9 @@ async def test_etags(api: Api) -> None:
 @pytest.mark.parametrize("path", ["batches", "batch"])
 async def test_batch_executions(api: Api, path: str) -> None:
     agent_id, other = await api.agent(), await api.agent()
+    async with api.db.transaction() as tx:
+        new = NewBatch(api.account, BATCH, agent_id, "people.csv", (), None, None)
+        await api.services.batches.create(tx, new)
     ids = [await _create(api, agent_id, batch_id=BATCH) for _ in range(3)]
     await _create(api, agent_id)
     await _create(api, other)
