@@ -27,7 +27,7 @@ async def closed_lanes(db: Reader, *, limit: int) -> list[Row]:
 
 
 async def promised(db: Reader, *, now_us: int, limit: int) -> Row | None:
-    """`later`: attempts that wait for a moment to come, counted up to the limit; `next_at`: the first. Cross-account."""
+    """`later`: attempts that wait for a moment to come, counted to the limit; `next_at`: the first. Cross-account."""
     return await db.fetch_one(
         """
         SELECT COUNT(*) AS later, MIN(at_us) AS next_at FROM (
