@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -615,6 +616,17 @@ async def test_a_file_sent_again_makes_no_second_batch(api: Api) -> None:
     assert len(uploads(api)) == 1
     assert (await upload(api, agent_id, headers={"Idempotency-Key": "another"})).status_code == 201
     assert len(uploads(api)) == 2
+
+
+async def test_the_same_file_many_times_at_the_same_moment(api: Api) -> None:
+    agent_id, headers = await api.agent(), {"Idempotency-Key": "k"}
+    answers = await asyncio.gather(*(upload(api, agent_id, headers=headers) for _ in range(6)))
+    assert {answer.status_code for answer in answers} == {201}
+    [batch_id] = {answer.json()["batch_id"] for answer in answers}
+    assert uploads(api) == [f"{batch_id}.csv"]
+    assert [batch["batch_id"] for batch in (await api.client.get(f"/batches/{agent_id}/all")).json()] == [
+        batch_id
+    ]
 
 
 async def test_what_was_refused_may_be_sent_again_put_right(api: Api) -> None:
