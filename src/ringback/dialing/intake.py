@@ -18,7 +18,7 @@ from ringback.store.postgresql import PostgresqlDatabase
 from ringback.store.queries import batch_faults, batches, gates, jobs, webhook_deliveries
 
 _AT_ONCE: Final = 1_000
-_AT_ONCE_SQLITE: Final = 250
+_AT_ONCE_SQLITE: Final = 500
 """Lines of a chunk. SQLite has one writer: a call that is answered meanwhile waits for the whole chunk."""
 _MOST_BYTES: Final = 4_194_304
 """Of the file in a chunk."""
