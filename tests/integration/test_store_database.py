@@ -274,3 +274,15 @@ async def test_a_statement_is_one_round_trip(database: Database, database_url: s
     )
     await other.close()
     assert [row["query"] for row in last] == [NAMES]
+
+
+async def test_a_statement_that_was_cut_off_leaves_nothing_to_the_next(database: Database) -> None:
+    for number in range(150):
+        # Each is new to the server, which parses it first: cut off between that and its run.
+        statement = asyncio.create_task(database.fetch_one(f"SELECT {number} AS n"))
+        for _ in range(number % 5):
+            await asyncio.sleep(0)
+        statement.cancel()
+        await asyncio.wait({statement})
+        async with database.read() as reader:
+            assert await reader.fetch_one("SELECT 1 AS n") == {"n": 1}

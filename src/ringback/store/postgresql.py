@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -121,6 +122,11 @@ class PostgresqlDatabase:
             connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S)
         try:
             yield connection
+        except asyncio.CancelledError:
+            # Cut off after a statement was parsed and before it was run, asyncpg has not ended the round trip: the
+            # server takes what comes next for a part of it, and refuses a BEGIN with an isolation level.
+            connection.terminate()
+            raise
         finally:
             with translated_errors(self._url):
                 await self._pool.release(connection)
