@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from ringback.aftercall import completion as module
-from ringback.aftercall.completion import MOST_TRIES, Completion
+from ringback.aftercall.completion import Completion
 from ringback.billing.prices import PriceBook
 from ringback.dialing.reaper import Reaper
 from ringback.executions.lifecycle import Status
-from ringback.executions.record import AttemptState, Execution
+from ringback.executions.record import MOST_AFTER_CALL_TRIES, AttemptState, Execution
 from ringback.store.database import Database
 from tests.support.ledgers import Books, open_books
 
@@ -69,7 +69,7 @@ def _break(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "finish", fails)
 
 
-@pytest.mark.parametrize("tries", range(MOST_TRIES))
+@pytest.mark.parametrize("tries", range(MOST_AFTER_CALL_TRIES))
 async def test_what_failed_is_left_to_the_next_try(
     books: Books, completion: Completion, monkeypatch: pytest.MonkeyPatch, tries: int
 ) -> None:
@@ -83,7 +83,7 @@ async def test_what_failed_is_left_to_the_next_try(
 async def test_the_last_try_closes_the_record_and_the_call_is_paid_for(
     books: Books, completion: Completion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = await _disconnected(books, MOST_TRIES)
+    call = await _disconnected(books, MOST_AFTER_CALL_TRIES)
     _break(monkeypatch)
     await completion.complete(books.account_id, call.id, 1, OWNER)
     body = await books.body(call)
@@ -97,7 +97,7 @@ async def test_the_last_try_closes_the_record_and_the_call_is_paid_for(
 
 
 async def test_a_last_try_that_works_completes(books: Books, completion: Completion) -> None:
-    call = await _disconnected(books, MOST_TRIES)
+    call = await _disconnected(books, MOST_AFTER_CALL_TRIES)
     await completion.complete(books.account_id, call.id, 1, OWNER)
     body = await books.body(call)
     assert (body["status"], body["total_cost"], body["error_message"]) == ("completed", 6.4, None)

@@ -12,12 +12,9 @@ from ringback.billing.prices import PriceBook
 from ringback.billing.rating import telephone_lines
 from ringback.executions.ledger import LeaseLost, Ledger, UnknownExecution
 from ringback.executions.lifecycle import IllegalTransition, Status
-from ringback.executions.record import Attempt, AttemptChanges, Execution
+from ringback.executions.record import MOST_AFTER_CALL_TRIES, Attempt, AttemptChanges, Execution
 
 logger = logging.getLogger(__name__)
-
-MOST_TRIES: Final = 5
-"""After the first. Who takes the call over (its lease runs out, each time later) counts them in the attempt."""
 
 _MOVED_ON: Final = (LeaseLost, IllegalTransition, UnknownExecution)
 
@@ -50,7 +47,7 @@ class Completion:
         except _MOVED_ON:
             raise
         except Exception:
-            if attempt.tries < MOST_TRIES:
+            if attempt.tries < MOST_AFTER_CALL_TRIES:
                 raise
             logger.exception("the work after call %s failed for the last time", execution_id)
             await self._give_up(execution, attempt, lease_owner)

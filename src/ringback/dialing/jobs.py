@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from ringback.clock import Clock
+from ringback.dialing.queue import CALLS
 from ringback.store.database import Database, Row, StoreError
 from ringback.store.queries import jobs
 from ringback.store.wakeup import Wakeup
@@ -25,7 +26,6 @@ logger = logging.getLogger(__name__)
 Kind = Literal["intake", "sweep"]
 """Also the topic of its wake-ups."""
 
-_CALLS: Final = "calls"
 _IDLE_S: Final = 10.0
 """Longest sleep without a wake-up."""
 _APART_S: Final = 1.0
@@ -126,7 +126,7 @@ class Jobs:
             except Exception:
                 logger.exception("looking for batches that are over failed; it is tried again")
             await self._clock.sleep(_APART_S)
-            await self._wakeup.wait(_CALLS, _IDLE_S)
+            await self._wakeup.wait(CALLS, _IDLE_S)
 
     async def _leased(self, job: Job, owner: str) -> None:
         """Do it for as long as the lease is ours."""
@@ -148,7 +148,7 @@ class Jobs:
             await self._sweep.run(job.account_id, job.subject)
         else:
             await self._intake.run(job, self._file(job))
-        await self._wakeup.notify(_CALLS)
+        await self._wakeup.notify(CALLS)
 
     async def _done(self, job: Job, owner: str) -> None:
         if job.kind == "intake":

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from ringback.clock import Clock
-from ringback.dialing.claims import Claim, give_back, log_event
+from ringback.dialing.claims import LEASE_S, Claim, give_back, log_event
 from ringback.dialing.outcomes import LEFT, WORKER_LOST
 from ringback.dialing.queue import CALLS
 from ringback.executions.ledger import LeaseLost, Ledger, UnknownExecution
 from ringback.executions.lifecycle import IllegalTransition, Status
-from ringback.executions.record import AttemptChanges, AttemptState
+from ringback.executions.record import MOST_AFTER_CALL_TRIES, AttemptChanges, AttemptState
 from ringback.store.database import Database, Row, Transaction
 from ringback.store.queries import queue
 from ringback.store.wakeup import Wakeup
@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 _BATCH: Final = 1000
 """In one round: all that a worker can hold, so that its loss is dealt with at once."""
-_MOST_TRIES: Final = 5
-"""Of the after-call work, after the first."""
 _MOVED_ON: Final = (LeaseLost, IllegalTransition, UnknownExecution)
 
 
@@ -36,7 +34,7 @@ class Reaper:
         clock: Clock,
         owner: str,
         *,
-        lease_s: float = 30.0,
+        lease_s: float = LEASE_S,
         unknown_s: float = 240.0,
         wakeup: Wakeup | None = None,
     ) -> None:
@@ -134,10 +132,10 @@ class Reaper:
         execution = await self._ledger.get(claim.account_id, claim.execution_id, tx=tx)
         disconnected = execution.status is Status.CALL_DISCONNECTED
         tries = row["tries"] + 1 if disconnected else row["tries"]
-        until = now + round(self._lease_s * 1_000_000) * 2 ** min(tries, _MOST_TRIES)
+        until = now + round(self._lease_s * 1_000_000) * 2 ** min(tries, MOST_AFTER_CALL_TRIES)
         if not await queue.adopt(tx, claim.key, owner=self._owner, now_us=now, until_us=until, tries=tries):
             return False
-        if tries > _MOST_TRIES:
+        if tries > MOST_AFTER_CALL_TRIES:
             await self._move(
                 tx, claim, Status.ERROR,
                 {"state": AttemptState.DONE, **LEFT},

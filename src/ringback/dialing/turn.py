@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 _LANES: Final = 64
 _MOST_PUT_OFF: Final = 500
 """In one transaction, about. A batch of a million whose hours are over must not need a million claims."""
+_AT_ONCE: Final = 50
+"""So many are judged and written in one go where none may be dialled: the same process moves audio every 20 ms."""
 _WAIT_US: Final = 100_000
 """Shortest wait for dials that others have claimed and not yet reserved."""
 
@@ -168,7 +170,7 @@ class Turn:
                 agents[lane.agent_id] += claimed
 
     async def _claim(self, lane: _Open, share: int) -> int:
-        limit = max(share, _MOST_PUT_OFF) if lane.shut else share
+        limit = max(share, _AT_ONCE) if lane.shut else share
         rows = await queue.waiting(
             self._tx,
             self._account_id,

@@ -15,6 +15,10 @@ CUT_MARK: Final = " —"
 CENT: Final = 10_000
 """Units of money in a cent."""
 
+MOST_AFTER_CALL_TRIES: Final = 5
+"""Of the work after a call, after the first. Who takes the call over (its lease runs out, each time later) counts them
+in the attempt."""
+
 
 class AttemptState(StrEnum):
     """Where one dial stands in the queue; what became of the call is its `status`."""
