@@ -48,10 +48,9 @@ async def test_each_line_becomes_an_execution_that_waits_behind_a_closed_gate(de
     assert not await desk.jobs.one("intake")
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_large_file_leaves_statistics(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL: without them it reads whole tables for the first claims."""
-    if desk.db.url.startswith("sqlite"):
-        pytest.skip("SQLite needs none")
     monkeypatch.setattr(module, "_WORTH_ANALYZING", 2)
     await desk.processed([A, B])
     row = await desk.db.fetch_one("SELECT reltuples FROM pg_class WHERE relname = 'attempts'")

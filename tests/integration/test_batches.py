@@ -152,6 +152,7 @@ async def test_a_sweep_leaves_what_was_not_stopped(desk: Desk) -> None:
     assert not (await ledger.attempt(account, ringing.id)).cancel_requested
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_what_somebody_else_holds_is_swept_when_he_lets_it_go(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,8 +173,6 @@ async def test_what_somebody_else_holds_is_swept_when_he_lets_it_go(
         go.set()
         await holding
 
-    if desk.db.url.startswith("sqlite"):
-        pytest.skip("one writer")
     async with desk.db.transaction() as tx:
         await gates.close(tx, desk.books.account_id, "batch", batch_id, how="stopped", why="", now_us=1)
     holding = asyncio.create_task(hold())

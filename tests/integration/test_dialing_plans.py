@@ -16,6 +16,7 @@ from ringback.store.queries import gates, queue, trunk_gates
 from tests.support.ledgers import PUBLIC_URL, Books, open_books
 
 WAITING, OVER = 200_000, 20_000
+_PART = 20_000
 _MANY = ("attempts", "executions")
 
 
@@ -76,26 +77,33 @@ class RecordingTransaction:
 
 
 async def _multiply(books: Books) -> None:
-    """200,000 calls that wait in a batch, and some that are over."""
+    """200,000 calls that wait in a batch, and some that are over: in parts, because every statement has its time."""
     first = await books.create(batch_id="batch")
-    async with books.db.transaction() as tx:
-        for table, key in (("executions", "id"), ("attempts", "execution_id")):
-            row = await tx.fetch_one(f"SELECT * FROM {table} WHERE {key} = :id", id=first.id)
-            assert row is not None
-            changed = {key: "'n-' || i", "seq": "seq + i", "due_at": "0", "body": "'{}'"}
-            if table == "attempts":
-                changed["state"] = f"CASE WHEN i <= {WAITING} THEN state ELSE 'done' END"
-            columns = ", ".join(row)
-            values = ", ".join(changed.get(name, name) for name in row)
-            await tx.execute(
-                f"""
-                INSERT INTO {table} ({columns})
-                WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < {WAITING + OVER})
-                SELECT {values} FROM {table} CROSS JOIN numbers WHERE {key} = :id
-                """,
-                id=first.id,
-            )
+    for start in range(0, WAITING + OVER, _PART):
+        async with books.db.transaction() as tx:
+            await _copy(tx, "executions", "id", first.id, start)
+            await _copy(tx, "attempts", "execution_id", first.id, start)
     books.clock.us += WAITING + OVER
+
+
+async def _copy(tx: Transaction, table: str, key: str, first: str, start: int) -> None:
+    """The row of the first call again, as the calls start + 1 to start + _PART."""
+    row = await tx.fetch_one(f"SELECT * FROM {table} WHERE {key} = :id", id=first)
+    assert row is not None
+    changed = {key: "'n-' || i", "seq": "seq + i", "due_at": "0", "body": "'{}'"}
+    if table == "attempts":
+        changed["state"] = f"CASE WHEN i <= {WAITING} THEN state ELSE 'done' END"
+    values = ", ".join(changed.get(name, name) for name in row)
+    await tx.execute(
+        f"""
+        INSERT INTO {table} ({", ".join(row)})
+        WITH RECURSIVE numbers(i) AS (
+            SELECT {start + 1} UNION ALL SELECT i + 1 FROM numbers WHERE i < {start + _PART}
+        )
+        SELECT {values} FROM {table} CROSS JOIN numbers WHERE {key} = :id
+        """,
+        id=first,
+    )
 
 
 async def _work(books: Books, recorder: Recorder) -> None:
