@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from ringback.media.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame, Samples
 from ringback.media.sequence import signed_difference
 
-MIN_DEPTH: Final = 1
 MAX_DEPTH: Final = 10
-"""Bounds of the delay in frames."""
+"""Frames: the bound of the delay."""
 
 _START_DEPTH: Final = 2
 _DISCONTINUITY: Final = 50
 """Frames: a timestamp that jumps further is a new stream, not jitter."""
 _BLOCK: Final = 25
 _BLOCKS: Final = 4
-"""The delay shrinks by a frame a block when the last _BLOCKS blocks of packets all came early enough."""
+"""The delay shrinks by a frame a block when every frame of the last _BLOCKS blocks waited long enough."""
+_SPARE_S: Final = 0.008
+"""What a frame must still have waited without the frame of delay that is given up; or twice the jitter."""
+_FRAME_S: Final = FRAME_MS / 1000
 _FADE: Final = (0.75, 0.4, 0.15)
 """Loss concealment repeats the last frame so loud, then falls silent."""
 
@@ -24,9 +27,9 @@ _FADE: Final = (0.75, 0.4, 0.15)
 class JitterBuffer:
     """Ordered by RTP timestamp, so any packet length, loss, reordering and discontinuous transmission fit.
 
-    The playing position moves one frame a `pop`. Headroom, the frames between a packet's arrival and its
-    turn, is the measure of jitter here: a packet that comes too late grows the delay, headroom that nothing
-    used for two seconds shrinks it.
+    The playing position moves one frame a `pop`. What the frames wait between their arrival and their turn is the
+    measure of the delay: a packet that comes too late grows it, a wait that nothing needed for two seconds
+    shrinks it.
     """
 
     def __init__(self) -> None:
@@ -38,9 +41,9 @@ class JitterBuffer:
         """Interarrival jitter (RFC 3550 section 6.4.1)."""
         self._last: Frame = SILENCE
         self._missing = len(_FADE)
-        self._headroom = MAX_DEPTH
+        self._blocks: tuple[float, ...] = ()
+        self._least_wait = math.inf
         self._counted = 0
-        self._blocks: tuple[int, ...] = ()
         self.reset()
 
     @property
@@ -53,12 +56,13 @@ class JitterBuffer:
         self._started = False
         self._transit: float | None = None
         self._frames: dict[int, Frame] = {}
+        self._arrivals: dict[int, float] = {}
         self._timestamp = 0
         self._position = 0
         self._next = 0
         self._newest = -1
         self._played = -1
-        self._restart_headroom()
+        self._measure_anew()
 
     def push(self, timestamp: int, samples: Samples, now: float) -> None:
         """Take one packet's audio; `timestamp` is its 32-bit RTP timestamp, `now` its arrival in seconds.
@@ -79,11 +83,13 @@ class JitterBuffer:
         if slot < self._next and not self._wait_for(slot):
             self.late += 1
             return
-        self._store(slot, position % FRAME_SAMPLES, samples)
-        self._adapt(slot - self._next)
+        self._store(slot, position % FRAME_SAMPLES, samples, now)
+        excess = self._newest - self._next - MAX_DEPTH
+        if excess > 0:
+            self._skip(excess)
 
-    def pop(self) -> Frame:
-        """The frame whose turn it is; made up or silent where it is missing. Never waits."""
+    def pop(self, now: float) -> Frame:
+        """The frame whose turn it is at `now`, in seconds; made up or silent where it is missing. Never waits."""
         if not self._started:
             return SILENCE
         slot = self._next
@@ -94,11 +100,13 @@ class JitterBuffer:
         self._played = slot
         self._missing = 0
         self._last = frame
+        self._adapt(now - self._arrivals.pop(slot))
         return frame
 
-    def _store(self, slot: int, offset: int, samples: Samples) -> None:
+    def _store(self, slot: int, offset: int, samples: Samples, now: float) -> None:
         if offset == 0 and len(samples) == FRAME_SAMPLES:
             self._frames[slot] = samples
+            self._arrivals[slot] = now
             self._newest = max(self._newest, slot)
             return
         taken = 0
@@ -108,6 +116,7 @@ class JitterBuffer:
                 frame = self._frames.get(slot, SILENCE).copy()
                 frame[offset : offset + len(piece)] = piece
                 self._frames[slot] = frame
+                self._arrivals[slot] = now
                 self._newest = max(self._newest, slot)
             taken += len(piece)
             offset = 0
@@ -117,35 +126,34 @@ class JitterBuffer:
         """A late packet: grow the delay. True if it can still be played because nothing newer was."""
         if slot > self._played:
             self._next = slot
-            self._restart_headroom()
+            self._measure_anew()
             return True
         if self.depth < MAX_DEPTH:
             self._next -= 1
-            self._restart_headroom()
+            self._measure_anew()
         return False
 
-    def _adapt(self, headroom: int) -> None:
-        excess = self._newest - self._next - MAX_DEPTH
-        if excess > 0:
-            self._skip(excess)
-        self._headroom = min(self._headroom, headroom)
+    def _adapt(self, waited: float) -> None:
+        """Give up a frame of delay that no frame needed of late."""
+        self._least_wait = min(self._least_wait, waited)
         self._counted += 1
         if self._counted < _BLOCK:
             return
-        self._blocks = (*self._blocks[1 - _BLOCKS :], self._headroom)
-        self._counted = 0
-        self._headroom = MAX_DEPTH
-        if len(self._blocks) == _BLOCKS and min(self._blocks) > MIN_DEPTH:
+        self._blocks = (*self._blocks[1 - _BLOCKS :], self._least_wait)
+        self._counted, self._least_wait = 0, math.inf
+        spare = max(_SPARE_S, 2 * self.jitter_ms / 1000)
+        if len(self._blocks) == _BLOCKS and min(self._blocks) >= _FRAME_S + spare:
             self._skip(1)
-            self._blocks = tuple(block - 1 for block in self._blocks)
+            self._blocks = tuple(block - _FRAME_S for block in self._blocks)
 
     def _skip(self, count: int) -> None:
         for slot in range(self._next, self._next + count):
             self._frames.pop(slot, None)
+            self._arrivals.pop(slot, None)
         self._next += count
 
-    def _restart_headroom(self) -> None:
-        self._headroom = MAX_DEPTH
+    def _measure_anew(self) -> None:
+        self._least_wait = math.inf
         self._counted = 0
         self._blocks = ()
 

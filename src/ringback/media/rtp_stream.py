@@ -151,8 +151,9 @@ class RtpStream:
             self._timestamp = (self._timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
         self._owed = True
         self._listening = True
-        self._dtmf.poll(self._clock.monotonic())
-        return self._buffer.pop()
+        now = self._clock.monotonic()
+        self._dtmf.poll(now)
+        return self._buffer.pop(now)
 
     def write_frame(self, frame: Frame) -> None:
         """Send 20 ms; dropped while not connected, on hold, or after `close`."""
