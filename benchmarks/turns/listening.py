@@ -46,7 +46,8 @@ class Stop:
     text: str
     """The whole utterance up to `known_ms`, transcribed."""
     finality: float | None
-    """As in `media.speech.Transcription`."""
+    confidence: float | None
+    """Both as in `media.speech.Transcription`."""
     transcribed_s: float
     """How long that took, when it was first done."""
     sounds_ms: tuple[int, ...] = ()
@@ -190,7 +191,7 @@ def _listened(
             at_ms, known_ms = change.at_ms - BEFORE_MS, change.known_ms - BEFORE_MS
             until = changes[number + 1].known_ms if number + 1 < len(changes) else math.inf
             sounds = tuple(ms - BEFORE_MS for ms in listener.sounds_ms if change.known_ms < ms <= until)
-            stops.append(Stop(at_ms, known_ms, resumed, heard.text, heard.finality, heard.took_s, sounds))
+            stops.append(Stop(at_ms, known_ms, resumed, *heard, sounds))
     spans = rendered.spans
     pauses = tuple((spans[n][1], spans[n + 1][0]) for n in range(len(spans) - 1))
     return Listened(rendered.utterance, rendered.end_ms, pauses, tuple(stops))

@@ -3,10 +3,10 @@
     python -m benchmarks.turns.offline [--split tune] [--rule module:function] [--kind K] [--list] [--dump F]
 
 Every labelled utterance was rendered, listened to and transcribed at each pause (listening.py; cached). A rule,
-`wait_s(text, expectation, talk, spoken_s, finality) -> seconds`, says how much silence it takes after `text`; the
-default is the conversation's own. An utterance counts as cut when the agent would have been heard before its true
-end. How long transcribing and speaking take is assumed (`TRANSCRIBE`, `SPEAK_MS`), for it depends on the load of the
-machine.
+`wait_s(text, expectation, talk, spoken_s, finality, confidence) -> seconds`, says how much silence it takes after
+`text`; the default is the conversation's own. An utterance counts as cut when the agent would have been heard before
+its true end. How long transcribing and speaking take is assumed (`TRANSCRIBE`, `SPEAK_MS`), for it depends on the
+load of the machine.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from ringback.conversation.dialogue.dialogue import Dialogue, Expectation
 
 TRANSCRIBE: Final = (110, 22)
 """Milliseconds of a transcription, and for each second of audio."""
-SPEAK_MS: Final = 90
+SPEAK_MS: Final = 78
 """From the end of the wait until the agent is heard: synthesis, a tick, the person's jitter buffer."""
-IN_FLIGHT_MS: Final = 60
+IN_FLIGHT_MS: Final = 48
 """Of it, after the first frame has left and can no more be taken back."""
 
-Rule = Callable[[str, Expectation, TalkSettings, float, float | None], float]
+Rule = Callable[[str, Expectation, TalkSettings, float, float | None, float | None], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ def decide(listened: Listened, rule: Rule) -> Decision:
     dialogue = dialogue_for(plan)
     for stop in listened.stops:
         expectation = dialogue.judge(stop.text)
-        wait_s = rule(stop.text, expectation, plan.talk, stop.at_ms / 1000, stop.finality)
+        spoken_s = stop.at_ms / 1000
+        wait_s = rule(stop.text, expectation, plan.talk, spoken_s, stop.finality, stop.confidence)
         heard_ms = _heard_ms(stop, wait_s)
         if not stop.text or (stop.resumed_ms is not None and stop.resumed_ms <= heard_ms - IN_FLIGHT_MS):
             continue

@@ -59,6 +59,13 @@ def test_the_finality_may_be_unknown_or_beyond_measure() -> None:
     assert wait_s(text, OPEN, TALK, 2.0, -20.0) == pytest.approx(0.65 * DOUBTFUL)
 
 
+def test_guessed_words_are_never_surely_whole() -> None:
+    text = "We heard of it after the last update."
+    assert wait_s(text, OPEN, TALK, 2.0, -1.2, -0.79) == pytest.approx(0.65 * AT_ONCE)
+    assert wait_s(text, OPEN, TALK, 2.0, -1.2, -0.81) == pytest.approx(0.65 * DOUBTFUL)
+    assert wait_s("Yes.", COMPLETE, TALK, 0.4, -1.2, -0.81) == pytest.approx(0.65 * BREATH)
+
+
 def test_both_settings_add_up() -> None:
     talk = TalkSettings(endpointing_ms=100, incremental_delay_ms=300)
     assert wait_s("Yes.", COMPLETE, talk, 0.4) == pytest.approx(0.4 * BREATH)

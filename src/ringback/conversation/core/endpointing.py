@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from ringback.agents.plan import TalkSettings
+from ringback.conversation.core.barge_in import is_noise
 from ringback.conversation.core.closing import closes
 from ringback.conversation.dialogue.dialogue import Expectation
 from ringback.conversation.understanding.words import words
@@ -18,7 +19,7 @@ from ringback.conversation.understanding.words import words
 AT_ONCE: Final = 0.68
 """Of the configured silence, after a sentence that is surely whole. The words are known about 0.35 s after the end of
 speech, and most pauses for breath are shorter than this."""
-BREATH: Final = 0.78
+BREATH: Final = 0.8
 """Of the configured silence, after what answers the question. Answers are added to after a breath, or taken back:
 "yes, but", "Monday, no, Tuesday"."""
 DOUBTFUL: Final = 2.1
@@ -74,24 +75,28 @@ _MAY_END: Final = _set(
 
 
 def wait_s(
-    text: str, expectation: Expectation, talk: TalkSettings, spoken_s: float, finality: float | None = None
+    text: str,
+    expectation: Expectation,
+    talk: TalkSettings,
+    spoken_s: float,
+    finality: float | None = None,
+    confidence: float | None = None,
 ) -> float:
     """Seconds of silence after which `text` is taken as the person's whole turn.
 
     The configured silence is the transcriber's `endpointing` and `incremental_delay` together. spoken_s: from the
-    first sound of the turn to the end of the last, pauses included. finality: as in `media.speech.Transcription`.
+    first sound of the turn to the end of the last, pauses included. finality, confidence: as in
+    `media.speech.Transcription`. Words that were only guessed are never surely a whole sentence.
     """
+    if not text:
+        return 0.0
     configured = (talk.endpointing_ms + talk.incremental_delay_ms) / 1000
-    return configured * _share(text, expectation, spoken_s, finality) if text else 0.0
-
-
-def _share(text: str, expectation: Expectation, spoken_s: float, finality: float | None) -> float:
     if expectation is Expectation.COMPLETE or closes(text):
-        return BREATH
+        return configured * BREATH
     log_odds = _log_odds(text, expectation, min(spoken_s, _CHARACTER_S * len(text)), finality)
-    if log_odds >= SURE:
-        return AT_ONCE
-    return DOUBTFUL if log_odds >= LIKELY else UNFINISHED
+    if log_odds >= SURE and not is_noise(text, confidence):
+        return configured * AT_ONCE
+    return configured * (DOUBTFUL if log_odds >= LIKELY else UNFINISHED)
 
 
 def _log_odds(text: str, expectation: Expectation, spoken_s: float, finality: float | None) -> float:

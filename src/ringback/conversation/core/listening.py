@@ -161,7 +161,7 @@ class Listening:
         assert person.ended is not None
         expectation = self._dialogue.judge(text) if text else Expectation.OPEN
         spoken_s = person.ended - person.began
-        deadline = person.ended + wait_s(text, expectation, self._talk, spoken_s, finality)
+        deadline = person.ended + wait_s(text, expectation, self._talk, spoken_s, finality, person.confidence)
         deadline = max(deadline, person.doubted_until)
         if person.cut_agent:
             deadline += self._talk.interruption_backoff_period_ms / 1000
