@@ -19,7 +19,8 @@ from ringback.agents.chat import ChatSettings
 from ringback.agents.plan import ChatPlan, Plan, SpeechPart, TalkSettings
 from ringback.clock import SystemClock
 from ringback.conversation.conversation import Conversation
-from ringback.conversation.core.endpointing import AT_ONCE
+from ringback.conversation.core.endpointing import wait_s
+from ringback.conversation.dialogue.dialogue import Expectation
 from ringback.conversation.transcript import LogEntry, Turn
 from ringback.media.frame import SILENCE, Frame
 from ringback.media.leg import Ended, EndedBy, HangupCause, LegEvent, Outcome
@@ -28,6 +29,8 @@ from ringback.media.rtp_stream import RtpStream
 from ringback.media.ticker import Ticker
 from ringback.speech.vad import SileroVoiceDetector
 
+_SHARE = wait_s(scene.HEARD, Expectation.OPEN, TalkSettings(incremental_delay_ms=1000, endpointing_ms=0), 2.0)
+"""Of the configured silence: so much is waited for after these words."""
 PLAN = Plan(
     agent_id="density",
     name="density",
@@ -39,8 +42,7 @@ PLAN = Plan(
         hangup_after_silence_s=3600.0,
         call_terminate_s=3600.0,
         check_if_user_online=False,
-        # Of which only a share is waited for after words that are surely whole.
-        incremental_delay_ms=round(scene.ENDPOINTING_S / AT_ONCE * 1000),
+        incremental_delay_ms=round(scene.ENDPOINTING_S / _SHARE * 1000),
         endpointing_ms=0,
     ),
 )

@@ -19,7 +19,7 @@ from ringback.conversation.understanding.words import words
 AT_ONCE: Final = 0.68
 """Of the configured silence, after a sentence that is surely whole. The words are known about 0.35 s after the end of
 speech, and most pauses for breath are shorter than this."""
-BREATH: Final = 0.8
+BREATH: Final = 0.86
 """Of the configured silence, after what answers the question. Answers are added to after a breath, or taken back:
 "yes, but", "Monday, no, Tuesday"."""
 DOUBTFUL: Final = 2.1
