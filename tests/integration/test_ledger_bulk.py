@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from ringback.executions import counts, rows
-from ringback.executions.bulk import BatchTemplate, Bulk, LaneStopped, Line, Move
+from ringback.executions.bulk import BatchTemplate, Bulk, LaneStopped, Move
 from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import TERMINAL, TRANSITIONS, Status
 from ringback.executions.record import AttemptState, Execution
 from ringback.executions.rendering import shown
+from ringback.executions.stencil import Line
 from ringback.store.database import Database
 from ringback.store.queries import gates
 from ringback.store.queries.counts import HOUR_US
@@ -61,8 +62,9 @@ def _lines(count: int, first: int = 2) -> list[Line]:
 
 
 async def _create(books: Books, template: BatchTemplate, lines: list[Line]) -> list[Execution]:
+    bulk = Bulk(books.ledger)
     async with books.db.transaction() as tx:
-        await Bulk(books.ledger).create(tx, template, lines)
+        await bulk.create(tx, bulk.stencil(template).draw(lines))
     ids = await books.db.fetch_all("SELECT id FROM executions WHERE batch_id = :id ORDER BY seq", id=BATCH)
     return [await books.ledger.get(books.account_id, row["id"]) for row in ids]
 

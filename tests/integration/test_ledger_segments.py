@@ -73,6 +73,28 @@ async def test_a_segment_waits_for_its_last_call(books: Books) -> None:
     assert await books.list() == await _from_rows(books)
 
 
+async def test_segments_whose_calls_wait_cost_nothing(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait: the process looks every few seconds."""
+    await _stopped(books, 10)
+    waiting = [await books.create() for _ in range(20)]
+    looked_at: list[int] = []
+    original = segments._seal_one
+
+    async def seal_one(db: Database, account_id: str, agent_id: str, first_seq: int, last_seq: int) -> bool:
+        looked_at.append(first_seq)
+        return await original(db, account_id, agent_id, first_seq, last_seq)
+
+    monkeypatch.setattr(segments, "_seal_one", seal_one)
+    await LedgerUpkeep(books.db)()
+    assert await _frames(books) == [True, False, False]
+    assert len(looked_at) == 1
+    for call in waiting[10:]:
+        await books.ledger.transition(books.account_id, call.id, Status.STOPPED)
+    await LedgerUpkeep(books.db)()
+    assert await _frames(books) == [True, False, True]
+    assert looked_at[1:] == [waiting[10].seq]
+
+
 @pytest.mark.parametrize("number", [0, 9, 10, 19])
 async def test_a_change_opens_the_segment_of_its_row_alone(books: Books, number: int) -> None:
     calls = await _stopped(books, 20)

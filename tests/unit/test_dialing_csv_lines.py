@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.dialing.csv_lines import BadFile, Fault, header, lines
-from ringback.executions.bulk import Line
+from ringback.executions.stencil import Line
 
 A, B = "+14155550123", "+14155550124"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ringback.executions.bulk import Line
+from ringback.executions.stencil import Line
 
 NUMBER: Final = "contact_number"
 """The one column that must be there."""

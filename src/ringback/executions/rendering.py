@@ -118,8 +118,12 @@ def render(
 
 def encode(value: object) -> bytes:
     """The JSON of a value as it is in a record."""
-    # Half a surrogate pair, which a client may send as \udXXX, goes out as it came in.
-    return _JSON.encode(value).encode("utf-8", "backslashreplace")
+    return utf8(_JSON.encode(value))
+
+
+def utf8(encoded: str) -> bytes:
+    """Half a surrogate pair, which a client may send as \\udXXX, goes out as it came in."""
+    return encoded.encode("utf-8", "backslashreplace")
 
 
 def v1(body: bytes, status: Status) -> bytes:

@@ -22,7 +22,7 @@ from ringback.store.queries import agents, execution_lists, segments
 ROWS: Final = 1_000
 """Executions in a segment, when it is cut."""
 
-_OPEN_AT_ONCE: Final = 100
+_AT_ONCE: Final = 100
 _RUNNING: Final = sorted(set(Status) - TERMINAL)
 
 
@@ -43,7 +43,7 @@ async def seal(db: Database) -> int:
     """Fill the open segments in which everything is settled; how many."""
     sealed = 0
     after = ("", "", 0)
-    while found := await segments.open_after(db, after, _OPEN_AT_ONCE):
+    while found := await segments.settled_after(db, after, _AT_ONCE, running=_RUNNING):
         for row in found:
             sealed += await _seal_one(db, **row)
         after = (found[-1]["account_id"], found[-1]["agent_id"], found[-1]["last_seq"])

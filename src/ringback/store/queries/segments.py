@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ringback.store.database import Reader, Row, Transaction
 
@@ -75,20 +75,32 @@ async def reopen(tx: Transaction, account_id: str, agent_id: str, seqs: Iterable
     )
 
 
-async def open_after(db: Reader, after: tuple[str, str, int], limit: int) -> list[Row]:
-    """account_id, agent_id, first_seq, last_seq of open segments, in the order of their keys, after one of
-    them.
-    Cross-account: for upkeep."""
+async def settled_after(
+    db: Reader, after: tuple[str, str, int], limit: int, *, running: Sequence[str]
+) -> list[Row]:
+    """account_id, agent_id, first_seq, last_seq of open segments without an execution of a `running` status, in the
+    order of their keys, after one of them.
+
+    Of a segment whose calls all wait, one entry of an index is read. Cross-account: for upkeep.
+    """
+    statuses = {f"status_{number}": status for number, status in enumerate(running)}
+    # No NOT EXISTS: PostgreSQL could make a join of it that reads all executions of an agent for each segment.
     return await db.fetch_all(
-        """
+        f"""
         SELECT account_id, agent_id, first_seq, last_seq FROM segments
-        WHERE frame IS NULL AND (account_id, agent_id, last_seq) > (:account_id, :agent_id, :last_seq)
+        WHERE frame IS NULL AND (account_id, agent_id, last_seq) > (:account_id, :agent_id, :last_seq) AND (
+          SELECT 1 FROM executions
+          WHERE executions.account_id = segments.account_id AND executions.agent_id = segments.agent_id
+            AND seq BETWEEN first_seq AND last_seq AND status IN ({", ".join(f":{name}" for name in statuses)})
+          LIMIT 1
+        ) IS NULL
         ORDER BY account_id, agent_id, last_seq LIMIT :limit
         """,
         account_id=after[0],
         agent_id=after[1],
         last_seq=after[2],
         limit=limit,
+        **statuses,
     )
 
 
