@@ -49,7 +49,7 @@ async def test_execute_many(database: Database) -> None:
 
 async def test_insert_rows(database: Database) -> None:
     columns = ("account_id", "name", "last_seq", "created_at", "keep_records_days")
-    rows = [(f"{n}", 'tab\t, "quote", \\N', n, 2**62, None if n % 2 else n) for n in range(100)]
+    rows = [(f"{n}", 'tab\t, "quote", \\N', n, 2**62, None if n % 2 else n) for n in range(300)]
     async with database.transaction() as tx:
         await tx.insert_rows("accounts", columns, rows)
     found = await database.fetch_all(f"SELECT {', '.join(columns)} FROM accounts ORDER BY last_seq")

@@ -39,7 +39,7 @@ class Transaction(Reader, Protocol):
         ...
 
     async def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Insert many rows, each in the order of `columns`: COPY on PostgreSQL, `executemany` on SQLite.
+        """Insert many rows, each in the order of `columns`: COPY on PostgreSQL, many a statement on SQLite.
 
         The names are the code's own, never a client's.
         """

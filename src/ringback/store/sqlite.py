@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 from ringback.store.database import Reader, Row, StoreError, Transaction
@@ -16,6 +17,9 @@ from ringback.store.turnstile import Turnstile
 _T = TypeVar("_T")
 
 _READERS: Final = 3
+_ROWS_AT_ONCE: Final = 125
+"""In a statement that inserts. Between two statements, as between the rows of `executemany`, Python's lock is to be had
+again, from whoever computes meanwhile: that takes longer than a row."""
 _BUSY_TIMEOUT_S: Final = 5.0
 """How long another process may hold the file."""
 _ACQUIRE_TIMEOUT_S: Final = 10.0
@@ -154,8 +158,15 @@ class _Connection:
         await self._run(lambda sqlite: sqlite.executemany(for_sqlite(sql), rows))
 
     async def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        await self._run(lambda sqlite: sqlite.executemany(sql, rows))
+        into, row = f"INSERT INTO {table} ({', '.join(columns)})", f"({', '.join('?' * len(columns))})"
+
+        def insert(sqlite: sqlite3.Connection) -> None:
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                some = rows[start : start + _ROWS_AT_ONCE]
+                values = ", ".join([row] * len(some))
+                sqlite.execute(f"{into} VALUES {values}", list(chain.from_iterable(some)))
+
+        await self._run(insert)
 
     async def _run(self, call: Callable[[sqlite3.Connection], _T]) -> _T:
         if self._sqlite is None:
