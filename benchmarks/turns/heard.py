@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy.signal import correlate
 
 from benchmarks.turns.alignment import Aligner
@@ -26,6 +27,8 @@ from ringback.speech.hibari import HibariVoice
 _TAIL: Final = SAMPLE_RATE * 400 // 1000
 """So much of the end is looked for."""
 _LOUD: Final = 200
+_PAUSE: Final = SAMPLE_RATE * 250 // 1000
+"""A silence that is longer may be the agent's, who fell silent and went on where it had stopped."""
 _SAME: Final = 0.7
 """Correlation of what is the same sound through mu-law; it is over 0.95 where no pause is inside."""
 
@@ -78,8 +81,12 @@ class Reference:
 
     def place(self, heard: Samples) -> int | None:
         """How many words were heard, by where the last sound of `heard` lies; None where it is not found."""
+        place = self._place(heard)
+        return self._place(_closed(heard)) if place is None else place
+
+    def _place(self, heard: Samples) -> int | None:
         whole, middles = self._audio
-        loud = np.flatnonzero(np.abs(heard.astype(np.int32)) > _LOUD)
+        loud = _loud(heard)
         if not len(loud) or loud[-1] < _TAIL:
             return None
         tail = heard[loud[-1] + 1 - _TAIL : loud[-1] + 1].astype(np.float64)
@@ -91,6 +98,19 @@ class Reference:
         if likeness[best] < _SAME:
             return None
         return sum(middle <= best + _TAIL for middle in middles)
+
+
+def _loud(heard: Samples) -> npt.NDArray[np.int64]:
+    return np.flatnonzero(np.abs(heard.astype(np.int32)) > _LOUD)
+
+
+def _closed(heard: Samples) -> Samples:
+    """Without the pauses, in which the line is quite silent."""
+    sounds = np.flatnonzero(heard)
+    keep = np.ones(len(heard), dtype=bool)
+    for n in np.flatnonzero(np.diff(sounds) > _PAUSE):
+        keep[sounds[n] + 1 : sounds[n + 1]] = False
+    return heard[keep]
 
 
 def compare(

@@ -165,6 +165,14 @@ def test_the_last_sound_says_how_many_words_were_heard(words_heard: float, expec
     assert reference.place(np.pad(heard // 2, (3000, 5000))) == expected
 
 
+def test_who_falls_silent_and_goes_on_in_fits_is_placed_all_the_same() -> None:
+    reference = Reference(cast(Any, Voice()), cast(Any, Aligner()), "One two three four.")
+    said = Voice().speak("One two three four.")
+    cut, on = SILENT + int(2.3 * WORD), SILENT + int(2.7 * WORD)
+    heard = np.concatenate([said[:cut], np.zeros(WORD, np.int16), said[cut:on]])
+    assert reference.place(heard) == 3
+
+
 def test_a_sound_that_the_agent_never_makes_is_not_placed() -> None:
     reference = Reference(cast(Any, Voice()), cast(Any, Aligner()), "One two three four.")
     assert reference.place(np.random.default_rng(0).integers(-9000, 9000, 8000).astype(np.int16)) is None
