@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,33 @@ async def test_an_impossible_destination_ends_the_call_and_nothing_else(us: Endp
         assert (ended.outcome, ended.by, ended.provider_code) == (Outcome.FAILED, EndedBy.ERROR, 3110)
     leg = await dial(us, way_to(person))
     await expect(leg, Ringing)
+
+
+async def test_nothing_is_sent_when_its_name_was_looked_up_for_too_long(
+    us: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease of a dial may be over by then."""
+    loop = asyncio.get_running_loop()
+    look_up, looked_up = loop.getaddrinfo, asyncio.Event()
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        found = await look_up(*args, **options)
+        looked_up.set()
+        return found
+
+    monkeypatch.setattr(loop, "getaddrinfo", slow)
+    with socket.socket(type=socket.SOCK_DGRAM) as trunk:
+        trunk.bind(("127.0.0.1", 0))
+        trunk.setblocking(False)
+        carrier = SipCarrier(us, Trunk("localhost", trunk.getsockname()[1]))
+        request = DialRequest(
+            carrier.new_call_id(), "+15550199", "+15550100", in_time=lambda: not looked_up.is_set()
+        )
+        ended = await expect(await carrier.dial(request), Ended)
+        assert looked_up.is_set()
+        assert (ended.outcome, ended.by) == (Outcome.FAILED, EndedBy.ERROR)
+        with pytest.raises(BlockingIOError):
+            trunk.recv(1)
 
 
 async def test_no_free_rtp_port_is_an_error_of_ours() -> None:

@@ -13,7 +13,7 @@ from ringback.telephony.sip.header import NameAddr
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.outgoing import Invitation, OutgoingCall
 from ringback.telephony.sip.sdp import Negotiation
-from ringback.telephony.sip.transaction import Address, Timing
+from ringback.telephony.sip.transaction import Address, Timing, always
 from ringback.telephony.sip.uri import SipUri
 from tests.support.sip_world import VirtualTimers
 
@@ -48,7 +48,9 @@ class Socket:
         self._network = network
         self._address = address
 
-    def send(self, data: bytes, to: Address, failed: Callable[[], None]) -> None:
+    def send(
+        self, data: bytes, to: Address, failed: Callable[[], None], in_time: Callable[[], bool] = always
+    ) -> None:
         self._network.carry(data, self._address, to)
 
 

@@ -14,7 +14,7 @@ from ringback.telephony.sip.header import NameAddr
 from ringback.telephony.sip.message import Headers, Request, Response, parse
 from ringback.telephony.sip.outgoing import Invitation, OutgoingCall
 from ringback.telephony.sip.sdp import Negotiation
-from ringback.telephony.sip.transaction import Address, Timing
+from ringback.telephony.sip.transaction import Address, Timing, always
 from ringback.telephony.sip.uri import SipUri
 
 PEER: Address = ("192.0.2.9", 5060)
@@ -85,7 +85,9 @@ class World:
     def __post_init__(self) -> None:
         self.agent = UserAgent(self, self.timers, US, Timing())
 
-    def send(self, data: bytes, to: Address, failed: Callable[[], None]) -> None:
+    def send(
+        self, data: bytes, to: Address, failed: Callable[[], None], in_time: Callable[[], bool] = always
+    ) -> None:
         """Implements `Wire`."""
         message = parse(data)
         assert message is not None

@@ -11,7 +11,7 @@ from ringback.telephony.sip.dialog import Dialog
 from ringback.telephony.sip.header import BRANCH_COOKIE, Via
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.message import Request, Response
-from ringback.telephony.sip.transaction import Address, Event, Timers, Timing, Wire
+from ringback.telephony.sip.transaction import Address, Event, Timers, Timing, Wire, always
 from ringback.telephony.sip.transaction_layer import ClientTransaction, ServerTransaction, TransactionLayer
 from ringback.telephony.sip.uri import SipUri, bracketed, scheme_of
 
@@ -86,10 +86,11 @@ class UserAgent:
         hop: Address,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Event], None],
+        in_time: Callable[[], bool] = always,
     ) -> ClientTransaction:
         """Send a request and hear of its responses; Via, Contact and the like are added here."""
         self._dress(request)
-        return self._layer.send_request(request, hop, on_response, on_failure)
+        return self._layer.send_request(request, hop, on_response, on_failure, in_time)
 
     def send_cancel(self, request: Request, hop: Address) -> None:
         """Send a CANCEL as it is: it borrows the Via of the INVITE that it cancels."""

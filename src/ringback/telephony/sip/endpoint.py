@@ -15,7 +15,7 @@ from ringback.telephony.sip.inbound import IncomingCall
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.message import MAX_MESSAGE
 from ringback.telephony.sip.names import Names
-from ringback.telephony.sip.transaction import Address, Timing
+from ringback.telephony.sip.transaction import Address, Timing, always
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +40,26 @@ class UdpWire:
         self._deliver = deliver
         self._loop.add_reader(self._socket, self._readable)
 
-    def send(self, data: bytes, to: Address, failed: Callable[[], None]) -> None:
+    def send(
+        self,
+        data: bytes,
+        to: Address,
+        failed: Callable[[], None],
+        in_time: Callable[[], bool] = always,
+    ) -> None:
         host, port = to
+
+        def resolved(address: str | None) -> None:
+            # The look-up may have taken seconds.
+            if address is None or not in_time():
+                self._loop.call_soon(failed)
+            else:
+                self._send(data, (address, port), failed)
+
         try:
             ipaddress.ip_address(host)
         except ValueError:
-            self._names.resolve(host, lambda address: self._send_resolved(data, address, port, failed))
+            self._names.resolve(host, resolved)
         else:
             self._send(data, to, failed)
 
@@ -53,12 +67,6 @@ class UdpWire:
         self._names.close()
         self._loop.remove_reader(self._socket)
         self._socket.close()
-
-    def _send_resolved(self, data: bytes, address: str | None, port: int, failed: Callable[[], None]) -> None:
-        if address is None:
-            self._loop.call_soon(failed)
-        else:
-            self._send(data, (address, port), failed)
 
     def _send(self, data: bytes, to: Address, failed: Callable[[], None]) -> None:
         try:

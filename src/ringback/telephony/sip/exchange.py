@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ringback.telephony.sip.auth import MAX_ATTEMPTS, DigestSession
 from ringback.telephony.sip.message import Request, Response
-from ringback.telephony.sip.transaction import Address, Event
+from ringback.telephony.sip.transaction import Address, Event, always
 from ringback.telephony.sip.transaction_layer import ClientTransaction
 
 
@@ -18,6 +18,7 @@ class Sender(Protocol):
         hop: Address,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Event], None],
+        in_time: Callable[[], bool] = always,
     ) -> ClientTransaction: ...
 
 
@@ -32,7 +33,7 @@ class Exchange:
         hop: Address,
         on_response: Callable[[Request, Response], None],
         on_failure: Callable[[Event], None],
-        in_time: Callable[[], bool] = lambda: True,
+        in_time: Callable[[], bool] = always,
     ) -> None:
         """Nothing is sent once `in_time` says no: that is the same as no answer."""
         self.retrying = True
@@ -55,9 +56,12 @@ class Exchange:
         request = self._build()
         self._digest.authorize(request)
         self.transaction = self._sender.send_request(
-            request, self._hop, lambda response: self._received(request, response), self._on_failure
+            request,
+            self._hop,
+            lambda response: self._received(request, response),
+            self._on_failure,
+            self._in_time,
         )
-        self.transaction.in_time = self._in_time
 
     def _received(self, request: Request, response: Response) -> None:
         if (

@@ -24,13 +24,25 @@ class Timers(Protocol):
         ...
 
 
+def always() -> bool:
+    """In time, whenever it is."""
+    return True
+
+
 class Wire(Protocol):
     """How the cores send: a UDP socket, or a list in a test."""
 
-    def send(self, data: bytes, to: Address, failed: Callable[[], None]) -> None:
+    def send(
+        self,
+        data: bytes,
+        to: Address,
+        failed: Callable[[], None],
+        in_time: Callable[[], bool] = always,
+    ) -> None:
         """Send a datagram to a host (name or address) and port.
 
-        `failed` is called if that turned out to be impossible; later, never from inside `send`.
+        `failed` is called if that turned out to be impossible; later, never from inside `send`. Where a name must be
+        looked up first, `in_time` is asked after that: if it says no, nothing is sent, which is a failure too.
         """
         ...
 
@@ -193,6 +205,7 @@ class Transaction:
         self._ended = ended
         self._running: dict[Event, Timer] = {}
         self._interval = timing.t1
+        self._in_time: Callable[[], bool] = always
         self._last: tuple[bytes, Address] | None = None
 
     def fire(self, event: Event, message: Request | Response | None = None) -> None:
@@ -242,7 +255,10 @@ class Transaction:
 
     def _resend(self) -> None:
         if self._last is not None:
-            self._wire.send(*self._last, failed=lambda: self.fire(Event.BROKEN))
+            self._wire.send(*self._last, failed=self._unsent, in_time=self._in_time)
+
+    def _unsent(self) -> None:
+        self.fire(Event.BROKEN if self._in_time() else Event.TIMEOUT)
 
     def _back_off(self) -> None:
         self._set(Event.RETRANSMIT, self._interval)

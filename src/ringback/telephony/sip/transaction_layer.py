@@ -23,6 +23,7 @@ from ringback.telephony.sip.transaction import (
     Timing,
     Transaction,
     Wire,
+    always,
     response_event,
 )
 
@@ -44,7 +45,9 @@ class ClientTransaction(Transaction):
         hop: Address,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Event], None],
+        in_time: Callable[[], bool],
     ) -> None:
+        """`in_time` is asked before each packet: once it says no, none leaves, and no answer will come."""
         invite = request.method == "INVITE"
         key = _client_key(request)
         super().__init__(
@@ -57,8 +60,7 @@ class ClientTransaction(Transaction):
         )
         self.request = request
         self.hop = hop
-        self.in_time: Callable[[], bool] = lambda: True
-        """Asked before each retransmission: once it says no, there is none, and no answer will come."""
+        self._in_time = in_time
         self._on_response = on_response
         self._on_failure = on_failure
 
@@ -68,7 +70,7 @@ class ClientTransaction(Transaction):
         self.limit()
 
     def fire(self, event: Event, message: Request | Response | None = None) -> None:
-        late = event is Event.RETRANSMIT and not self.in_time()
+        late = event is Event.RETRANSMIT and not self._in_time()
         super().fire(Event.TIMEOUT if late else event, message)
 
     def limit(self) -> None:
@@ -164,9 +166,10 @@ class TransactionLayer:
         hop: Address,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Event], None],
+        in_time: Callable[[], bool] = always,
     ) -> ClientTransaction:
         """Begin a client transaction; `request` must carry its Via with a fresh branch."""
-        transaction = ClientTransaction(self, request, hop, on_response, on_failure)
+        transaction = ClientTransaction(self, request, hop, on_response, on_failure, in_time)
         self._clients[_client_key(request)] = transaction
         transaction.start()
         return transaction
