@@ -214,16 +214,24 @@ class Claims:
         return round(self.lease_s * 1_000_000)
 
 
-async def give_back(tx: Transaction, ledger: Ledger, attempt: Attempt, owner: str | None) -> bool:
+async def give_back(
+    tx: Transaction, ledger: Ledger, attempt: Attempt, owner: str | None, *, patient: bool = True
+) -> bool:
     """Let a claim wait again, or end it as stopped where its lane is; False: it was not `owner`'s claim any more.
 
-    The gates come before the attempt: an intent of a worker that was taken for lost locks in that order.
+    The gates come before the attempt: an intent of a worker that was taken for lost locks in that order. Where that
+    worker may also be writing an end that opens a retry (attempt, then gates), nobody may wait for it with the gates
+    in hand: without `patient` an attempt that is locked is left alone, and False.
     """
     where = attempt.account_id, attempt.execution_id
-    if await gates.offer(
+    key = *where, attempt.number
+    offered = await gates.offer(
         tx, attempt.account_id, attempt.agent_id, attempt.batch_id, seq=attempt.seq, due_us=attempt.due_at
-    ):
-        return await queue.wait(tx, (*where, attempt.number), owner=owner)
+    )
+    if not patient and not await queue.is_free(tx, key):
+        return False
+    if offered:
+        return await queue.wait(tx, key, owner=owner)
     try:
         await ledger.transition(
             *where, Status.STOPPED, attempt={"state": AttemptState.DONE, **LEFT},

@@ -101,7 +101,7 @@ class Reaper:
         if attempt.number != claim.number or attempt.lease_until is None:
             return
         if attempt.lease_until < self._clock.now_us():
-            await give_back(tx, self._ledger, attempt, attempt.lease_owner)
+            await give_back(tx, self._ledger, attempt, attempt.lease_owner, patient=False)
 
     async def _close_unknown(self, tx: Transaction, claim: Claim) -> None:
         now = self._clock.now_us()

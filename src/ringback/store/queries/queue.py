@@ -124,6 +124,20 @@ async def depth(db: Reader, *, now_us: int, limit: int) -> Row:
     return row
 
 
+async def is_free(tx: Transaction, key: Key) -> bool:
+    """Nobody else had locked the attempt; it is ours until the transaction ends."""
+    return (
+        await tx.fetch_one(
+            """
+        SELECT number FROM attempts
+        WHERE account_id = :account_id AND execution_id = :execution_id AND number = :number FOR UPDATE SKIP LOCKED
+        """,
+            **_named(key),
+        )
+        is not None
+    )
+
+
 async def wait(tx: Transaction, key: Key, *, owner: str | None = None) -> bool:
     """A claim that led to no dial goes back to the queue; False: it was no claim (of `owner`) any more.
 
