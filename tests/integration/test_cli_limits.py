@@ -10,8 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ringback.cli.main import app
-from ringback.store.database import Row, open_database
+from ringback.dialing.queue import CALLS
+from ringback.store.database import Database, Row, open_database
 from ringback.store.queries import gates
+from ringback.store.wakeup import open_wakeup
 from tests.support.ledgers import open_books
 
 Run = Callable[..., Result]
@@ -67,6 +69,29 @@ def test_limits_are_set_one_by_one_shown_and_taken_back(
     ]
     assert ringback("set", account, "--calls", "0", "--per-second", "0").exit_code == 0
     assert ringback("show").output.splitlines() == [f"account {account} agent {agent}: calls at a time: 3"]
+
+
+async def test_raised_limits_wake_the_workers(
+    ringback: Run, database: Database, tmp_path: Path, owner: tuple[str, str]
+) -> None:
+    worker = await open_wakeup(database, tmp_path)
+    assert await worker.wait(CALLS, 0.05) is False
+    result = await asyncio.to_thread(ringback, "set", owner[0], "--calls", "50")
+    assert (result.exit_code, await worker.wait(CALLS, 10)) == (0, True)
+    await worker.close()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_limits_hold_although_nobody_can_be_woken(
+    ringback: Run, database_url: str, tmp_path: Path, owner: tuple[str, str]
+) -> None:
+    (tmp_path / "wake").write_text("in the way")
+    result = ringback("set", owner[0], "--calls", "7")
+    assert result.exit_code == 0
+    assert "ringback: it is done, but holds only in a moment: cannot make a socket" in result.output
+    own = gate(database_url, owner[0], "account")
+    assert own is not None
+    assert own["max_calls"] == 7
 
 
 def test_what_cannot_be_set_is_one_sentence(ringback: Run, owner: tuple[str, str]) -> None:

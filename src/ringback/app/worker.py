@@ -49,6 +49,7 @@ async def run(settings: Settings, index: int) -> None:
     ):
         judging.prepare()
         await _limit_trunk(settings, core.db)
+        await core.queue.wake()  # where that allows more than before, the other workers must know
         ticker, detector = Ticker(), SileroVoiceDetector()
         ticker.after(detector.run)
         events = EventDelivery(core.db, core.wakeup, name)

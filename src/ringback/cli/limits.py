@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ringback.cli.store import with_store
+from ringback.cli.store import wake, with_store
 from ringback.clock import Clock
 from ringback.dialing.limits import interval_us
+from ringback.dialing.queue import CALLS
 from ringback.store.database import Database
 from ringback.store.queries import accounts, agents, batches, gates, status
 
@@ -57,6 +58,8 @@ def set_limits(
             most = found["max_calls"] if calls is None else calls or None
             interval = found["interval_us"] if per_second is None else interval_us(per_second)
             await gates.set_limits(tx, account, kind, key, max_calls=most, interval_us=interval)
+        # What a lower limit held back waits without a timer.
+        await wake(db, CALLS)
         return most, interval
 
     try:
