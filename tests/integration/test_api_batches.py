@@ -366,18 +366,6 @@ async def test_a_disk_that_does_not_take_it(api: Api, tmp_path: Path) -> None:
     assert answer.headers["retry-after"]
 
 
-async def test_what_a_killed_process_left_behind_goes(api: Api) -> None:
-    folder = api.services.uploads
-    folder.mkdir()
-    old, new = folder / "old.csv.part", folder / "new.csv.part"
-    for left in (old, new, folder / "kept.csv"):
-        left.write_text("")
-        os.utime(left, (0, 0))
-    os.utime(new)
-    batch_id = await a_batch(api, await api.agent())
-    assert set(uploads(api)) == {"kept.csv", "new.csv.part", f"{batch_id}.csv"}
-
-
 async def test_an_agent_that_goes_meanwhile(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     async def create(*_: Any) -> None:
         raise LookupError("there is no agent")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,7 +29,7 @@ from ringback.api.schemas.batch import (
 )
 from ringback.api.services import Services, ServicesDep
 from ringback.api.times import humanized, iso
-from ringback.api.upload import FORM, URL_ENCODED, Form, Upload, is_form, received, url_encoded
+from ringback.api.upload import FORM, URL_ENCODED, Form, Upload, in_thread, is_form, received, url_encoded
 from ringback.dialing import csv_lines
 from ringback.dialing.batches import BatchView, NewBatch, NotRunning
 from ringback.dialing.queue import NoFromNumber
@@ -65,7 +64,11 @@ async def create_batch(request: Request, account: AccountId, key: KeyDep, servic
     Lines that cannot be called are counted, and listed by `GET /batches/{batch_id}/bad-lines`.
     """
     async with received(
-        request, file="file", folder=services.uploads, max_bytes=services.max_batch_bytes
+        request,
+        file="file",
+        folder=services.uploads,
+        max_bytes=services.max_batch_bytes,
+        stopping=services.stopping,
     ) as form:
         asked_for = check(BatchRequest, _fields(form))
         upload: Upload = asked_for.file
@@ -73,7 +76,7 @@ async def create_batch(request: Request, account: AccountId, key: KeyDep, servic
         if earlier := await services.idempotency.earlier(account, once):
             return answered(earlier)
         await services.agents.require(account, asked_for.agent_id)
-        await asyncio.to_thread(_look_into, upload.path)
+        await in_thread(_look_into, upload.path)
         new = _new_batch(account, asked_for)
 
         async def create(tx: Transaction) -> Answer:
@@ -81,7 +84,7 @@ async def create_batch(request: Request, account: AccountId, key: KeyDep, servic
             return Answer(201, BatchCreated(batch_id=new.id, state="created").model_dump_json())
 
         # Before the commit: from then on somebody reads it. If that goes wrong, it is not known whether it happened.
-        await asyncio.to_thread(upload.place)
+        await in_thread(upload.place)
         try:
             answer = await services.idempotency.once(account, once, create)
         except (NoFromNumber, LookupError, KeyReused) as error:

@@ -25,7 +25,10 @@ _DRAIN_BYTES = 32 * 1024 * 1024
 
 class BodyLimit:
     """ASGI middleware: a body of more than `max_bytes` is answered with 413, by its announced length at once,
-    otherwise as soon as it has grown too long. Nothing of the excess is kept. Some paths have limits of their own."""
+    otherwise as soon as it has grown too long. Nothing of the excess is kept. Some paths have limits of their own.
+
+    Whatever is answered before the body has arrived is answered so that also a client that is still writing reads it.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int, by_path: Mapping[str, int] | None = None) -> None:
         self._app = app
@@ -37,29 +40,32 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         max_bytes = self._by_path.get(scope["path"], self._max_bytes)
-        announced = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced[:20]) > max_bytes:
             await _refusal(max_bytes).response()(scope, receive, _lingering(receive, send))
             return
-        await self._stream(scope, receive, send, max_bytes)
+        bodiless = not announced.strip("0") and "transfer-encoding" not in headers
+        await self._stream(scope, receive, send, max_bytes, whole=bodiless)
 
-    async def _stream(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> None:
+    async def _stream(
+        self, scope: Scope, receive: Receive, send: Send, max_bytes: int, *, whole: bool
+    ) -> None:
         received = 0
-        too_long = False
 
         async def counted() -> Message:
-            nonlocal received, too_long
+            nonlocal received, whole
             message = await receive()
             received += len(message.get("body", b""))
+            whole = not message.get("more_body")
             if received > max_bytes:
-                too_long = True
                 raise _refusal(max_bytes)
             return message
 
         lingering = _lingering(receive, send)
 
         async def answer(message: Message) -> None:
-            await (lingering if too_long else send)(message)
+            await (send if whole else lingering)(message)
 
         await self._app(scope, counted, answer)
 

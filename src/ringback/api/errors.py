@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Mapping
@@ -147,7 +148,8 @@ def _allowed(request: Request) -> str:
 
 
 class Unexpected:
-    """Innermost middleware: what no handler knows becomes a 500 without a trace, inside CORS."""
+    """Innermost middleware: what no handler knows becomes a 500 without a trace, inside CORS; what the server cuts off
+    because it stops, a 503."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -162,6 +164,13 @@ class Unexpected:
 
         try:
             await self._app(scope, receive, watched)
+        except asyncio.CancelledError:
+            if started or not scope["app"].state.services.stopping.is_set():
+                raise
+            stopping = ApiError(
+                503, "The server is stopping; send the request again", headers={"Retry-After": "10"}
+            )
+            await stopping.response()(scope, receive, send)
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             log.error(

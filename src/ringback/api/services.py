@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +62,8 @@ class Services:
     """None: /metrics is turned off."""
     request_times: Callable[[str, str, int, float], None] | None = None
     """Told the method, route, status and seconds of every request."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is told to stop."""
 
 
 async def services(request: Request) -> Services:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
@@ -25,6 +24,10 @@ from starlette.requests import ClientDisconnect
 
 from ringback.api.body import whole
 from ringback.api.errors import ApiError
+from ringback.dialing.uploads import FINISHED, UNFINISHED, hold
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FORM: Final = "multipart/form-data"
 URL_ENCODED: Final = "application/x-www-form-urlencoded"
@@ -36,9 +39,8 @@ _LONGEST_FIELD: Final = 65_536
 """Bytes."""
 _LONGEST_HEADER: Final = 4_096
 _LONGEST_NAME: Final = 255
-_UNFINISHED: Final = ".part"
-_FORGOTTEN_S: Final = 2 * _WHOLE_S
-"""A file that is not finished by then is one that nobody is writing any more."""
+_AFTER_STOP_S: Final = 4.0
+"""What has not arrived so long after the process was told to stop is refused, while there is still time to say so."""
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Upload:
 
     def place(self) -> None:
         """Give it its lasting name, `<id>.csv`, on the disk for good; who calls answers for it from here on."""
-        final = self.path.with_suffix("")
+        final = self.path.with_name(f"{self.id}{FINISHED}")
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
         self.path.rename(final)
@@ -100,11 +102,17 @@ async def url_encoded(request: Request) -> dict[str, str]:
 
 @asynccontextmanager
 async def received(
-    request: Request, *, file: str | None = None, folder: Path | None = None, max_bytes: int = 0
+    request: Request,
+    *,
+    file: str | None = None,
+    folder: Path | None = None,
+    max_bytes: int = 0,
+    stopping: asyncio.Event | None = None,
 ) -> AsyncIterator[Form]:
     """Read a form; the part `file` goes to the folder. A file that was not placed is gone after the block.
 
-    Raises ApiError: 400, 408, 413, 503 where the disk does not take it.
+    `stopping` is set when the process is told to stop: what arrives within a few seconds is still taken.
+    Raises ApiError: 400, 408, 413, 503 where the disk does not take it or the process stops.
     """
     kind, options = _content_type(request)
     boundary = options.get(b"boundary")
@@ -115,8 +123,8 @@ async def received(
     except FormParserError as error:
         raise ApiError(400, f"The body is not {FORM}: {error}") from None
     try:
-        await _read(request, parts.feed)
-        form = await asyncio.to_thread(parts.end)
+        await _read(request, parts.feed, stopping or asyncio.Event())
+        form = await in_thread(parts.end)
         yield form
     except FormParserError as error:
         raise ApiError(400, f"The body is not {FORM}: {error}") from None
@@ -128,20 +136,45 @@ async def received(
         parts.close()
 
 
-async def _read(request: Request, feed: Callable[[bytes], None]) -> None:
+async def in_thread(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """As `asyncio.to_thread`, but never over before the work is: who is cancelled removes what that writes."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **named))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+async def _read(request: Request, feed: Callable[[bytes], None], stopping: asyncio.Event) -> None:
     stream = request.stream()
     try:
-        async with asyncio.timeout(_WHOLE_S):
-            while True:
-                async with asyncio.timeout(_IDLE_S):
-                    chunk = await anext(stream, None)
-                if chunk is None:
-                    return
-                await asyncio.to_thread(feed, chunk)
+        async with asyncio.timeout(_WHOLE_S) as whole:
+            hurrying = asyncio.create_task(_hurry(whole, stopping))
+            try:
+                while True:
+                    async with asyncio.timeout(_IDLE_S):
+                        chunk = await anext(stream, None)
+                    if chunk is None:
+                        return
+                    await in_thread(feed, chunk)
+            finally:
+                hurrying.cancel()
     except TimeoutError:
-        raise ApiError(408, f"The body did not arrive: nothing for {_IDLE_S:.0f} seconds") from None
+        if stopping.is_set():
+            raise ApiError(
+                503, "The server is stopping; send the file again in a moment", headers={"Retry-After": "10"}
+            ) from None
+        raise ApiError(
+            408, f"The body did not arrive: nothing for {_IDLE_S:.0f} seconds, or not all of it in an hour"
+        ) from None
     except ClientDisconnect:
         raise ApiError(400, "The body ended too early") from None
+
+
+async def _hurry(whole: asyncio.Timeout, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    whole.reschedule(asyncio.get_running_loop().time() + _AFTER_STOP_S)
 
 
 def _content_type(request: Request) -> tuple[bytes, dict[bytes, bytes]]:
@@ -186,7 +219,7 @@ class _Parts:
             raise ApiError(400, "The form ended too early: its closing boundary is missing")
         upload = self._form.upload
         if self._writing is not None and upload is not None:
-            self._writing.close()
+            self._writing.flush()
             upload.digest = self._hash.hexdigest()
             if not (upload.size or upload.name):  # a browser's form in which no file was chosen
                 upload.discard()
@@ -236,11 +269,11 @@ class _Parts:
             raise ApiError(400, f"{self._file} was sent twice: send one file")
         assert self._folder is not None
         self._folder.mkdir(parents=True, exist_ok=True)
-        _clear(self._folder)
         id_ = uuid4().hex
-        path = self._folder / f"{id_}.csv{_UNFINISHED}"
-        self._writing = path.open("xb")
+        path = self._folder / f"{id_}{UNFINISHED}"
+        self._writing = path.open("x+b")
         self._form.upload = Upload(id_, name, path, 0, "")
+        hold(self._writing.fileno())
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         piece = data[start:end]
@@ -282,12 +315,3 @@ def _file_name(sent: bytes | None) -> str:
     """The last part of a path, without what a terminal or a header would stumble over."""
     name = (sent or b"").decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
     return "".join(character for character in name if character.isprintable()).strip()[:_LONGEST_NAME]
-
-
-def _clear(folder: Path) -> None:
-    """Of files that a process left behind when it was killed."""
-    oldest = time.time() - _FORGOTTEN_S
-    for left in folder.glob(f"*{_UNFINISHED}"):
-        with suppress(OSError):
-            if left.stat().st_mtime < oldest:
-                left.unlink()

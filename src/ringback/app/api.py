@@ -23,6 +23,7 @@ from ringback.app.telemetry.queue_figures import of_queue
 from ringback.app.upkeep import upkeep
 from ringback.dialing.call_events import CallEvents
 from ringback.dialing.do_not_call import DoNotCall
+from ringback.dialing.uploads import Leftovers
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
 from ringback.executions.retention import Retention
@@ -64,6 +65,7 @@ async def run(settings: Settings) -> None:
             rate_limits=_rate_limits(settings, core),
             scrape=scrape(settings, watching),
             request_times=watching.telemetry.request,
+            stopping=stopping,
         )
         config = uvicorn.Config(
             create_app(services),
@@ -78,7 +80,8 @@ async def run(settings: Settings) -> None:
 
 def _upkeep(settings: Settings, core: Core) -> AbstractAsyncContextManager[None]:
     retention = Retention(core.db, core.ledger, core.clock, settings.recordings)
-    return upkeep(core.db, core.clock, retention)
+    leftovers = Leftovers(core.db, core.clock, settings.uploads)
+    return upkeep(core.db, core.clock, retention, leftovers)
 
 
 def _rate_limits(settings: Settings, core: Core) -> RateLimits | None:

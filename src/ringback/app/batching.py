@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from ringback.app.core import PROVIDER, Core
 from ringback.app.settings import Settings
@@ -13,13 +15,16 @@ from ringback.dialing.batches import Batches
 from ringback.dialing.intake import Intake
 from ringback.dialing.jobs import Jobs
 from ringback.dialing.sweep import Sweep
+from ringback.dialing.uploads import name_of
 from ringback.executions.bulk import Bulk
+
+logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def batching(settings: Settings, core: Core) -> AsyncIterator[Batches]:
     """The jobs run within the block; what is under way at its end is taken up again by the next process."""
-    bulk, machine = Bulk(core.ledger), socket.gethostname()
+    bulk, machine = Bulk(core.ledger), await asyncio.to_thread(_machine, settings.uploads)
     sweep = Sweep(core.db, bulk, core.clock)
     batches = Batches(core.db, core.clock, core.wakeup, core.queue, sweep, machine)
     intake = Intake(core.db, bulk, core.clock, trunk=PROVIDER, max_lines=settings.batches.max_lines)
@@ -39,3 +44,12 @@ async def batching(settings: Settings, core: Core) -> AsyncIterator[Batches]:
     finally:
         running.cancel()
         await asyncio.wait({running})
+
+
+def _machine(uploads: Path) -> str:
+    """Where files cannot be kept the rest works all the same, and every upload is told."""
+    try:
+        return name_of(uploads)
+    except OSError as error:
+        logger.error("files of batches cannot be kept in %s: %s", uploads, error.strerror)
+        return socket.gethostname()

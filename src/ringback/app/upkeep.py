@@ -1,4 +1,5 @@
-"""What the store needs now and then: counters folded, segments sealed, old data and keys of requests removed.
+"""What the store needs now and then: counters folded, segments sealed, old data, keys of requests and files of uploads
+removed.
 
 It runs in every api process; the statements see to it that several do no harm to each other.
 """
@@ -13,6 +14,7 @@ from typing import Final
 
 from ringback.accounts.idempotency import Idempotency
 from ringback.clock import Clock
+from ringback.dialing.uploads import Leftovers
 from ringback.executions import counts, segments
 from ringback.executions.retention import Retention
 from ringback.store.database import Database, StoreError
@@ -22,16 +24,20 @@ logger = logging.getLogger(__name__)
 _LEDGER_EVERY_S: Final = 5.0
 _RETENTION_EVERY_S: Final = 3600.0
 _KEYS_EVERY_S: Final = 600.0
+_UPLOADS_EVERY_S: Final = 600.0
 
 
 @asynccontextmanager
-async def upkeep(db: Database, clock: Clock, retention: Retention) -> AsyncIterator[None]:
+async def upkeep(
+    db: Database, clock: Clock, retention: Retention, leftovers: Leftovers
+) -> AsyncIterator[None]:
     """Keep the store up within the block."""
     forget = Idempotency(db, clock).forget
     tasks = [
         asyncio.create_task(_regularly("upkeep of the ledger", LedgerUpkeep(db), clock, _LEDGER_EVERY_S)),
         asyncio.create_task(_regularly("retention", retention.apply, clock, _RETENTION_EVERY_S)),
         asyncio.create_task(_regularly("removal of idempotency keys", forget, clock, _KEYS_EVERY_S)),
+        asyncio.create_task(_regularly("removal of uploads", leftovers.remove, clock, _UPLOADS_EVERY_S)),
     ]
     try:
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from ringback.store.database import Row, Transaction
+from ringback.store.database import Reader, Row, Transaction
 
 
 async def add(
@@ -55,6 +55,14 @@ async def take(
             until=until_us,
         )
     return row
+
+
+async def is_intake(db: Reader, batch_id: str) -> bool:
+    """Whether the file of a batch is still to be read. Cross-account: files lie in one folder, by the batch's id."""
+    row = await db.fetch_one(
+        "SELECT 1 AS one FROM jobs WHERE kind = 'intake' AND subject = :subject LIMIT 1", subject=batch_id
+    )
+    return row is not None
 
 
 async def renew(tx: Transaction, account_id: str, job_id: str, *, owner: str, until_us: int) -> bool:
