@@ -45,7 +45,7 @@ async def serve(desk: Desk, batch_id: str) -> None:
     """As a claim does."""
     async with desk.db.transaction() as tx:
         now = desk.books.clock.now_us()
-        await gates.served(tx, desk.books.account_id, "batch", batch_id, next_due_us=0, now_us=now)
+        await gates.lane_served(tx, desk.books.account_id, "batch", batch_id, now_us=now)
 
 
 async def test_an_unknown_agent_or_number_is_refused(desk: Desk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from ringback.executions.lifecycle import Status
 from ringback.executions.record import Attempt, AttemptState
 from ringback.media.leg import Answered, Ended, EndedBy, HangupCause, Outcome, Ringing
 from ringback.store.database import Database
-from ringback.store.queries import gates
+from ringback.store.queries import gates, trunk_gates
 from tests.support.exchange import listener
 from tests.support.ledgers import Books, open_books
 from tests.support.simulated_carrier import SimulatedCarrier, SimulatedLeg
@@ -156,7 +156,7 @@ async def test_who_was_taken_for_lost_before_the_packet_dials_nobody_and_frees_t
 
 async def test_a_lost_worker_that_comes_back_frees_the_slot_when_its_leg_is_over(world: World) -> None:
     dialled = asyncio.Event()
-    world = _world(world.books, lambda leg: dialled.set(), Defaults())
+    world = _world(world.books, lambda leg: dialled.set(), Defaults(account_calls=9))
     claim = await world.claimed()
     freed: list[int] = []
     call = Call(claim, world.line, lambda: freed.append(1))
@@ -258,7 +258,7 @@ async def test_what_may_not_be_dialled_any_more_waits_again(world: World, how: s
     books = world.books
     claim = await world.claimed(batch_id="batch")
     if how == "hours over":
-        claim = Claim(claim.account_id, claim.execution_id, claim.number, books.clock.us)
+        claim = replace(claim, closes_us=books.clock.us)
     else:
         async with books.db.transaction() as tx:
             if how == "paused":
@@ -321,6 +321,25 @@ async def test_a_stop_that_races_the_answer_leaves_the_live_call_alone(world: Wo
         with pytest.raises(NotStoppable, match="in-progress"):
             await stop
     assert (await world.claims.held()).cancelled == frozenset()
+
+
+@pytest.mark.parametrize("kind", ["account", "agent", "batch", "trunk", "none", "retry"])
+async def test_an_end_wakes_who_may_wait_for_the_slot_or_the_next_attempt_and_nobody_else(
+    world: World, kind: str
+) -> None:
+    books = world.books
+    async with books.db.transaction() as tx:
+        if kind == "trunk":
+            await trunk_gates.set_limits(tx, "sip-trunk", max_calls=5, interval_us=None)
+        elif kind in ("account", "agent", "batch"):
+            key = "" if kind == "account" else kind
+            await gates.set_limits(tx, books.account_id, kind, key, max_calls=5, interval_us=None)
+    retry = {"enabled": True, "max_retries": 1, "retry_on_statuses": ["busy"], "retry_intervals_minutes": [5]}
+    claim = await world.claimed(batch_id="batch", retry_config=retry if kind == "retry" else None)
+    freed: list[int] = []
+    await Call(claim, world.line, lambda: freed.append(1)).run()
+    assert await world.status(claim) is (Status.SCHEDULED if kind == "retry" else Status.BUSY)
+    assert freed == ([] if kind == "none" else [1])
 
 
 async def test_a_stopped_claim_frees_its_slot_at_once(world: World) -> None:

@@ -20,13 +20,23 @@ _PART = 20_000
 _MANY = ("attempts", "executions")
 
 
+class Seen(dict[str, Mapping[str, object]]):
+    """Parameters by statement; counts the statements."""
+
+    count = 0
+
+    def __setitem__(self, sql: str, params: Mapping[str, object]) -> None:
+        self.count += 1
+        super().__setitem__(sql, params)
+
+
 class Recorder:
     """A database that remembers each statement and its parameters."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self.url = db.url
-        self.seen: dict[str, Mapping[str, object]] = {}
+        self.seen = Seen()
 
     async def fetch_one(self, sql: str, **params: object) -> Row | None:
         self.seen[sql] = params
@@ -37,8 +47,8 @@ class Recorder:
         return await self._db.fetch_all(sql, **params)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with self._db.transaction() as tx:
+    async def transaction(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
+        async with self._db.transaction(durable=durable) as tx:
             yield RecordingTransaction(tx, self.seen)
 
     @asynccontextmanager
@@ -51,7 +61,7 @@ class Recorder:
 
 
 class RecordingTransaction:
-    def __init__(self, tx: Transaction, seen: dict[str, Mapping[str, object]]) -> None:
+    def __init__(self, tx: Transaction, seen: Seen) -> None:
         self._tx = tx
         self._seen = seen
 
@@ -146,3 +156,17 @@ async def test_what_is_asked_again_and_again_reads_an_index(database: Database) 
         rows = await database.fetch_all(f"{explain} {sql}", **params)
         plan = "\n".join(str(row.get("QUERY PLAN") or row.get("detail")) for row in rows)
         assert not _slow(plan), f"{sql}\n{plan}"
+
+
+async def test_a_call_is_claimed_and_dialled_with_few_statements(database: Database) -> None:
+    """Each is a round trip between the claim and the INVITE. Two commits come on top: see `benchmarks.dialling`."""
+    books, recorder = await open_books(database), Recorder(database)
+    ledger = Ledger(recorder, books.clock, PUBLIC_URL)
+    taking = Taking(recorder, ledger, books.clock, "one")
+    for _ in range(2):
+        before = recorder.seen.count
+        await books.create()
+        [claim] = (await taking.take(5)).claims
+    claimed = recorder.seen.count
+    await Claims(recorder, ledger, books.clock, "one").intend(claim, "call-1")
+    assert (claimed - before, recorder.seen.count - claimed) == (10, 8)

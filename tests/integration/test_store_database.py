@@ -40,6 +40,21 @@ async def test_transaction_commits_and_counts_rows(database: Database) -> None:
     assert await database.fetch_one("SELECT name FROM accounts WHERE name = :n", n="nobody") is None
 
 
+async def test_only_what_may_be_lost_does_not_wait_for_the_disk(
+    database: Database, database_url: str
+) -> None:
+    postgresql = database_url.startswith("postgresql")
+    asked = "SELECT current_setting('synchronous_commit') AS level" if postgresql else "PRAGMA synchronous"
+
+    async def level(durable: bool) -> object:
+        async with database.transaction(durable=durable) as tx:
+            [(_, value)] = (await tx.fetch_all(asked))[0].items()
+        return value
+
+    waits, never = ("on", "off") if postgresql else (2, 1)
+    assert [await level(durable) for durable in (True, False, True)] == [waits, never, waits]
+
+
 async def test_execute_many(database: Database) -> None:
     rows = [{"account_id": f"{n}", "name": f"{n}", "seq": n} for n in range(100)]
     async with database.transaction() as tx:

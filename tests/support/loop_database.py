@@ -118,15 +118,16 @@ class _Statements:
         self._process = process
 
     async def fetch_one(self, sql: str, **params: object) -> Row | None:
-        rows = self.run(sql, params).fetchall()
+        rows, _ = self.run(sql, params)
         return rows[0] if rows else None
 
     async def fetch_all(self, sql: str, **params: object) -> list[Row]:
-        rows: list[Row] = self.run(sql, params).fetchall()
+        rows, _ = self.run(sql, params)
         return rows
 
     async def execute(self, sql: str, **params: object) -> int:
-        return self.run(sql, params).rowcount
+        _, changed = self.run(sql, params)
+        return changed
 
     async def execute_many(self, sql: str, rows: Sequence[Mapping[str, object]]) -> None:
         self.run(sql, rows, many=True)
@@ -135,16 +136,19 @@ class _Statements:
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
         self.run(sql, rows, many=True)
 
-    def run(self, sql: str, params: Any = (), *, many: bool = False) -> sqlite3.Cursor:
+    def run(self, sql: str, params: Any = (), *, many: bool = False) -> tuple[list[Row], int]:
+        """All rows, and how many were changed."""
         self._process.before(sql)
         run = self._sqlite.executemany if many else self._sqlite.execute
         try:
             cursor = run(for_sqlite(sql), params)
+            # Before anybody dies: a statement with RETURNING that is not exhausted holds up the next COMMIT.
+            rows: list[Row] = cursor.fetchall()
         except sqlite3.Error as error:
             self._store.refused.append(f"{error}: {' '.join(sql.split())[:120]}")
             raise StoreError(str(error)) from error
         self._process.after(sql)
-        return cursor
+        return rows, cursor.rowcount
 
 
 def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:

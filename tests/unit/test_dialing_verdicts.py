@@ -31,7 +31,7 @@ def verdict(
     **changes: Any,
 ) -> Verdict:
     execution = an_execution(**{"to_number": LOS_ANGELES} | changes)
-    return judge(execution, window, set(forbidden), now_us, ZoneInfo(unknown))
+    return judge(execution, window, execution.to_number in forbidden, now_us, ZoneInfo(unknown))
 
 
 def test_within_the_hours() -> None:

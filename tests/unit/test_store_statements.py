@@ -28,6 +28,7 @@ def test_row_locks_are_dropped_for_sqlite() -> None:
     assert for_sqlite("SELECT 1 LIMIT 1 FOR UPDATE SKIP LOCKED").rstrip() == "SELECT 1 LIMIT 1"
     assert for_sqlite("SELECT 1 FOR UPDATE").rstrip() == "SELECT 1"
     assert for_sqlite("SELECT 1 FOR SHARE").rstrip() == "SELECT 1"
+    assert for_sqlite("SELECT 1 FOR KEY SHARE").rstrip() == "SELECT 1"
 
 
 @pytest.mark.parametrize(

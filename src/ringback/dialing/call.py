@@ -101,7 +101,7 @@ class Call:
     """One attempt. Its errors, LeaseLost and the like, tell that it is not ours any more."""
 
     def __init__(self, claim: Claim, line: Line, freed: Callable[[], None] = lambda: None) -> None:
-        """`freed` is called when it counts for the limits no longer."""
+        """`freed` is called when others have something to look for: a slot that they may wait for, another attempt."""
         self._claim = claim
         self._line = line
         self._freed = freed
@@ -109,6 +109,8 @@ class Call:
         self._over: Ended | None = None
         """The end of its leg, once it is known."""
         self._given_up: HangupCause | None = None
+        self._dialled_again = False
+        """Its end has opened another attempt."""
 
     async def hang_up(self, cause: HangupCause) -> None:
         """End it or cancel it, whether it was dialled or not; `run` goes on to write the record."""
@@ -122,7 +124,8 @@ class Call:
         Raises LeaseLost, IllegalTransition, UnknownExecution where the call was taken over, stopped or deleted.
         """
         line, claim = self._line, self._claim
-        execution = await line.ledger.get(claim.account_id, claim.execution_id)
+        asked = claim.asked
+        execution = asked.execution if asked else await line.ledger.get(claim.account_id, claim.execution_id)
         try:
             talker = await line.prepare(execution)
         except CallRefused as refusal:
@@ -195,7 +198,7 @@ class Call:
         if self._leg is not None and self._over is None:
             self._over = await self._end_of(self._leg)
         await self._line.claims.reconcile(self._claim, self._over)
-        self._freed()
+        self._free()
 
     async def _release(self, why: str) -> None:
         logger.info("call %s waits on: %s", self._claim.execution_id, why)
@@ -208,7 +211,7 @@ class Call:
             changes={"error_message": why},
             attempt={"state": AttemptState.DONE, "ended_at": self._line.clock.now_us(), **LEFT},
         )
-        self._freed()
+        self._free()
 
     async def _undialled(self, status: Status, why: str | None) -> None:
         """There was an intent, and no packet. Where the worker was late, another may have written so already."""
@@ -224,7 +227,7 @@ class Call:
                 **LEFT,
             },
         )
-        self._freed()
+        self._free()
 
     async def _refuse(self, why: str) -> None:
         await self._move(
@@ -237,7 +240,7 @@ class Call:
                 **LEFT,
             },
         )
-        self._freed()
+        self._free()
 
     async def _ring(self, leg: Leg) -> Ended | None:
         """Follow the leg to its answer (None) or to its end without one."""
@@ -260,7 +263,7 @@ class Call:
             changes={"error_message": ended.detail},
             attempt={"ended_at": ended_us, **hangup_fields(ended, execution.call_type), **LEFT},
         )
-        self._freed()
+        self._free()
 
     async def _talk(self, execution: Execution, leg: Leg, talker: Talker) -> None:
         """Talk and write at the same time: the greeting does not wait for a disk."""
@@ -316,7 +319,12 @@ class Call:
             },
             usage=talk.usage,
         )
-        self._freed()
+        self._free()
+
+    def _free(self) -> None:
+        """It counts for the limits no longer."""
+        if self._claim.limited or self._dialled_again:
+            self._freed()
 
     async def _persist(
         self,
@@ -341,7 +349,7 @@ class Call:
         attempt: AttemptChanges | None = None,
         usage: Sequence[UsageLine] = (),
     ) -> None:
-        await self._line.ledger.transition(
+        execution = await self._line.ledger.transition(
             self._claim.account_id,
             self._claim.execution_id,
             to,
@@ -351,3 +359,4 @@ class Call:
             number=self._claim.number,
             lease_owner=self._line.claims.owner,
         )
+        self._dialled_again = execution.status is not to

@@ -28,6 +28,17 @@ _MOST_AHEAD_US: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What was read with a claim, and does not change until it is dialled."""
+
+    execution: Execution
+    agent_id: str
+    batch_id: str | None
+    trunk: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One attempt that this worker holds."""
 
@@ -36,6 +47,10 @@ class Claim:
     number: int
     closes_us: int = field(default=2**62, compare=False)
     """The person may not be dialled after this moment: the calling hours are over."""
+    asked: Asked | None = field(default=None, compare=False, repr=False)
+    """None: to be read again."""
+    limited: bool = field(default=True, compare=False)
+    """It takes a slot that somebody else may wait for."""
 
     @property
     def key(self) -> queue.Key:
@@ -99,8 +114,8 @@ class Claims:
         or NotNow: then nobody may dial.
         """
         async with self._db.transaction() as tx:
-            attempt = await self._ledger.attempt(claim.account_id, claim.execution_id, tx=tx)
-            grant = await self._pass(tx, claim, attempt)
+            asked = claim.asked or await self._ledger.attempt(claim.account_id, claim.execution_id, tx=tx)
+            grant = await self._pass(tx, claim, asked)
             # After the wait for the gates, so that many intents at once do not use up each other's leases.
             deadline_s = self._clock.monotonic() + self.lease_s - min(_MARGIN_S, self.lease_s / 4)
             now = self._clock.now_us()
@@ -120,7 +135,7 @@ class Claims:
                 lease_owner=self.owner,
                 tx=tx,
             )
-            if await queue.forbidden(tx, claim.account_id, [execution.to_number or ""]):
+            if await queue.forbidden(tx, claim.account_id, execution.to_number or ""):
                 raise Stopped("The number is on the account's do-not-call list")
         return Intent(execution, grant, deadline_s)
 
@@ -190,21 +205,27 @@ class Claims:
                 text = f"The lost worker came back, its call is over: {how}"
                 await log_event(tx, self._ledger, self._clock, claim, text)
 
-    async def _pass(self, tx: Transaction, claim: Claim, attempt: Attempt, ahead_us: int = 0) -> Grant:
+    async def _pass(self, tx: Transaction, claim: Claim, asked: Asked | Attempt, ahead_us: int = 0) -> Grant:
         """When it may be dialled. Raises Stopped, NotNow; the rate that was reserved goes with the transaction."""
-        grant = await reserve(
+        passed = await gates.share(
             tx,
             claim.account_id,
-            attempt.trunk,
-            now=lambda: self._clock.now_us() + ahead_us,
-            default_interval_us=self._defaults.account_interval_us,
+            asked.agent_id,
+            asked.batch_id,
+            asked.trunk,
+            self._defaults.account_interval_us,
         )
         now = self._clock.now_us()
-        for gate in await gates.share(tx, claim.account_id, attempt.agent_id, attempt.batch_id):
-            if gate["closed"] == "stopped" or attempt.seq <= gate["stopped_seq"]:
+        for gate in passed:
+            if gate["kind"] not in ("agent", "batch"):
+                continue
+            if gate["closed"] == "stopped" or asked.seq <= gate["stopped_seq"]:
                 raise Stopped(f"The {gate['kind']} was stopped")
             if gate["closed"] or gate["opens_at"] > now:
                 raise NotNow(f"its {gate['kind']} was paused")
+        grant = await reserve(
+            tx, claim.account_id, asked.trunk, passed, now=lambda: self._clock.now_us() + ahead_us
+        )
         if grant.dial_at_us > claim.closes_us:
             raise NotNow("the calling hours are over")
         return grant

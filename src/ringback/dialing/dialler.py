@@ -27,6 +27,8 @@ _RENEW_S: Final = 5.0
 _REAP_S: Final = 10.0
 """Both at most: with a short lease more often."""
 _REPAIR_S: Final = 3600.0
+_GATHER_S: Final = 0.02
+"""So long a worker that was full lets calls end before it claims others in their place: all at once."""
 _AGAIN_US: Final = 1_000_000
 """So long after the database refused a claim a worker tries again."""
 
@@ -118,7 +120,8 @@ class Dialler:
         return bool(taken.claims)
 
     def _tell(self) -> None:
-        """A slot is free: whoever is kept from dialling by a limit looks again. Ends of one moment are one wake-up."""
+        """Whoever is kept from dialling by a limit, or waits for the next call, looks again. Ends of one moment are one
+        wake-up."""
         if self._telling is None or self._telling.done():
             self._telling = asyncio.create_task(self._wakeup.notify(CALLS))
 
@@ -145,19 +148,19 @@ class Dialler:
 
     async def _wait(self, stopping: asyncio.Event) -> None:
         """Until the queue changed, the next call is due, a call ended, or we stop."""
+        was_full = len(self._tasks) >= self._capacity
         self._room.clear()
-        waits = [
-            asyncio.create_task(self._wakeup.wait(CALLS, self._idle_s())),
-            asyncio.create_task(self._room.wait()),
-            asyncio.create_task(stopping.wait()),
-        ]
+        changed = asyncio.create_task(self._wakeup.wait(CALLS, self._idle_s()))
+        waits = [changed, asyncio.create_task(self._room.wait()), asyncio.create_task(stopping.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
-        if self._calls:
+        if self._calls and not changed.cancelled():
             with contextlib.suppress(StoreError):
                 await self._cancel((await self._line.claims.held()).cancelled)
+        if was_full:
+            await self._line.clock.sleep(_GATHER_S)
 
     def _idle_s(self) -> float:
         """Never by the time of what is due and blocked: its turn comes with a wake-up."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ringback.dialing import limits
-from ringback.store.database import Transaction
+from ringback.store.database import Row, Transaction
 from ringback.store.queries import rates
 
 _LEAST_US: Final = 20_000
@@ -24,16 +24,16 @@ class Grant:
 
 
 async def reserve(
-    tx: Transaction, account_id: str, trunk: str, *, now: Callable[[], int], default_interval_us: int | None
+    tx: Transaction, account_id: str, trunk: str, passed: Sequence[Row], *, now: Callable[[], int]
 ) -> Grant:
     """The moment of the dial, taken from everybody else when the transaction commits; `now` without a rate.
 
-    Locks the account's and the trunk's gate where they have a rate: before the gates of agents and batches. The clock
-    is read when they are locked: a moment from before the wait would be over when it is granted.
+    `passed` are the gates of the dial, locked (`gates.share`). The clock is read only here: a moment from before the
+    wait for them would be over when it is granted.
     """
-    found = await rates.lock_rates(tx, account_id, trunk, default_interval_us=default_interval_us)
-    dial_at, tats = limits.reserve(now(), [(row["tat_us"], row["interval_us"]) for row in found])
-    for row, tat in zip(found, tats, strict=True):
+    rated = [row for row in passed if row["interval_us"] is not None]
+    dial_at, tats = limits.reserve(now(), [(row["tat_us"], row["interval_us"]) for row in rated])
+    for row, tat in zip(rated, tats, strict=True):
         await rates.set_tat(tx, account_id, trunk, row["kind"], tat)
-    intervals = [row["interval_us"] for row in found]
+    intervals = [row["interval_us"] for row in rated]
     return Grant(dial_at, max(_LEAST_US, max(intervals) // 2) if intervals else None)

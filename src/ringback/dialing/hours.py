@@ -7,7 +7,7 @@ from typing import Final
 
 from ringback.dialing.windows import Window
 from ringback.store.database import Reader
-from ringback.store.queries import agents, queue
+from ringback.store.queries import agents
 
 _MOST: Final = 1000
 """Definitions that are remembered; then all are read anew."""
@@ -19,9 +19,10 @@ class Hours:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[int, Window | None]] = {}
 
-    async def of(self, db: Reader, account_id: str, agent_id: str) -> Window | None:
-        """None: any hour."""
-        changed = await queue.agent_changed_at(db, account_id, agent_id)
+    async def of(self, db: Reader, account_id: str, agent_id: str, changed: int | None) -> Window | None:
+        """None: any hour. `changed`: when the agent was, None: there is none."""
+        if changed is None:
+            return None
         known = self._known.get((account_id, agent_id))
         if known is not None and known[0] == changed:
             return known[1]

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 from ringback.dialing.hours import Hours
 from ringback.dialing.verdicts import Dial, Later, Never, Verdict, judge
+from ringback.executions import rows as columns
 from ringback.executions.bulk import Bulk, Move
-from ringback.executions.hold import hold_all
 from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptState, Execution
 from ringback.store.database import Row, Transaction
-from ringback.store.queries import batches, queue
+from ringback.store.queries import executions as records
+from ringback.store.queries import queue
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +26,9 @@ _WAITS: Final = frozenset({Status.PREPARED, Status.SCHEDULED, Status.RESCHEDULED
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`dial`: attempts that may be claimed, and until when they may be dialled; their calls are `queued`."""
+    """`dial`: attempts that may be claimed, their calls, and until when they may be dialled; these are `queued`."""
 
-    dial: tuple[tuple[Row, Dial], ...]
+    dial: tuple[tuple[Row, Execution, Dial], ...]
     put_off: int
     """How many may not be made now, or ever: that is written."""
 
@@ -43,11 +44,14 @@ class Judging:
     async def judge(
         self, tx: Transaction, account_id: str, rows: Sequence[Row], most: int, now_us: int
     ) -> Judged:
-        """Judge attempts (execution_id, number; locked), of which `most` may be dialled: the others are left as they
+        """Judge attempts (of `queue.waiting`, locked), of which `most` may be dialled: the others are left as they
         are."""
-        held = await hold_all(tx, account_id, sorted(row["execution_id"] for row in rows))
-        executions = {each.execution.id: each.execution for each in held}
-        verdicts = await self._verdicts(tx, account_id, list(executions.values()), now_us)
+        executions = await _executions(tx, account_id, rows)
+        verdicts = {
+            row["execution_id"]: await self._verdict(tx, row, executions[row["execution_id"]], now_us)
+            for row in rows
+            if row["execution_id"] in executions
+        }
         dial: list[tuple[Row, Dial]] = []
         put_off: list[Row] = []
         for row in rows:
@@ -58,44 +62,45 @@ class Judging:
                 dial.append((row, verdict))
         wanted = [row["execution_id"] for row in (*(row for row, _ in dial), *put_off)]
         moves = [_move(executions[key], verdicts[key], now_us) for key in wanted if key in executions]
-        settled = await self._carry_out(tx, account_id, [move for move in moves if move is not None])
-        settled |= {key for key in wanted if key in executions and executions[key].status is Status.QUEUED}
+        moved = await self._carry_out(tx, account_id, [move for move in moves if move is not None])
+        executions |= moved
+        settled = moved.keys() | {key for key in wanted if _is_queued(executions.get(key))}
         unsettled = set(wanted) - settled
         for row in rows:
             if row["execution_id"] in unsettled:
                 # Nothing that is written here comes from outside: a bug. It must not hold up its lane.
                 logger.error("attempt %d of call %s waited in vain", row["number"], row["execution_id"])
                 await queue.abandon(tx, (account_id, row["execution_id"], row["number"]), now_us=now_us)
-        may = tuple((row, verdict) for row, verdict in dial if row["execution_id"] in settled)
+        may = tuple(
+            (row, executions[row["execution_id"]], verdict)
+            for row, verdict in dial
+            if row["execution_id"] in settled
+        )
         return Judged(may, len(wanted) - len(may))
 
-    async def _verdicts(
-        self, tx: Transaction, account_id: str, executions: Sequence[Execution], now_us: int
-    ) -> dict[str, Verdict]:
-        numbers = {execution.to_number for execution in executions if execution.to_number}
-        forbidden = await queue.forbidden(tx, account_id, sorted(numbers))
-        windows = {
-            agent_id: await self._hours.of(tx, account_id, agent_id)
-            for agent_id in {execution.agent_id for execution in executions}
-        }
+    async def _verdict(self, tx: Transaction, row: Row, execution: Execution, now_us: int) -> Verdict:
+        window = await self._hours.of(tx, execution.account_id, execution.agent_id, row["agent_changed_at"])
         # A schedule says it for its whole batch, whose rows were written before.
-        named = {execution.batch_id for execution in executions if execution.batch_id is not None}
-        bypassing = await batches.bypassing(tx, account_id, sorted(named))
-        return {
-            execution.id: judge(
-                execution,
-                None if execution.batch_id in bypassing else windows[execution.agent_id],
-                forbidden,
-                now_us,
-                self._unknown,
-            )
-            for execution in executions
-        }
+        bypassing = bool(row["bypassing"])
+        return judge(execution, None if bypassing else window, bool(row["forbidden"]), now_us, self._unknown)
 
-    async def _carry_out(self, tx: Transaction, account_id: str, moves: Sequence[Move]) -> set[str]:
+    async def _carry_out(
+        self, tx: Transaction, account_id: str, moves: Sequence[Move]
+    ) -> dict[str, Execution]:
         """The executions that were moved."""
         moved = await self._bulk.move(tx, account_id, moves) if moves else []
-        return {execution.id for execution in moved}
+        return {execution.id: execution for execution in moved}
+
+
+async def _executions(tx: Transaction, account_id: str, rows: Sequence[Row]) -> dict[str, Execution]:
+    """The calls whose current attempt these are, locked after them."""
+    numbers = {row["execution_id"]: row["number"] for row in rows}
+    found = [columns.to_execution(row) for row in await records.lock_all(tx, account_id, list(numbers))]
+    return {each.id: each for each in found if numbers[each.id] == each.retry_count + 1}
+
+
+def _is_queued(execution: Execution | None) -> bool:
+    return execution is not None and execution.status is Status.QUEUED
 
 
 def _move(execution: Execution, verdict: Verdict, now_us: int) -> Move | None:

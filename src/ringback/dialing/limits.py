@@ -66,6 +66,10 @@ class Lane:
     agent_calls: int | None
     """The limit of its agent, over single calls and batches."""
 
+    @property
+    def is_limited(self) -> bool:
+        return self.max_calls is not None or self.agent_calls is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

@@ -17,7 +17,7 @@ from ringback.dialing.limits import HORIZON_US, Defaults
 from ringback.dialing.turn import Rules, Turn
 from ringback.executions.ledger import Ledger
 from ringback.store.database import Database, StoreError
-from ringback.store.queries import gates
+from ringback.store.queries import gates, queue
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _MOST_PUT_OFF: Final = 500
 class Taken:
     claims: tuple[Claim, ...]
     next_look_us: int | None
-    """When there may be more without a wake-up; None: not before one."""
+    """When there may be more without a wake-up; None: not before one. With claims: at once, if there is room."""
 
 
 class Taking:
@@ -60,12 +60,15 @@ class Taking:
         self._judging = Judging(ledger, unknown or ZoneInfo("UTC"))
 
     async def take(self, room: int) -> Taken:
-        """Claim up to `room` attempts: accounts in turn, in each its lanes in turn, in each the oldest."""
+        """Claim up to `room` attempts: accounts in turn, in each its lanes in turn, in each the oldest.
+
+        Fewer than there are, as long as there are any: what is claimed is dialled before others are looked for.
+        """
         claims: list[Claim] = []
         looks: list[int] = []
         try:
             await self._rounds(room, claims, looks)
-            if len(claims) < room:
+            if not claims:
                 looks.append(await self._next_look())
         except StoreError as error:
             if not claims:
@@ -76,9 +79,9 @@ class Taking:
 
     async def repair(self) -> None:
         """Lower every hint that is too late: there should be none, after a bug or on an old database there may."""
-        for row in await gates.late_lanes(self._db):
+        for row in await queue.late_lanes(self._db):
             async with self._db.transaction() as tx:
-                first = await gates.first_waiting(tx, row["account_id"], row["lane"])
+                first = await queue.first_waiting(tx, row["account_id"], row["lane"])
                 if first is not None:
                     await gates.offer(
                         tx,
@@ -90,11 +93,11 @@ class Taking:
                     )
 
     async def _rounds(self, room: int, claims: list[Claim], looks: list[int]) -> None:
-        """Serve accounts until there is no room, or nobody can be served."""
+        """Serve accounts until some of their calls are claimed, or nobody can be served."""
         done: set[str] = set()
         barren: Counter[str] = Counter()
         put_off = 0
-        while len(claims) < room:
+        while not claims:
             accounts = [account for account in await self._due() if account not in done]
             quantum = math.ceil((room - len(claims)) / max(1, len(accounts)))
             for account in accounts:
@@ -118,7 +121,9 @@ class Taking:
                 return
 
     async def _serve(self, account_id: str, most: int) -> Turn:
-        async with self._db.transaction() as tx:
+        # Not durable: a claim that a crash of the machine takes back is a lease that never was. Who was to dial finds
+        # it gone (the intent asks for its owner); and an intent's commit is durable, with all that came before it.
+        async with self._db.transaction(durable=False) as tx:
             turn = Turn(tx, account_id, self._rules, self._judging, self._clock.now_us())
             await turn.serve(most)
         return turn

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from ringback.dialing.breaker import Breaker, trips
-from ringback.dialing.claims import Claim
+from ringback.dialing.claims import Asked, Claim
 from ringback.dialing.judging import Judging
 from ringback.dialing.limits import Bound, Defaults, Lane, Usage, shares
+from ringback.dialing.verdicts import Dial
 from ringback.executions.lifecycle import Status
+from ringback.executions.record import Execution
 from ringback.store.database import Row, Transaction
 from ringback.store.queries import gates, queue, trunk_gates
 
@@ -65,6 +67,8 @@ class Turn:
         self.more = False
         """There may be more to claim at once."""
         self.trunk_is_full = False
+        self._limited = False
+        """Its calls take slots of the account or the trunk, of which there are not any number."""
         self.look_us: int | None = None
         """When a rate may allow more."""
 
@@ -84,8 +88,9 @@ class Turn:
         self.trunk_is_full = not (trunk.free and trunk.in_time(self._now_us))
         if free <= 0:
             self._look_again(account, trunk)
-            await self._served("account", "", gate["next_due_at"])
+            await gates.account_served(self._tx, self._account_id, now_us=self._now_us)
             return
+        self._limited = account.max_calls is not None or trunk.max_calls is not None
         lanes = await self._lanes()
         await self._fill(free, lanes, Counter(_by(slots, "lane")), Counter(_by(slots, "agent_id")))
         blocked = len(lanes) == _LANES and len(self.claims) < free
@@ -121,16 +126,10 @@ class Turn:
         """Those with something due, least recently served first."""
         lanes = []
         for gate in await gates.lanes_due(self._tx, self._account_id, now_us=self._now_us, limit=_LANES):
-            if gate["kind"] == "agent":
-                lanes.append(_Open(gate, Lane(gate["key"], gate["key"], None, gate["max_calls"])))
+            if gate["kind"] == "batch" and await self._pause(gate):
                 continue
-            if await self._pause(gate):
-                continue
-            first = await gates.first_waiting(self._tx, self._account_id, gate["key"])
-            agent_id = first["agent_id"] if first else ""
-            agent = await gates.get(self._tx, self._account_id, "agent", agent_id)
-            calls = agent["max_calls"] if agent else None
-            lanes.append(_Open(gate, Lane(gate["key"], agent_id, gate["max_calls"], calls)))
+            own = gate["max_calls"] if gate["kind"] == "batch" else None
+            lanes.append(_Open(gate, Lane(gate["key"], gate["agent_id"] or "", own, gate["agent_calls"])))
         return lanes
 
     async def _pause(self, batch: Row) -> bool:
@@ -180,10 +179,8 @@ class Turn:
             limit=limit,
         )
         judged = await self._judging.judge(self._tx, self._account_id, rows, share, self._now_us)
-        claims = [
-            Claim(self._account_id, row["execution_id"], row["number"], verdict.closes_us)
-            for row, verdict in judged.dial
-        ]
+        limited = self._limited or lane.lane.is_limited
+        claims = [_claim(row, execution, verdict, limited) for row, execution, verdict in judged.dial]
         if claims:
             await queue.claim(
                 self._tx,
@@ -200,14 +197,15 @@ class Turn:
     async def _hints(self, lanes: list[_Open]) -> None:
         """Of lanes that had their turn, or were passed over because they are full: others come before them next."""
         for lane in lanes:
-            due_us = await queue.first_due(
-                self._tx, self._account_id, lane.lane.key, after_seq=lane.gate["stopped_seq"]
+            await gates.lane_served(
+                self._tx, self._account_id, lane.gate["kind"], lane.lane.key, now_us=self._now_us
             )
-            await self._served(lane.gate["kind"], lane.lane.key, due_us)
-        await self._served("account", "", await gates.account_due(self._tx, self._account_id))
+        await gates.account_served(self._tx, self._account_id, now_us=self._now_us)
 
-    async def _served(self, kind: str, key: str, due_us: int | None) -> None:
-        await gates.served(self._tx, self._account_id, kind, key, next_due_us=due_us, now_us=self._now_us)
+
+def _claim(row: Row, execution: Execution, verdict: Dial, limited: bool) -> Claim:
+    asked = Asked(execution, row["agent_id"], row["batch_id"], row["trunk"], row["seq"])
+    return Claim(execution.account_id, execution.id, row["number"], verdict.closes_us, asked, limited)
 
 
 def _by(slots: list[Row], column: str) -> Counter[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -42,15 +42,15 @@ Verdict: TypeAlias = Dial | Later | Never
 def judge(
     execution: Execution,
     window: Window | None,
-    forbidden: Collection[str],
+    forbidden: bool,
     now_us: int,
     unknown: ZoneInfo = _UTC,
 ) -> Verdict:
-    """`window` is the agent's calling hours, None: any; `forbidden` are numbers of the do-not-call list, which binds
+    """`window` is the agent's calling hours, None: any; `forbidden`: its number is on the do-not-call list, which binds
     also who bypasses the hours; `unknown` is the zone of numbers that have none, or too many to have an hour in common.
     """
     number = execution.to_number or ""
-    if number in forbidden:
+    if forbidden:
         return Never("The number is on the account's do-not-call list")
     if window is None or window.always or execution.bypass_guardrails:
         return Dial(ALWAYS_US)

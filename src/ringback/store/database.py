@@ -50,7 +50,7 @@ class Database(Reader, Protocol):
     """An open database. Called on it directly, `fetch_one` and `fetch_all` are reads of their own.
 
     Statements are the same text for both databases. Parameters are `:name`. `FOR UPDATE [SKIP LOCKED]`,
-    `FOR NO KEY UPDATE` and `FOR SHARE` are dropped for SQLite, whose one writer holds the whole database already,
+    `FOR NO KEY UPDATE` and `FOR [KEY] SHARE` are dropped for SQLite, whose one writer holds the whole database already,
     and `strpos` is called `instr` there.
     """
 
@@ -59,8 +59,12 @@ class Database(Reader, Protocol):
         """Where it is, without the password."""
         ...
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Write: commits at the end of the block, rolls back when it raises (also when it is cancelled)."""
+    def transaction(self, *, durable: bool = True) -> AbstractAsyncContextManager[Transaction]:
+        """Write: commits at the end of the block, rolls back when it raises (also when it is cancelled).
+
+        Without `durable` nobody waits for the disk: a crash of the machine may take it back, as if it had never been,
+        unless a durable one was committed after it.
+        """
         ...
 
     def read(self) -> AbstractAsyncContextManager[Reader]:

@@ -65,10 +65,12 @@ class PostgresqlDatabase:
         return self._url
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
         async with self._borrowed() as connection:
             with translated_errors(self._url):
-                await connection.execute(_BEGIN)
+                await connection.execute(
+                    _BEGIN if durable else f"{_BEGIN}; SET LOCAL synchronous_commit = off"
+                )
             try:
                 yield _Statements(connection, self._url)
             except BaseException:

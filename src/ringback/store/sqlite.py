@@ -58,8 +58,10 @@ class SqliteDatabase:
         return self._url
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with self._writer.borrowed() as connection, connection.block("BEGIN IMMEDIATE"):
+    async def transaction(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
+        # NORMAL writes the log of the WAL mode without a sync; the next FULL commit syncs it to its end.
+        level = "PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = NORMAL"
+        async with self._writer.borrowed() as connection, connection.block(level, "BEGIN IMMEDIATE"):
             yield connection
 
     @asynccontextmanager
@@ -133,7 +135,7 @@ class _Connection:
         self._thread.shutdown(wait=False)
 
     @asynccontextmanager
-    async def block(self, begin: str) -> AsyncIterator[None]:
+    async def block(self, *begin: str) -> AsyncIterator[None]:
         try:
             await self._run(lambda sqlite: self._begin(sqlite, begin))
             yield
@@ -181,8 +183,9 @@ class _Connection:
 
     # These run in the thread.
 
-    def _begin(self, sqlite: sqlite3.Connection, begin: str) -> None:
-        sqlite.execute(begin)
+    def _begin(self, sqlite: sqlite3.Connection, begin: Sequence[str]) -> None:
+        for statement in begin:
+            sqlite.execute(statement)
 
     def _commit(self, sqlite: sqlite3.Connection) -> None:
         try:
@@ -207,7 +210,7 @@ class _Writer(_Connection):
         await super().close()
         self._turnstile.close()
 
-    def _begin(self, sqlite: sqlite3.Connection, begin: str) -> None:
+    def _begin(self, sqlite: sqlite3.Connection, begin: Sequence[str]) -> None:
         if not self._turnstile.enter(_BUSY_TIMEOUT_S):
             raise sqlite3.OperationalError("locked")
         super()._begin(sqlite, begin)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
-_ROW_LOCK = re.compile(r"\bFOR ((NO KEY )?UPDATE|SHARE)( SKIP LOCKED)?\b")
+_ROW_LOCK = re.compile(r"\bFOR ((NO KEY )?UPDATE|(KEY )?SHARE)( SKIP LOCKED)?\b")
 _POSITION = re.compile(r"\bstrpos\(")
 
 _AT_ONCE: Final = 64

@@ -168,22 +168,6 @@ async def begun(db: Reader, *, now_us: int) -> list[Row]:
     )
 
 
-async def bypassing(db: Reader, account_id: str, batch_ids: Sequence[str]) -> frozenset[str]:
-    """Which of them were scheduled to be dialled whatever the calling hours are."""
-    if not batch_ids:
-        return frozenset()
-    named = {f"id_{place}": batch_id for place, batch_id in enumerate(batch_ids)}
-    rows = await db.fetch_all(
-        f"""
-        SELECT id FROM batches WHERE account_id = :account_id AND id IN ({", ".join(f":{name}" for name in named)})
-          AND bypass_guardrails
-        """,
-        account_id=account_id,
-        **named,
-    )
-    return frozenset(row["id"] for row in rows)
-
-
 # When it is stopped.
 
 

@@ -5,7 +5,9 @@ An account has one gate, each of its agents and batches another; what waits behi
 transaction, and only who holds the account's gate (`lock`) may raise one.
 
 Locks are taken in this order, here and everywhere: accounts, batches, the account's gate, the trunk's, the agent's, the
-batch's; then attempts, then executions. Trunks are in `trunk_gates`, rates in `rates`.
+batch's; then attempts, then executions. Who lets nobody pass any more takes FOR UPDATE, which waits for the intents on
+their way (FOR KEY SHARE) and keeps new ones out; all others take FOR NO KEY UPDATE, and pass intents by: on PostgreSQL
+a stream of intents would keep the claims of other workers waiting. Trunks are in `trunk_gates`, rates in `rates`.
 """
 
 from __future__ import annotations
@@ -27,9 +29,17 @@ _GATE: Final = """
 account_id, kind, key, max_calls, interval_us, tat_us, opens_at, next_due_at, served_at, closed, closed_at, closed_why,
 stopped_seq
 """
+_THE_GATE: Final = f"SELECT {_GATE} FROM gates WHERE account_id = :account_id AND kind = :kind AND key = :key"
 _OPEN_AND_DUE: Final = """
 kind <> 'account' AND next_due_at IS NOT NULL AND next_due_at <= :now AND opens_at <= :now AND closed IS NULL
 """
+_AGENT: Final = """
+CASE WHEN gates.kind = 'agent' THEN gates.key ELSE (
+  SELECT w.agent_id FROM attempts w
+  WHERE w.account_id = gates.account_id AND w.lane = gates.key AND w.state = 'waiting' ORDER BY w.due_at, w.seq LIMIT 1
+) END
+"""
+"""Whose calls wait in a lane: those of a batch are all of one agent."""
 
 
 # Who is next.
@@ -98,43 +108,31 @@ async def next_look(db: Reader, *, now_us: int, horizon_us: int) -> int | None:
 
 
 async def lock(tx: Transaction, account_id: str, kind: str, key: str = "") -> Row | None:
-    """A gate; nobody else passes or changes it until the transaction ends. Claims of an account wait here."""
-    return await tx.fetch_one(
-        f"""
-        SELECT {_GATE} FROM gates WHERE account_id = :account_id AND kind = :kind AND key = :key FOR UPDATE
-        """,
-        account_id=account_id,
-        kind=kind,
-        key=key,
-    )
+    """A gate; nobody else changes it until the transaction ends. Claims of an account wait here."""
+    return await tx.fetch_one(f"{_THE_GATE} FOR NO KEY UPDATE", account_id=account_id, kind=kind, key=key)
 
 
 async def lanes_due(tx: Transaction, account_id: str, *, now_us: int, limit: int) -> list[Row]:
-    """The open agents' and batches' gates with something due, least recently served first, locked.
+    """The open agents' and batches' gates with something due, least recently served first, locked; with them whose
+    calls wait there (`agent_id`), and that agent's limit over all its lanes (`agent_calls`).
 
     The account's gate must be locked.
     """
-    found = await tx.fetch_all(
+    # Locked in the order of all others, agents before batches, which is not that of fairness.
+    rows = await tx.fetch_all(
         f"""
-        SELECT key FROM gates WHERE account_id = :account_id AND {_OPEN_AND_DUE}
-        ORDER BY served_at, key LIMIT :limit
+        SELECT {_GATE}, {_AGENT} AS agent_id, (
+          SELECT a.max_calls FROM gates a
+          WHERE a.account_id = gates.account_id AND a.kind = 'agent' AND a.key = {_AGENT}
+        ) AS agent_calls
+        FROM gates WHERE account_id = :account_id AND {_OPEN_AND_DUE} AND key IN (
+          SELECT key FROM gates WHERE account_id = :account_id AND {_OPEN_AND_DUE}
+          ORDER BY served_at, key LIMIT :limit
+        ) ORDER BY kind, key FOR NO KEY UPDATE
         """,
         account_id=account_id,
         now=now_us,
         limit=limit,
-    )
-    if not found:
-        return []
-    keys = {f"key_{place}": row["key"] for place, row in enumerate(found)}
-    # Locked in the order of all others, agents before batches, which is not that of fairness.
-    rows = await tx.fetch_all(
-        f"""
-        SELECT {_GATE} FROM gates WHERE account_id = :account_id AND {_OPEN_AND_DUE}
-        AND key IN ({", ".join(f":{name}" for name in keys)}) ORDER BY kind, key FOR UPDATE
-        """,
-        account_id=account_id,
-        now=now_us,
-        **keys,
     )
     return sorted(rows, key=lambda row: (row["served_at"], row["key"]))
 
@@ -150,34 +148,36 @@ async def slots(tx: Transaction, account_id: str) -> list[Row]:
     )
 
 
-async def served(
-    tx: Transaction, account_id: str, kind: str, key: str, *, next_due_us: int | None, now_us: int
-) -> None:
-    """It had its turn: set its hint (of the account: `account_due`). The account's gate must be locked."""
+async def lane_served(tx: Transaction, account_id: str, kind: str, key: str, *, now_us: int) -> None:
+    """It had its turn; its hint becomes when the first that waits there is due. The account's gate must be locked."""
     await tx.execute(
         """
-        UPDATE gates SET next_due_at = :next_due, served_at = :now
-        WHERE account_id = :account_id AND kind = :kind AND key = :key
+        UPDATE gates SET served_at = :now, next_due_at = (
+          SELECT a.due_at FROM attempts a
+          WHERE a.account_id = gates.account_id AND a.lane = gates.key AND a.state = 'waiting'
+            AND a.seq > gates.stopped_seq ORDER BY a.due_at, a.seq LIMIT 1
+        ) WHERE account_id = :account_id AND kind = :kind AND key = :key
         """,
         account_id=account_id,
         kind=kind,
         key=key,
-        next_due=next_due_us,
         now=now_us,
     )
 
 
-async def account_due(tx: Transaction, account_id: str) -> int | None:
-    """The hint of an account: when the first of its open lanes opens and has something due."""
-    row = await tx.fetch_one(
+async def account_served(tx: Transaction, account_id: str, *, now_us: int) -> None:
+    """As `lane_served`, after it: when the first of the open lanes opens and has something due."""
+    await tx.execute(
         """
-        SELECT CASE WHEN opens_at > next_due_at THEN opens_at ELSE next_due_at END AS due_us FROM gates
-        WHERE account_id = :account_id AND kind <> 'account' AND next_due_at IS NOT NULL AND closed IS NULL
-        ORDER BY due_us LIMIT 1
+        UPDATE gates SET served_at = :now, next_due_at = (
+          SELECT CASE WHEN l.opens_at > l.next_due_at THEN l.opens_at ELSE l.next_due_at END AS due_us FROM gates l
+          WHERE l.account_id = gates.account_id AND l.kind <> 'account' AND l.next_due_at IS NOT NULL
+            AND l.closed IS NULL ORDER BY due_us LIMIT 1
+        ) WHERE account_id = :account_id AND kind = 'account' AND key = ''
         """,
         account_id=account_id,
+        now=now_us,
     )
-    return row["due_us"] if row else None
 
 
 # What puts something behind a gate.
@@ -203,54 +203,49 @@ async def offer(
     return True
 
 
-async def late_lanes(db: Reader) -> list[Row]:
-    """account_id, lane of what waits behind a hint that is too late, which there should not be: for repair.
-
-    Reads the index of all that waits to its end. Cross-account.
-    """
-    return await db.fetch_all(
-        """
-        SELECT w.account_id, w.lane FROM (
-          SELECT account_id, lane, MIN(due_at) AS due_us FROM attempts
-          WHERE state = 'waiting' GROUP BY account_id, lane
-        ) AS w
-        LEFT JOIN gates g ON g.account_id = w.account_id AND g.kind IN ('agent', 'batch') AND g.key = w.lane
-        LEFT JOIN gates a ON a.account_id = w.account_id AND a.kind = 'account' AND a.key = ''
-        WHERE g.key IS NULL OR (g.closed IS NULL AND (
-          g.next_due_at IS NULL OR g.next_due_at > w.due_us OR a.next_due_at IS NULL
-          OR (a.next_due_at > g.next_due_at AND a.next_due_at > g.opens_at)))
-        """
-    )
-
-
-async def first_waiting(tx: Transaction, account_id: str, lane: str) -> Row | None:
-    """agent_id, batch_id, seq, due_at of the first that waits in a lane: what `offer` asks for."""
-    return await tx.fetch_one(
-        """
-        SELECT agent_id, batch_id, seq, due_at FROM attempts
-        WHERE account_id = :account_id AND lane = :lane AND state = 'waiting' ORDER BY due_at, seq LIMIT 1
-        """,
-        account_id=account_id,
-        lane=lane,
-    )
-
-
 # Before a packet leaves.
 
 
-async def share(tx: Transaction, account_id: str, agent_id: str, batch_id: str | None) -> list[Row]:
-    """kind, closed, closed_why, opens_at, stopped_seq of an agent's gate and a batch's: nobody closes them until the
-    transaction ends."""
+async def share(
+    tx: Transaction,
+    account_id: str,
+    agent_id: str,
+    batch_id: str | None,
+    trunk: str,
+    default_interval_us: int | None,
+) -> list[Row]:
+    """kind, interval_us, tat_us, closed, opens_at, stopped_seq of what a dial passes, in the order of the locks: the
+    account's gate and the trunk's where they have a rate, the agent's, the batch's. Until the transaction ends nobody
+    else gets a moment of these rates, and nobody closes a lane.
+
+    `default_interval_us`: of accounts without a rate of their own.
+    """
     return await tx.fetch_all(
         """
-        SELECT kind, closed, closed_why, opens_at, stopped_seq FROM gates
-        WHERE (account_id = :account_id AND kind = 'agent' AND key = :agent_id)
-          OR (account_id = :account_id AND kind = 'batch' AND key = :batch_id)
-        ORDER BY kind FOR SHARE
+        SELECT * FROM (
+          SELECT kind, COALESCE(interval_us, CAST(:default_interval AS BIGINT)) AS interval_us, tat_us,
+            closed, opens_at, stopped_seq FROM gates
+          WHERE account_id = :account_id AND kind = 'account' AND key = ''
+            AND COALESCE(interval_us, CAST(:default_interval AS BIGINT)) IS NOT NULL FOR NO KEY UPDATE
+        ) AS account
+        UNION ALL SELECT * FROM (
+          SELECT 'trunk' AS kind, interval_us, tat_us, CAST(NULL AS TEXT) AS closed, 0 AS opens_at, 0 AS stopped_seq
+          FROM trunk_gates
+          WHERE account_id = :operator AND name = :trunk AND interval_us IS NOT NULL FOR NO KEY UPDATE
+        ) AS trunk
+        UNION ALL SELECT * FROM (
+          SELECT kind, CAST(NULL AS BIGINT) AS interval_us, 0 AS tat_us, closed, opens_at, stopped_seq FROM gates
+          WHERE (account_id = :account_id AND kind = 'agent' AND key = :agent_id)
+            OR (account_id = :account_id AND kind = 'batch' AND key = :batch_id)
+          ORDER BY kind FOR KEY SHARE
+        ) AS lanes
         """,
         account_id=account_id,
         agent_id=agent_id,
         batch_id=batch_id,
+        operator=OPERATOR,
+        trunk=trunk,
+        default_interval=default_interval_us,
     )
 
 
@@ -258,12 +253,7 @@ async def share(tx: Transaction, account_id: str, agent_id: str, batch_id: str |
 
 
 async def get(db: Reader, account_id: str, kind: str, key: str = "") -> Row | None:
-    return await db.fetch_one(
-        f"SELECT {_GATE} FROM gates WHERE account_id = :account_id AND kind = :kind AND key = :key",
-        account_id=account_id,
-        kind=kind,
-        key=key,
-    )
+    return await db.fetch_one(_THE_GATE, account_id=account_id, kind=kind, key=key)
 
 
 async def set_limits(
@@ -288,7 +278,7 @@ async def close(
     tx: Transaction, account_id: str, kind: str, key: str, *, how: str, why: str, now_us: int
 ) -> None:
     """Nothing passes from now on; `how` is 'paused' (what waits keeps its place) or 'stopped' (for good)."""
-    await _held(tx, account_id, kind, key)
+    await _barred(tx, account_id, kind, key)
     await tx.execute(
         """
         UPDATE gates SET closed = :how, closed_at = :now, closed_why = :why,
@@ -306,7 +296,7 @@ async def close(
 
 async def stop_agent(tx: Transaction, account_id: str, agent_id: str) -> int:
     """No call of the agent that exists now is dialled any more; later ones are. The last seq that is stopped."""
-    await _held(tx, account_id, "agent", agent_id)
+    await _barred(tx, account_id, "agent", agent_id)
     row = await tx.fetch_one(
         """
         UPDATE gates SET stopped_seq = (SELECT last_seq FROM accounts WHERE account_id = :account_id)
@@ -323,7 +313,7 @@ async def stop_agent(tx: Transaction, account_id: str, agent_id: str) -> int:
 async def open_at(tx: Transaction, account_id: str, batch_id: str, opens_at_us: int) -> None:
     """Let a batch begin at a moment (NEVER_US: not yet), or go on after it was paused. A stopped one stays so."""
     account = await _held(tx, account_id, "account", "")
-    await _held(tx, account_id, "batch", batch_id)
+    await _barred(tx, account_id, "batch", batch_id)
     row = await tx.fetch_one(
         """
         UPDATE gates SET opens_at = :opens_at, closed = NULL, closed_at = NULL, closed_why = NULL
@@ -365,6 +355,12 @@ async def _held(tx: Transaction, account_id: str, kind: str, key: str) -> Row:
         found = await lock(tx, account_id, kind, key)
     assert found is not None
     return found
+
+
+async def _barred(tx: Transaction, account_id: str, kind: str, key: str) -> None:
+    """As `_held`, once no intent is on its way through the gate; none passes until the transaction ends."""
+    await _held(tx, account_id, kind, key)
+    await tx.fetch_one(f"{_THE_GATE} FOR UPDATE", account_id=account_id, kind=kind, key=key)
 
 
 async def _lower(tx: Transaction, gate: Row, due_us: int) -> None:

@@ -7,8 +7,20 @@ statement that writes does.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ringback.store.database import Reader, Row, Transaction
+
+# What is always read of a call with its attempt: who asks for it, and what forbids it.
+_ASKED: Final = """
+SELECT w.execution_id, w.number, w.agent_id, w.batch_id, w.trunk, w.seq,
+  (SELECT g.updated_at FROM agents g WHERE g.account_id = :account_id AND g.id = w.agent_id) AS agent_changed_at,
+  (SELECT b.bypass_guardrails FROM batches b WHERE b.account_id = :account_id AND b.id = w.batch_id) AS bypassing,
+  EXISTS (
+    SELECT 1 FROM executions e JOIN do_not_call d ON d.account_id = e.account_id AND d.number = e.to_number
+    WHERE e.account_id = :account_id AND e.id = w.execution_id
+  ) AS forbidden
+"""
 
 Key = tuple[str, str, int]
 """(account_id, execution_id, number): one attempt."""
@@ -20,42 +32,64 @@ Key = tuple[str, str, int]
 async def waiting(
     tx: Transaction, account_id: str, lane: str, *, now_us: int, after_seq: int, limit: int
 ) -> list[Row]:
-    """execution_id, number of the first attempts of a lane whose time has come, locked until the transaction ends.
+    """The first attempts of a lane whose time has come, locked until the transaction ends: execution_id, number,
+    agent_id, batch_id, trunk, seq, agent_changed_at, bypassing (its batch is dialled at any hour), forbidden (it is on
+    the account's do-not-call list).
 
     What was promised for a moment (calls of their own, retries) comes before what is due with its lane (`due_at` 0):
     it would wait behind all of a batch otherwise. Up to `after_seq` all is stopped. The account's gate must be locked.
     """
-    where = "account_id = :account_id AND lane = :lane AND state = 'waiting' AND seq > :after_seq"
-    rows: list[Row] = []
-    for due in ("due_at > 0 AND due_at <= :now", "due_at = 0 AND due_at <= :now"):
-        if len(rows) < limit:
-            rows += await tx.fetch_all(
-                f"""
-                SELECT execution_id, number FROM attempts WHERE {where} AND {due}
-                ORDER BY due_at, seq LIMIT :limit FOR UPDATE SKIP LOCKED
-                """,
-                account_id=account_id,
-                lane=lane,
-                now=now_us,
-                after_seq=after_seq,
-                limit=limit - len(rows),
-            )
-    return rows
-
-
-async def first_due(tx: Transaction, account_id: str, lane: str, *, after_seq: int) -> int | None:
-    """When the first attempt that waits in a lane is due; None: none waits."""
-    row = await tx.fetch_one(
-        """
-        SELECT due_at FROM attempts
+    first = """
+        SELECT execution_id, number, agent_id, batch_id, trunk, seq, due_at FROM attempts
         WHERE account_id = :account_id AND lane = :lane AND state = 'waiting' AND seq > :after_seq
-        ORDER BY due_at, seq LIMIT 1
+          AND due_at <= :now AND {promised} ORDER BY due_at, seq LIMIT :limit FOR UPDATE SKIP LOCKED
+    """
+    return await tx.fetch_all(
+        f"""
+        {_ASKED} FROM (
+          SELECT 0 AS turn, promised.* FROM ({first.format(promised="due_at > 0")}) AS promised
+          UNION ALL SELECT 1 AS turn, others.* FROM ({first.format(promised="due_at = 0")}) AS others
+          ORDER BY turn, due_at, seq LIMIT :limit
+        ) AS w ORDER BY w.turn, w.due_at, w.seq
         """,
         account_id=account_id,
         lane=lane,
+        now=now_us,
         after_seq=after_seq,
+        limit=limit,
     )
-    return row["due_at"] if row else None
+
+
+async def late_lanes(db: Reader) -> list[Row]:
+    """account_id, lane of what waits behind a hint that is too late, which there should not be: for repair.
+
+    Reads the index of all that waits to its end. Cross-account.
+    """
+    return await db.fetch_all(
+        """
+        SELECT w.account_id, w.lane FROM (
+          SELECT account_id, lane, MIN(due_at) AS due_us FROM attempts
+          WHERE state = 'waiting' GROUP BY account_id, lane
+        ) AS w
+        LEFT JOIN gates g ON g.account_id = w.account_id AND g.kind IN ('agent', 'batch') AND g.key = w.lane
+        LEFT JOIN gates a ON a.account_id = w.account_id AND a.kind = 'account' AND a.key = ''
+        WHERE g.key IS NULL OR (g.closed IS NULL AND (
+          g.next_due_at IS NULL OR g.next_due_at > w.due_us OR a.next_due_at IS NULL
+          OR (a.next_due_at > g.next_due_at AND a.next_due_at > g.opens_at)))
+        """
+    )
+
+
+async def first_waiting(tx: Transaction, account_id: str, lane: str) -> Row | None:
+    """agent_id, batch_id, seq, due_at of the first that waits in a lane: what `gates.offer` asks for."""
+    return await tx.fetch_one(
+        """
+        SELECT agent_id, batch_id, seq, due_at FROM attempts
+        WHERE account_id = :account_id AND lane = :lane AND state = 'waiting' ORDER BY due_at, seq LIMIT 1
+        """,
+        account_id=account_id,
+        lane=lane,
+    )
 
 
 async def last_ends(
@@ -77,30 +111,14 @@ async def last_ends(
     return [row["status"] for row in rows]
 
 
-async def agent_changed_at(db: Reader, account_id: str, agent_id: str) -> int | None:
-    """None: there is no such agent. Without its definition, which is long."""
+async def forbidden(db: Reader, account_id: str, number: str) -> bool:
+    """Whether it is on the account's do-not-call list."""
     row = await db.fetch_one(
-        "SELECT updated_at FROM agents WHERE account_id = :account_id AND id = :agent_id",
+        "SELECT number FROM do_not_call WHERE account_id = :account_id AND number = :number",
         account_id=account_id,
-        agent_id=agent_id,
+        number=number,
     )
-    return row["updated_at"] if row else None
-
-
-async def forbidden(db: Reader, account_id: str, numbers: Sequence[str]) -> frozenset[str]:
-    """Which of them are on the account's do-not-call list."""
-    if not numbers:
-        return frozenset()
-    named = {f"number_{place}": number for place, number in enumerate(numbers)}
-    rows = await db.fetch_all(
-        f"""
-        SELECT number FROM do_not_call
-        WHERE account_id = :account_id AND number IN ({", ".join(f":{name}" for name in named)})
-        """,
-        account_id=account_id,
-        **named,
-    )
-    return frozenset(row["number"] for row in rows)
+    return row is not None
 
 
 async def depth(db: Reader, *, now_us: int, limit: int) -> Row:
