@@ -101,7 +101,7 @@ class Day:
         plan = self.plan
         self._chance = random.Random(plan.seed + 2)
         self._peril = Peril([(n, side) for n, side in plan.kills], list(plan.stops))  # type: ignore[misc]
-        self._network = Network(random.Random(plan.seed + 3), self.now_us)
+        self._network = Network(random.Random(plan.seed + 3), self.now_us, plan.late)
         self._processes: dict[str, Process] = {}
         self._around = Surroundings(
             plan,

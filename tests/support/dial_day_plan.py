@@ -160,6 +160,8 @@ class DayPlan:
     """Of processes, as by SIGSTOP: at which statement, for how many seconds."""
     held: Mapping[int, float] = field(default_factory=dict)
     """The worker of the n-th claim stands still for so many seconds before it intends to dial."""
+    late: Mapping[int, float] = field(default_factory=dict)
+    """The same after the n-th intent, before the dial."""
     hunted: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     """The n-th dial is stopped by a client after so many seconds; its worker stands still from then on for so many."""
     workers: int = 3
@@ -174,6 +176,7 @@ class _Draft:
     """A day that is being drawn."""
 
     chance: random.Random
+    start_us: int
     deeds: list[Deed] = field(default_factory=list)
     people: list[Person] = field(default_factory=list)
 
@@ -198,6 +201,18 @@ class _Draft:
             "retry_intervals_minutes": self.chance.choices((0, 1, 5, 30, 120), k=self.chance.randint(1, 3)),
         }
 
+    def closing(self, at_s: float, agent: Agent, person: Person, else_s: float) -> float:
+        """Now and then a moment, seconds after `at_s`, at which somebody's hours are just over, or will be."""
+        if agent.window is None or self.chance.random() < 0.6:
+            return else_s
+        zone = (
+            person.zone
+            or next(zones for prefix, zones in ZONES.items() if person.number.startswith(prefix))[0]
+        )
+        moment = datetime.fromtimestamp(self.start_us / S + at_s, ZoneInfo(zone))
+        past_s = moment.hour * 3600 + moment.minute * 60 + moment.second
+        return max(0.0, (agent.window[1] * 3600 - past_s) % 86400 - self.chance.uniform(-5, 40))
+
     def limit(self, share: float, values: tuple[int, ...]) -> int | None:
         return self.chance.choice(values) if self.chance.random() < share else None
 
@@ -205,7 +220,7 @@ class _Draft:
 def draw(seed: int) -> DayPlan:
     """The day of a seed."""
     chance = random.Random(seed)
-    draft = _Draft(chance)
+    draft = _Draft(chance, _start_us(chance))
     accounts = tuple(
         Account(
             f"account-{n}", draft.limit(0.5, (1, 2, 3, 5)), draft.limit(0.4, (100_000, 333_334, S, 3 * S))
@@ -219,10 +234,13 @@ def draw(seed: int) -> DayPlan:
     for n in range(1 if chance.random() < 0.75 else 2):
         _batch(draft, chance.choice(agents), f"{seed:024x}{n:08x}")
     for _ in range(chance.choice((0, 0, 1, 2, 4))):
-        later = chance.uniform(60, 8 * 3600) if chance.random() < 0.5 else None
-        deed = Place(
-            draft.at(), chance.choice(agents), draft.person(), later, draft.retry(), chance.random() < 0.1
+        at_s, agent, person = draft.at(), chance.choice(agents), draft.person()
+        later = (
+            draft.closing(at_s, agent, person, chance.uniform(60, 8 * 3600))
+            if chance.random() < 0.6
+            else None
         )
+        deed = Place(at_s, agent, person, later, draft.retry(), chance.random() < 0.1)
         draft.deeds.append(deed)
     _stops(draft, agents)
     for _ in range(chance.choice((0, 1, 2))):
@@ -231,7 +249,7 @@ def draw(seed: int) -> DayPlan:
         draft.deeds.append(Restart(draft.at(), chance.randrange(3)))
     return DayPlan(
         seed,
-        _start_us(chance),
+        draft.start_us,
         accounts,
         agents,
         tuple(sorted(draft.deeds, key=lambda deed: deed.at_s)),
@@ -244,6 +262,7 @@ def draw(seed: int) -> DayPlan:
         ),
         tuple(sorted((chance.randint(1, 1500), chance.uniform(1, 60)) for _ in range(chance.choice((0, 0, 1, 2))))),
         held={chance.randint(1, 20): chance.uniform(10, 60) for _ in range(chance.choice((0, 0, 1, 2)))},
+        late={chance.randint(1, 12): chance.uniform(10, 60) for _ in range(chance.choice((0, 0, 1, 2)))},
         hunted={
             chance.randint(1, 12): (chance.uniform(0, 8), chance.choice((0, 1, 1)) * chance.uniform(1, 60))
             for _ in range(chance.choice((0, 0, 1, 2)))
@@ -267,8 +286,8 @@ def _batch(draft: _Draft, agent: Agent, batch: str) -> None:
     content = "\n".join(lines).encode()
     once, most = chance.random() < 0.8, draft.limit(0.25, (1, 2, 3))
     draft.deeds.append(Upload(at_s, agent, batch, content, draft.retry(), once, most))
-    in_s = chance.choice((0, 1, 600, 3 * 3600))
     at_s += chance.choice((0.0, 1, 60, 3600))
+    in_s = draft.closing(at_s, agent, draft.people[-1], chance.choice((0, 1, 600, 3 * 3600)))
     draft.deeds.append(Schedule(at_s, agent, batch, in_s, chance.random() < 0.15))
     if chance.random() < 0.25:
         moment = at_s + in_s + chance.choice((0.1, 2, 10, 60, 600, 7200)) * chance.random()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -51,12 +51,18 @@ _KINDS: Final = {
     "dropped": 3,
     "broken": 3,
 }
+_NOBODY: Final[Mapping[int, float]] = {}
 
 
 class Network:
     """`rows` is all that happened."""
 
-    def __init__(self, chance: random.Random, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, chance: random.Random, now_us: Callable[[], int], held: Mapping[int, float] = _NOBODY
+    ) -> None:
+        """`held`: the worker that asks for the n-th Call-ID stands still for so many seconds before it dials."""
+        self.held = held
+        self.asked = 0
         self.rows: list[dict[str, Any]] = []
         self.open: set[NetworkLeg] = set()
         """Whom the network still has on the line."""
@@ -85,6 +91,9 @@ class SimulatedTrunk:
         self._process = process
 
     def new_call_id(self) -> str:
+        self._network.asked += 1
+        if (held_s := self._network.held.get(self._network.asked)) is not None:
+            self._process.held_s = held_s
         return f"{self._process.name}-{self._network.new_number()}"
 
     async def dial(self, request: DialRequest) -> NetworkLeg:

@@ -51,6 +51,8 @@ class Process:
         self.tasks: set[asyncio.Task[Any]] = set()
         self._peril = peril
         self._chance = chance
+        self.held_s = 0.0
+        """So long it stands still after its next COMMIT."""
         self._stopped_until_s = 0.0
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -103,6 +105,9 @@ class Process:
         self._strike("before", sql)
 
     def after(self, sql: str) -> None:
+        if self.held_s and sql == "COMMIT":
+            self.stop(self.held_s)
+            self.held_s = 0.0
         self._strike("after", sql)
 
     def _strike(self, side: str, sql: str) -> None:
