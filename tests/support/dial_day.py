@@ -57,9 +57,13 @@ def live(plan: DayPlan, store: LoopStore, folder: Path) -> Report:
         asyncio.Runner(loop_factory=SimulatedLoop) as runner,
         _Ears() as ears,
     ):
-        day = Day(plan, store, folder)
-        runner.run(day.live())
-        return runner.run(day.report(ears.heard))
+        return runner.run(_lived(plan, store, folder, ears.heard))
+
+
+async def _lived(plan: DayPlan, store: LoopStore, folder: Path, heard: list[str]) -> Report:
+    day = Day(plan, store, folder)
+    await day.live()
+    return await day.report(heard)
 
 
 class _Ears(logging.Handler):
@@ -99,6 +103,7 @@ class Day:
 
     def __post_init__(self) -> None:
         plan = self.plan
+        self._loop = asyncio.get_running_loop()
         self._chance = random.Random(plan.seed + 2)
         self._peril = Peril([(n, side) for n, side in plan.kills], list(plan.stops))  # type: ignore[misc]
         self._network = Network(random.Random(plan.seed + 3), self.now_us, plan.late)
@@ -117,7 +122,7 @@ class Day:
         self._due_since_s: float | None = None
 
     def now_us(self) -> int:
-        return self.plan.start_us + self.jumped_us + round(asyncio.get_running_loop().time() * S)
+        return self.plan.start_us + self.jumped_us + round(self._loop.time() * S)
 
     async def live(self) -> None:
         await settle_in(self._around)

@@ -54,11 +54,12 @@ class Process:
         self.held_s = 0.0
         """So long it stands still after its next COMMIT."""
         self._stopped_until_s = 0.0
+        self._loop = asyncio.get_running_loop()
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         context = copy_context()
         context.run(_current.set, self)
-        return asyncio.get_running_loop().create_task(work, context=context)
+        return self._loop.create_task(work, context=context)
 
     def kill(self) -> None:
         """Its tasks are cancelled only so that they come to an end: all they touch is dead already."""
@@ -68,12 +69,12 @@ class Process:
 
     def stop(self, seconds: float) -> None:
         """From the next thing that it waits for."""
-        self._stopped_until_s = asyncio.get_running_loop().time() + seconds
+        self._stopped_until_s = self._loop.time() + seconds
 
     @property
     def stopped_s(self) -> float:
         """How long it will stand still yet; 0: it does not."""
-        return max(0.0, self._stopped_until_s - asyncio.get_running_loop().time())
+        return max(0.0, self._stopped_until_s - self._loop.time())
 
     def live(self) -> None:
         """Raises Killed."""
@@ -83,7 +84,10 @@ class Process:
     async def go_on(self) -> None:
         """Wait while it stands still."""
         self.live()
-        while self._stopped_until_s and (wait_s := self.stopped_s):
+        while self._stopped_until_s:
+            if not (wait_s := self.stopped_s):
+                self._stopped_until_s = 0.0
+                return
             await asyncio.sleep(wait_s)
             self.live()
 
