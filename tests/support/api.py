@@ -30,6 +30,7 @@ from ringback.executions.history import History
 from ringback.executions.ledger import Ledger
 from ringback.executions.listing import Listing
 from ringback.executions.record import NewExecution
+from ringback.executions.retention import Retention
 from ringback.store.database import Database
 from ringback.store.schema import metadata
 from ringback.store.wakeup import open_wakeup
@@ -140,6 +141,7 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
     wakeup = await open_wakeup(db, folder)
     keys = Keys(db, clock)
     calls = CallQueue(db, ledger, wakeup, provider="sip-trunk", from_numbers=[FROM])
+    sweep = Sweep(db, Bulk(ledger), clock, Retention(db, ledger, clock, recordings).agent)
     services = Services(
         keys=keys,
         agents=Agents(db, clock),
@@ -148,7 +150,7 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         calls=calls,
         call_events=CallEvents(db, clock, wakeup),
         do_not_call=DoNotCall(db, clock),
-        batches=Batches(db, clock, wakeup, calls, Sweep(db, Bulk(ledger), clock), MACHINE),
+        batches=Batches(db, clock, wakeup, calls, sweep, MACHINE),
         idempotency=Idempotency(db, clock),
         clock=clock,
         recordings=recordings,

@@ -15,6 +15,7 @@ from ringback.dialing.queue import CallQueue
 from ringback.dialing.sweep import Sweep
 from ringback.executions.bulk import Bulk
 from ringback.executions.lifecycle import Status
+from ringback.executions.retention import Retention
 from ringback.store.database import Database, Row
 from tests.support.ledgers import Books, open_books
 
@@ -124,7 +125,8 @@ async def open_desk(db: Database, folder: Path, *, max_lines: int = 1_000_000) -
         db, books.ledger, wakeup, provider="sip-trunk", from_numbers=["+14155550100", "+14155550101"]
     )
     bulk = Bulk(books.ledger)
-    sweep = Sweep(db, bulk, books.clock)
+    retention = Retention(db, books.ledger, books.clock, folder / "recordings")
+    sweep = Sweep(db, bulk, books.clock, retention.agent)
     intake = Intake(db, bulk, books.clock, max_lines=max_lines)
     batches = Batches(db, books.clock, wakeup, calls, sweep, MACHINE)
     uploads = folder / "uploads"

@@ -89,12 +89,6 @@ class Agents:
             agent = await self._lock(tx, account_id, agent_id)
             return await self._write(tx, agent, patched(agent.definition, body))
 
-    async def delete(self, account_id: str, agent_id: str) -> None:
-        """Delete it with its executions. Raises UnknownAgent."""
-        async with self._db.transaction() as tx:
-            if not await queries.delete(tx, account_id, agent_id):
-                raise UnknownAgent(agent_id)
-
     async def _lock(self, tx: Transaction, account_id: str, agent_id: str) -> Agent:
         return _agent(await queries.lock(tx, account_id, agent_id), agent_id)
 

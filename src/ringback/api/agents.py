@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any, Literal
@@ -20,7 +19,6 @@ from ringback.api.errors import responses
 from ringback.api.schemas import agent as shapes
 from ringback.api.services import ServicesDep
 from ringback.api.times import iso
-from ringback.executions.recording_files import remove
 
 router = APIRouter(tags=["Agents"], responses=responses(400, 401))
 
@@ -123,10 +121,9 @@ async def patch_agent(agent_id: UUID, account: AccountId, body: JsonObject, serv
 @router.delete("/agent/{agent_id}", deprecated=True, responses=responses(404))
 @router.delete("/v2/agent/{agent_id}", responses=responses(404))
 async def delete_agent(agent_id: UUID, account: AccountId, services: ServicesDep) -> Done:
-    """Delete an agent and its executions, with their recordings."""
-    recordings = await services.listing.recording_paths(account, str(agent_id))
-    await services.agents.delete(account, str(agent_id))
-    await asyncio.to_thread(remove, services.recordings, recordings)
+    """Delete an agent with its batches, executions and recordings. What waits is not dialled any more, and what rings
+    is cancelled; calls in which somebody is talking go on, and are deleted when they are over."""
+    await services.batches.delete_agent(account, str(agent_id))
     return Done(message="success", state="deleted")
 
 

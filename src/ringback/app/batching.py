@@ -17,6 +17,7 @@ from ringback.dialing.jobs import Jobs
 from ringback.dialing.sweep import Sweep
 from ringback.dialing.uploads import name_of
 from ringback.executions.bulk import Bulk
+from ringback.executions.retention import Retention
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,8 @@ logger = logging.getLogger(__name__)
 async def batching(settings: Settings, core: Core) -> AsyncIterator[Batches]:
     """The jobs run within the block; what is under way at its end is taken up again by the next process."""
     bulk, machine = Bulk(core.ledger), await asyncio.to_thread(_machine, settings.uploads)
-    sweep = Sweep(core.db, bulk, core.clock)
+    retention = Retention(core.db, core.ledger, core.clock, settings.recordings)
+    sweep = Sweep(core.db, bulk, core.clock, retention.agent)
     batches = Batches(core.db, core.clock, core.wakeup, core.queue, sweep, machine)
     intake = Intake(core.db, bulk, core.clock, trunk=PROVIDER, max_lines=settings.batches.max_lines)
     jobs = Jobs(

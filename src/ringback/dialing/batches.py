@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
+from ringback.agents.registry import UnknownAgent
 from ringback.clock import Clock
 from ringback.dialing.queue import CallQueue
 from ringback.dialing.sweep import Sweep
@@ -201,12 +202,9 @@ class Batches:
         async with self._db.transaction() as tx:
             up_to_seq = await gates.stop_agent(tx, account_id, agent_id)
             await jobs.add(tx, account_id, "sweep", agent_id, machine=None, now_us=now)
-        for batch_id in await queries.of_agent(self._db, account_id, agent_id, sorted(_OPEN)):
-            async with self._db.transaction() as tx:
-                row = await queries.lock(tx, account_id, batch_id)
-                if row is not None and row["state"] in _OPEN:
-                    await self._close(tx, _batch(row), BatchState.STOPPED, "The agent was stopped")
-                    lanes.append(batch_id)
+        lanes += await self._close_all(
+            account_id, agent_id, _OPEN, BatchState.STOPPED, "The agent was stopped"
+        )
         # Behind the gates, before the sweep: what has not been dialled by now will not be.
         stopped = await queries.held_back(
             self._db, account_id, agent_id, statuses=sorted(STOPPABLE), up_to_seq=up_to_seq
@@ -216,6 +214,23 @@ class Batches:
         await self._wakeup.notify("sweep")
         await self._calls.wake()
         return stopped
+
+    async def delete_agent(self, account_id: str, agent_id: str) -> None:
+        """Hide an agent and its batches, and stop all that waits for it. What is dialled is cancelled; live calls go
+        on, and go with the rest of it when they are over. Raises UnknownAgent."""
+        now, why = self._clock.now_us(), "The agent was deleted"
+        async with self._db.transaction() as tx:
+            if not await agents.hide(tx, account_id, agent_id, now_us=now):
+                raise UnknownAgent(agent_id)
+            await gates.close(tx, account_id, "agent", agent_id, how="stopped", why=why, now_us=now)
+            await jobs.add(tx, account_id, "sweep", agent_id, machine=None, now_us=now)
+        shown = frozenset(BatchState) - {BatchState.DELETED}
+        lanes = await self._close_all(account_id, agent_id, shown, BatchState.DELETED, why)
+        for lane in (agent_id, *lanes):
+            await self._sweep.some(account_id, lane)
+        await self._sweep.remove_some(account_id, agent_id)
+        await self._wakeup.notify("sweep")
+        await self._calls.wake()
 
     async def settle(self, account_id: str, batch_id: str) -> bool:
         """Complete a batch of which nothing is left to do; whether this call did."""
@@ -304,6 +319,19 @@ class Batches:
         await queries.update(tx, *where, {"state": state, "updated_at": now})
         await gates.close(tx, batch.account_id, "batch", batch.id, how="stopped", why=why, now_us=now)
         await jobs.add(tx, batch.account_id, "sweep", batch.id, machine=None, now_us=now)
+
+    async def _close_all(
+        self, account_id: str, agent_id: str, states: frozenset[BatchState], to: BatchState, why: str
+    ) -> list[str]:
+        """Those of an agent that are in one of the states; which they were."""
+        closed = []
+        for batch_id in await queries.of_agent(self._db, account_id, agent_id, sorted(states)):
+            async with self._db.transaction() as tx:
+                row = await queries.lock(tx, account_id, batch_id)
+                if row is not None and row["state"] in states:
+                    await self._close(tx, _batch(row), to, why)
+                    closed.append(batch_id)
+        return closed
 
     async def _swept(self, account_id: str, batch_id: str) -> None:
         """A small batch is swept before the answer, a large one by the job."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ringback.clock import Clock
 from ringback.dialing.queue import CALLS
+from ringback.dialing.sweep import NotYet
 from ringback.store.database import Database, Row, StoreError
 from ringback.store.queries import jobs
 from ringback.store.wakeup import Wakeup
@@ -97,6 +98,8 @@ class Jobs:
         except asyncio.CancelledError:
             await asyncio.shield(self._put_off(job, owner, 0.0, None))
             raise
+        except NotYet as later:
+            await self._put_off(job, owner, later.seconds, None)
         except Exception as error:
             if not isinstance(error, StoreError | OSError):
                 logger.exception("%s of %s failed", job.kind, job.subject)

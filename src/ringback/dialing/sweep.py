@@ -1,9 +1,12 @@
-"""Closes the record of what waits in a lane that was stopped: nobody dials it any more, but it says it waits."""
+"""Closes the record of what waits in a lane that was stopped: nobody dials it any more, but it says it waits.
+
+What is left of an agent that was deleted goes then too, once its calls are over.
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Final, Protocol
 
 from ringback.clock import Clock
 from ringback.dialing.outcomes import LEFT
@@ -11,7 +14,7 @@ from ringback.executions.bulk import Bulk, Move
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptChanges, AttemptState
 from ringback.store.database import Database, StoreError, Transaction
-from ringback.store.queries import batches, gates, queue
+from ringback.store.queries import agents, batches, gates, queue
 
 logger = logging.getLogger(__name__)
 
@@ -21,16 +24,54 @@ _LOOKS: Final = 50
 """At what somebody else has locked."""
 
 
+_LIVE_S: Final = 30.0
+"""Between two looks whether the last calls of an agent that was deleted are over."""
+
+
+class NotYet(Exception):
+    """It can't be finished before something else is; it is worth another look after some seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"again in {seconds:.0f} s")
+        self.seconds = seconds
+
+
+class Remove(Protocol):
+    async def __call__(self, account_id: str, agent_id: str, *, some: bool) -> bool:
+        """Remove what is over of an agent that was deleted; whether nothing is left. `some`: what takes no time."""
+        ...
+
+
+async def _nothing(account_id: str, agent_id: str, *, some: bool) -> bool:
+    return True
+
+
 class Sweep:
     """Of a batch's lane or an agent's, named by its key."""
 
-    def __init__(self, db: Database, bulk: Bulk, clock: Clock) -> None:
+    def __init__(self, db: Database, bulk: Bulk, clock: Clock, remove: Remove = _nothing) -> None:
         self._db = db
+        self._remove = remove
         self._bulk = bulk
         self._clock = clock
 
     async def run(self, account_id: str, lane: str) -> None:
-        """Until nothing waits that was stopped. Raises StoreError: then it is worth another try."""
+        """Until nothing waits that was stopped, and nothing is left of an agent that was deleted. Raises NotYet;
+        StoreError: then it is worth another try."""
+        await self._sweep(account_id, lane)
+        if await agents.is_hidden(self._db, account_id, lane) and not await self._remove(
+            account_id, lane, some=False
+        ):
+            raise NotYet(_LIVE_S)
+
+    async def remove_some(self, account_id: str, agent_id: str) -> None:
+        """Of an agent that was deleted, what takes no time. Where that fails the job goes on."""
+        try:
+            await self._remove(account_id, agent_id, some=True)
+        except StoreError as error:
+            logger.warning("agent %s is not removed yet: %s", agent_id, error)
+
+    async def _sweep(self, account_id: str, lane: str) -> None:
         looks = 0
         while True:
             if await self.some(account_id, lane):
@@ -45,15 +86,17 @@ class Sweep:
     async def some(self, account_id: str, lane: str) -> int:
         """Ask for what is dialled to be cancelled, and stop up to AT_ONCE of what waits; how many that were."""
         async with self._db.transaction() as tx:
-            stopped, up_to_seq = await self._stopped(tx, account_id, lane)
-            if not stopped:
+            why, up_to_seq = await self._stopped(tx, account_id, lane)
+            if why is None:
                 return 0
             await batches.cancel(tx, account_id, lane, up_to_seq=up_to_seq)
         async with self._db.transaction() as tx:
             rows = await batches.waiting(tx, account_id, lane, up_to_seq=up_to_seq, limit=AT_ONCE)
             now = self._clock.now_us()
             attempt: AttemptChanges = {"state": AttemptState.DONE, "ended_at": now, **LEFT}
-            moves = [Move(row["execution_id"], Status.STOPPED, {}, attempt) for row in rows]
+            moves = [
+                Move(row["execution_id"], Status.STOPPED, {"error_message": why}, attempt) for row in rows
+            ]
             moved = {execution.id for execution in await self._bulk.move(tx, account_id, moves)}
             for row in rows:
                 if row["execution_id"] not in moved:
@@ -63,16 +106,21 @@ class Sweep:
                     await queue.abandon(tx, key, now_us=now)
         return len(rows)
 
-    async def _stopped(self, tx: Transaction, account_id: str, lane: str) -> tuple[bool, int | None]:
-        """Whether the lane was stopped, and up to which seq (None: all of it)."""
+    async def _stopped(self, tx: Transaction, account_id: str, lane: str) -> tuple[str | None, int | None]:
+        """Why the lane was stopped (None: it was not), and up to which seq (None: all of it)."""
         gate = await gates.get(tx, account_id, "batch", lane)
-        if gate is not None:
-            return gate["closed"] == "stopped", None
-        gate = await gates.get(tx, account_id, "agent", lane)
-        return gate is not None and gate["stopped_seq"] > 0, gate["stopped_seq"] if gate else None
+        if gate is None:
+            gate = await gates.get(tx, account_id, "agent", lane)
+        if gate is None:
+            return None, None
+        if gate["closed"] == "stopped":
+            return gate["closed_why"], None
+        if gate["kind"] == "agent" and gate["stopped_seq"] > 0:
+            return "The agent was stopped", gate["stopped_seq"]
+        return None, None
 
     async def _left(self, account_id: str, lane: str) -> bool:
         """Something waits that was stopped: locked by somebody a moment ago."""
         async with self._db.transaction() as tx:
-            stopped, up_to_seq = await self._stopped(tx, account_id, lane)
-            return stopped and await batches.is_waiting(tx, account_id, lane, up_to_seq=up_to_seq)
+            why, up_to_seq = await self._stopped(tx, account_id, lane)
+            return why is not None and await batches.is_waiting(tx, account_id, lane, up_to_seq=up_to_seq)

@@ -132,11 +132,6 @@ class Listing:
             to_log_row(row) for row in await execution_log.of_execution(self._db, account_id, execution_id)
         ]
 
-    async def recording_paths(self, account_id: str, agent_id: str) -> list[str]:
-        """The recordings of an agent's executions, within the folder of recordings."""
-        rows = await attempts.recordings_of_agent(self._db, account_id, agent_id)
-        return [row["recording_path"] for row in rows]
-
     async def recording(
         self, execution_id: str, *, token: str | None = None, account_id: str | None = None
     ) -> Recording | None:

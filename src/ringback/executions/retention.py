@@ -20,17 +20,21 @@ from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import TERMINAL
 from ringback.executions.removal import SETTLED, Removal
 from ringback.store.database import Database, Reader, Row, Transaction
+from ringback.store.queries import agents, batches, gates
 from ringback.store.queries import retention as queries
 from ringback.store.queries.retention import Place, Watermark
 
 logger = logging.getLogger(__name__)
 
 DAY_US: Final = 86_400_000_000
+_EVER_US: Final = 2**62
 
 _READ: Final = 1000
 """Attempts looked at in one statement."""
 _BATCH: Final = 20
 """Executions changed in one transaction: the one writer of SQLite is not held for long."""
+_AT_ONCE: Final = 200
+"""Executions of an agent that is deleted that go before whoever deletes it is answered."""
 _PAUSE_S: Final = 0.1
 """After a transaction. A process that waits for SQLite's writer looks at least every 100 ms."""
 
@@ -134,6 +138,42 @@ class Retention:
             records = sum([len(ids) async for ids in self._old_records(policy, now)])
             found.append(Removed(policy["account_id"], recordings, transcripts, records))
         return [removed for removed in found if removed.anything]
+
+    # What is left of an agent that was deleted.
+
+    async def agent(self, account_id: str, agent_id: str, *, some: bool) -> bool:
+        """Remove what is over of an agent that was deleted, at last the agent; whether nothing is left.
+
+        `some`: only as much as somebody can wait for. Raises StoreError.
+        """
+        seen, stay, after = 0, set[str](), 0
+        while rows := await queries.old_records(
+            self._db,
+            account_id,
+            agent_id,
+            terminal=sorted(TERMINAL),
+            after=after,
+            before=_EVER_US,
+            limit=_BATCH,
+        ):
+            if some and seen >= _AT_ONCE:
+                return False
+            seen += len(rows)
+            after, ids = rows[-1]["seq"], [row["id"] for row in rows]
+            stay |= await self._delete_files(account_id, await queries.attempts_of(self._db, account_id, ids))
+            async with self._db.transaction() as tx:
+                await self._removal.records(tx, account_id, set(ids) - stay)
+            if not some:
+                await self._clock.sleep(_PAUSE_S)
+        if await queries.has_records(self._db, account_id, agent_id):
+            return False
+        async with self._db.transaction() as tx:
+            lanes = await batches.of_agent(tx, account_id, agent_id)
+            await agents.delete(tx, account_id, agent_id)
+            await gates.remove(tx, account_id, "agent", agent_id)
+            for lane in lanes:
+                await gates.remove(tx, account_id, "batch", lane)
+        return True
 
     # Recordings and transcripts: by the end of each attempt, from where the last pass came to.
 

@@ -1,4 +1,7 @@
-"""SQL for agents. Definition and prompts are JSON texts that only `ringback.agents` reads."""
+"""SQL for agents. Definition and prompts are JSON texts that only `ringback.agents` reads.
+
+One that was deleted is hidden until all that hangs on it is removed: nothing here finds it, but `every`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from ringback.store.database import Reader, Row, Transaction
 
 _GET: Final = """
     SELECT account_id, id, definition, prompts, status, created_at, updated_at FROM agents
-    WHERE account_id = :account_id AND id = :id
+    WHERE account_id = :account_id AND id = :id AND status <> 'deleted'
     """
 
 
@@ -43,7 +46,7 @@ async def get(db: Reader, account_id: str, agent_id: str) -> Row | None:
 async def exists(db: Reader, account_id: str, agent_id: str) -> bool:
     return (
         await db.fetch_one(
-            "SELECT id FROM agents WHERE account_id = :account_id AND id = :id",
+            "SELECT id FROM agents WHERE account_id = :account_id AND id = :id AND status <> 'deleted'",
             account_id=account_id,
             id=agent_id,
         )
@@ -66,7 +69,7 @@ async def newest(db: Reader, account_id: str, *, created_at: int, agent_id: str,
     return await db.fetch_all(
         """
         SELECT account_id, id, definition, prompts, status, created_at, updated_at FROM agents
-        WHERE account_id = :account_id AND (created_at, id) < (:created_at, :id)
+        WHERE account_id = :account_id AND (created_at, id) < (:created_at, :id) AND status <> 'deleted'
         ORDER BY created_at DESC, id DESC LIMIT :limit
         """,
         account_id=account_id,
@@ -92,13 +95,36 @@ async def update(
     )
 
 
-async def delete(tx: Transaction, account_id: str, agent_id: str) -> bool:
-    """Its executions and all that hangs on them go with it (foreign keys). False: no such agent."""
+async def hide(tx: Transaction, account_id: str, agent_id: str, *, now_us: int) -> bool:
+    """It is deleted, but for its rows. False: no such agent."""
     return (
         await tx.execute(
-            "DELETE FROM agents WHERE account_id = :account_id AND id = :id",
+            """
+            UPDATE agents SET status = 'deleted', updated_at = :now
+            WHERE account_id = :account_id AND id = :id AND status <> 'deleted'
+            """,
             account_id=account_id,
             id=agent_id,
+            now=now_us,
         )
         == 1
+    )
+
+
+async def is_hidden(db: Reader, account_id: str, agent_id: str) -> bool:
+    """It was deleted, and something of it is left."""
+    row = await db.fetch_one(
+        "SELECT id FROM agents WHERE account_id = :account_id AND id = :id AND status = 'deleted'",
+        account_id=account_id,
+        id=agent_id,
+    )
+    return row is not None
+
+
+async def delete(tx: Transaction, account_id: str, agent_id: str) -> None:
+    """All that hangs on it goes with it (foreign keys): remove its executions before, there may be a million."""
+    await tx.execute(
+        "DELETE FROM agents WHERE account_id = :account_id AND id = :id",
+        account_id=account_id,
+        id=agent_id,
     )

@@ -130,20 +130,6 @@ async def recording(db: Reader, account_id: str, execution_id: str) -> Row | Non
     )
 
 
-async def recordings_of_agent(db: Reader, account_id: str, agent_id: str) -> list[Row]:
-    """recording_path of every recorded attempt of an agent's executions."""
-    return await db.fetch_all(
-        """
-        SELECT attempts.recording_path FROM executions JOIN attempts
-          ON attempts.account_id = executions.account_id AND attempts.execution_id = executions.id
-        WHERE executions.account_id = :account_id AND executions.agent_id = :agent_id
-          AND attempts.recording_path IS NOT NULL
-        """,
-        account_id=account_id,
-        agent_id=agent_id,
-    )
-
-
 async def recording_of_token(db: Reader, token: str) -> Row | None:
     """As `recording`. Cross-account: the link of a recording works without a key."""
     return await db.fetch_one(f"{_RECORDING} WHERE attempts.recording_token = :token", token=token)

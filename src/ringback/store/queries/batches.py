@@ -54,8 +54,17 @@ async def shown_of_agent(
     )
 
 
-async def of_agent(db: Reader, account_id: str, agent_id: str, states: Sequence[str]) -> list[str]:
-    """The ids of an agent's batches in one of the states."""
+async def of_agent(
+    db: Reader, account_id: str, agent_id: str, states: Sequence[str] | None = None
+) -> list[str]:
+    """The ids of an agent's batches, all or those in one of the states."""
+    if states is None:
+        rows = await db.fetch_all(
+            "SELECT id FROM batches WHERE account_id = :account_id AND agent_id = :agent_id",
+            account_id=account_id,
+            agent_id=agent_id,
+        )
+        return [row["id"] for row in rows]
     named = {f"state_{place}": state for place, state in enumerate(states)}
     rows = await db.fetch_all(
         f"""

@@ -175,6 +175,16 @@ async def old_records(
     )
 
 
+async def has_records(db: Reader, account_id: str, agent_id: str) -> bool:
+    """Whether an agent has executions."""
+    row = await db.fetch_one(
+        "SELECT id FROM executions WHERE account_id = :account_id AND agent_id = :agent_id LIMIT 1",
+        account_id=account_id,
+        agent_id=agent_id,
+    )
+    return row is not None
+
+
 async def agents(db: Reader, account_id: str) -> list[str]:
     """The ids of the account's agents."""
     rows = await db.fetch_all(
