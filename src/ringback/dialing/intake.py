@@ -153,7 +153,9 @@ class Intake:
         )
         room = max(0, batch_faults.KEPT - (before.total - before.valid))
         faults = [(fault.line, fault.number, fault.reason) for fault in chunk.faults[:room]]
-        async with self._db.transaction() as tx:
+        # Not durable: what a crash of the machine takes back is read again, from where the batch's row says then. The
+        # end of the file is written down durably, with all that came before it.
+        async with self._db.transaction(durable=False) as tx:
             await batches.hold_account(tx, job.account_id)
             if not await batches.advance(
                 tx,
