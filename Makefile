@@ -6,7 +6,7 @@ PYTHON ?= $(shell for v in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-dial crash-test clean
+.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-dial crash-test simulate-days clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,11 @@ bench-dial: $(VENV)/.installed-dev  ## Intake, latency, claims a second, idle CP
 crash-test: $(VENV)/.installed-dev  ## Kill call workers at random while they dial; a line of JSON a store, all zeros
 	@sh scripts/packages.sh bench
 	$(BIN)/python -m benchmarks.crash $(CRASH)
+
+# Ten thousand take some ten minutes on two cores; e.g. DAYS=1000.
+DAYS ?= 10000
+simulate-days: $(VENV)/.installed-dev  ## Live random days of dialling, in which processes die; a bad one says how to see it again
+	RINGBACK_DAYS=$(DAYS) $(BIN)/python -m pytest -q tests/simulation/test_dialling_days.py
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

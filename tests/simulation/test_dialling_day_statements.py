@@ -1,6 +1,6 @@
 """One small day, again and again: each time a process dies before, or after, another of its statements.
 
-`RINGBACK_STATEMENT="123 after" pytest tests/simulation/test_dialling_day_statements.py` plays one of them.
+`RINGBACK_STATEMENT="20 123 after" pytest tests/simulation/test_dialling_day_statements.py` plays one of them.
 """
 
 from __future__ import annotations
@@ -22,25 +22,30 @@ from tests.support.dial_day_plan import (
     StopSome,
     Upload,
 )
-from tests.support.dial_days import BadDay, lived, play_all
+from tests.support.dial_days import BadDay, apart, lived, play_all
 
 STATEMENT = os.environ.get("RINGBACK_STATEMENT")
 RETRY = {
     "enabled": True,
     "max_retries": 1,
     "retry_on_statuses": ["busy", "no-answer", "failed", "error"],
-    "retry_intervals_minutes": [1],
+    "retry_intervals_minutes": [0],
 }
-# A minute before it is nine in Berlin, where the hours of the batch begin.
-START_US = round(datetime(2026, 6, 1, 6, 59, tzinfo=UTC).timestamp()) * 1_000_000
+# Ten seconds before it is nine in Berlin, where the hours of the batch begin.
+START_US = round(datetime(2026, 6, 1, 6, 59, 50, tzinfo=UTC).timestamp()) * 1_000_000
 
 
-def day(where: tuple[int, str] | None) -> DayPlan:
-    """Three lines, a call alone that is stopped, somebody who is not to be called; dead at a statement or not."""
+Death = tuple[int, int, str]
+"""The seed of the day, a statement, and "before" or "after" it."""
+
+
+def day(death: Death) -> DayPlan:
+    """Three lines, a call alone that is stopped, somebody who is not to be called; statement 0 kills nobody."""
+    seed, statement, side = death
     agent = Agent("account", "agent", (9, 17), 2)
     content = b"contact_number,timezone\n+493055500,\n+493055501,\n+493055502,\n"
     return DayPlan(
-        seed=7,
+        seed=seed,
         start_us=START_US,
         accounts=(Account("account", 2, 200_000),),
         agents=(agent,),
@@ -49,27 +54,39 @@ def day(where: tuple[int, str] | None) -> DayPlan:
             Schedule(1, agent, f"{1:032x}", 0),
             Forbid(2, "account", "+493055502"),
             Place(3, agent, Person("+493055503"), None, None, True),
-            StopSome(20, 1),
+            StopSome(8, 1),
         ),
-        kills=(where,) if where else (),
+        kills=((statement, side),),
         workers=2,
         refusals=0.0,
     )
 
 
+def eventful(template: Path) -> tuple[int, int]:
+    """Seed and number of statements of a day with an answer, a call off, and a retry."""
+    for seed in range(200):
+        undisturbed = lived(day((seed, 0, "")), template)
+        assert not undisturbed.wrong
+        ends = {row["status"] for row in undisturbed.attempts}
+        if ends > {"completed", "canceled"} and any(row["number"] > 1 for row in undisturbed.attempts):
+            return seed, undisturbed.statements
+    raise AssertionError("all days are dull")
+
+
 def test_a_death_at_any_statement_changes_nothing(template: Path) -> None:
-    undisturbed = lived(day(None), template)
-    assert not undisturbed.wrong
-    assert undisturbed.dials > 3
-    deaths = [(n, side) for n in range(1, undisturbed.statements + 1) for side in ("before", "after")]
     if STATEMENT:
-        n, side = STATEMENT.split()
-        deaths = [(int(n), side)]
+        seed, n, side = STATEMENT.split()
+        deaths = [(int(seed), int(n), side)]
+    else:
+        seed, statements = apart(eventful, template)
+        deaths = [(seed, n, side) for n in range(1, statements + 1) for side in ("before", "after")]
     try:
         happened = play_all(day, deaths, template)
     except BadDay as bad:
-        (n, side), what = bad.args
-        replay = f'RINGBACK_STATEMENT="{n} {side}" python -m pytest {os.path.relpath(__file__)}'
-        pytest.fail(f"killed {side} statement {n}:\n{what}\nreplay: {replay}")
+        death, what = bad.args
+        replay = (
+            f'RINGBACK_STATEMENT="{" ".join(map(str, death))}" python -m pytest {os.path.relpath(__file__)}'
+        )
+        pytest.fail(f"killed at {death}:\n{what}\nreplay: {replay}")
     killed = happened["kills of a worker"] + happened["kills of the api"]
     assert killed == len(deaths)

@@ -91,6 +91,8 @@ class Clients:
             await asyncio.wait({doing})
             if not office.process.dead.is_set():
                 break
+            if not doing.cancelled():
+                doing.exception()  # nobody hears it
             if isinstance(deed, Place):
                 return  # it may have been placed or not: who asks again would be calling twice
             await asyncio.sleep(0.1)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import gc
 import os
-import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 from tests.support.dial_day import Report, live
 from tests.support.dial_day_plan import DayPlan
 from tests.support.dial_day_rules import DIARY
 from tests.support.loop_database import LoopStore
+
+T = TypeVar("T")
 
 
 class BadDay(Exception):
@@ -36,7 +38,9 @@ def lived(plan: DayPlan, template: Path) -> Report:
 
 @cache
 def _store(template: Path) -> tuple[LoopStore, Path]:
-    return LoopStore(template, DIARY), Path(tempfile.mkdtemp(prefix="ringback-days-"))
+    folder = template.with_name(f"uploads-{os.getpid()}")
+    folder.mkdir(exist_ok=True)
+    return LoopStore(template, DIARY), folder
 
 
 def play(plans: Callable[[Any], DayPlan], names: Iterable[Any], template: Path) -> Counter[str]:
@@ -54,12 +58,11 @@ def play(plans: Callable[[Any], DayPlan], names: Iterable[Any], template: Path) 
 
 
 def play_all(plans: Callable[[Any], DayPlan], names: Sequence[Any], template: Path) -> Counter[str]:
-    """As `play`, on all cores. A name means the same day each time: the order in which a set of texts is walked
-    through is fixed."""
+    """As `play`, on all cores."""
     happened: Counter[str] = Counter()
     cores = len(os.sched_getaffinity(0))
     at_once = max(1, min(50, len(names) // (4 * cores)))
-    with patch.dict(os.environ, PYTHONHASHSEED="0"), ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+    with _apart(cores) as pool:
         days = [
             pool.submit(play, plans, names[at : at + at_once], template)
             for at in range(0, len(names), at_once)
@@ -70,6 +73,22 @@ def play_all(plans: Callable[[Any], DayPlan], names: Sequence[Any], template: Pa
         finally:
             pool.shutdown(cancel_futures=True)
     return happened
+
+
+def apart(call: Callable[..., T], *args: Any) -> T:
+    """Where a day is the same each time."""
+    with _apart(1) as pool:
+        return pool.submit(call, *args).result()
+
+
+@contextmanager
+def _apart(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """In which the order is fixed that a set of texts is walked through: a name means the same day each time."""
+    with (
+        patch.dict(os.environ, PYTHONHASHSEED="0"),
+        ProcessPoolExecutor(processes, get_context("spawn")) as pool,
+    ):
+        yield pool
 
 
 def _happened(report: Report) -> Counter[str]:
