@@ -356,6 +356,20 @@ async def test_a_large_file_through_a_real_socket(api: Api) -> None:
     assert len(uploads(api)) == 1
 
 
+async def test_who_is_refused_before_all_is_sent_reads_why(api: Api) -> None:
+    """A client that reads only when it has written all; the connection must not be reset under it."""
+    file = FILE + b"+14155550123,Ann\r\n" * 600_000
+    async with api.server() as url, httpx.AsyncClient(base_url=url, timeout=30) as client:
+        headers = {"Authorization": "Bearer none"}
+        answer = await client.post("/batches", files={"file": ("a.csv", file)}, headers=headers)
+        assert_refused(answer, 401)
+        headers = {"Authorization": api.client.headers["authorization"]}
+        files = {"file": ("a.csv", FILE), "x": ("x", file)}
+        answer = await client.post("/batches", files=files, headers=headers)
+        assert_refused(answer, 400, "x is longer than 65536 bytes")
+    assert uploads(api) == []
+
+
 async def test_a_disk_that_does_not_take_it(api: Api, tmp_path: Path) -> None:
     (tmp_path / "in the way").write_text("")
     client = api.with_services(uploads=tmp_path / "in the way" / "uploads")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from types import SimpleNamespace
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -52,3 +54,30 @@ async def test_after_its_start_the_answer_stays_unfinished(caplog: pytest.LogCap
     with caplog.at_level(logging.INFO, "ringback"):
         assert await answered(*begun) == begun
     assert "GET /x: ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("stops", [True, False])
+async def test_what_the_stop_of_the_server_cuts_off_is_told_so(stops: bool) -> None:
+    stopping = asyncio.Event()
+    sent: list[Message] = []
+
+    async def hanging(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.Event().wait()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    state = SimpleNamespace(services=SimpleNamespace(stopping=stopping))
+    scope = SCOPE | {"app": SimpleNamespace(state=state)}
+    task = asyncio.create_task(Unexpected(hanging)(scope, nothing, send))
+    await asyncio.sleep(0)
+    if stops:
+        stopping.set()
+    task.cancel()
+    [ended] = await asyncio.gather(task, return_exceptions=True)
+    if stops:
+        assert (ended, sent[0]["status"]) == (None, 503)
+        assert json.loads(sent[1]["body"])["message"] == "The server is stopping; send the request again"
+    else:
+        assert isinstance(ended, asyncio.CancelledError)
+        assert sent == []

@@ -33,6 +33,13 @@ def test_what_is_no_moment(text: str) -> None:
         parse_iso(text)
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_that_has_no_name_in_utc(text: str) -> None:
+    """It could be stored, and never be shown."""
+    with pytest.raises(ValueError, match="out of range"):
+        parse_iso(text)
+
+
 def test_out() -> None:
     assert iso(AT + 999_999) == "2024-01-23T01:14:37Z"
 

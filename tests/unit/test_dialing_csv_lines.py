@@ -76,6 +76,24 @@ def test_empty_lines_are_no_lines() -> None:
     assert [(line, number) for line, number, _ in rows(content)] == [(3, A), (7, B)]
 
 
+def test_a_file_of_empty_lines_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringback.dialing.csv_lines._MOST_EMPTY", 10)
+    empty = ",\n" * 10
+    assert len(rows(f"contact_number,x\n{A},\n{empty}{B},\n".encode())) == 2
+    taken = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal taken
+        yield b"contact_number,x\n"
+        while True:
+            taken += 1
+            yield b",\n"
+
+    with pytest.raises(BadFile, match="more than 10 empty lines"):
+        list(lines(endless()))
+    assert taken < 20
+
+
 def test_a_short_line_has_empty_columns_and_a_nameless_column_is_left_out() -> None:
     assert rows(f"contact_number,name,\n{A}\n{B},x,y\n".encode()) == [
         (2, A, {"name": ""}),

@@ -15,13 +15,18 @@ def iso(us: int) -> str:
 
 
 def parse_iso(text: str) -> int:
-    """ISO 8601 to microseconds since the epoch; without an offset it is UTC. Raises ValueError.
+    """ISO 8601 to microseconds since the epoch; without an offset it is UTC. Raises ValueError, also for a moment that
+    lies outside the years 1 to 9999 in UTC.
 
     A space before the offset is taken for the `+` that a query string turned into one.
     """
     moment = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)(?<=:\d\d )", "+", text.strip()))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 

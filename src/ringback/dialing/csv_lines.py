@@ -22,6 +22,8 @@ _LONGEST_FIELD: Final = 65_536
 _LONGEST_LINE: Final = 1_048_576
 """Bytes of a physical line."""
 _MOST_COLUMNS: Final = 1_000
+_MOST_EMPTY: Final = 2_000_000
+"""Empty lines. A spreadsheet leaves up to a million behind; a file of nothing else must not be read for minutes."""
 _SHOWN: Final = 64
 """Characters of a bad number that a fault keeps."""
 
@@ -62,11 +64,16 @@ def lines(chunks: Iterable[bytes]) -> Iterator[Line | Fault]:
     records = _Records(chunks)
     names = _header(records)
     place = names.index(NUMBER)
+    empty = 0
     for line, fields, end_byte in records:
         if isinstance(fields, _BadLine):
             yield Fault(line, None, str(fields), end_byte)
         elif any(field and not field.isspace() for field in fields):
             yield _judged(line, fields, end_byte, names, place)
+        else:
+            empty += 1
+            if empty > _MOST_EMPTY:
+                raise BadFile(f"The file has more than {_MOST_EMPTY:,} empty lines")
 
 
 class _Physical:
