@@ -73,7 +73,7 @@ async def test_all_of_it_goes_its_gates_too(desk: Desk) -> None:
 
 
 async def test_what_waits_is_stopped_and_says_why(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refused(*_: Any, **__: Any) -> bool:
+    async def refused(*_: Any, **__: Any) -> None:
         raise StoreError("the database is away")
 
     monkeypatch.setattr(desk.sweep, "_remove", refused)
@@ -138,10 +138,14 @@ async def test_a_retry_is_not_opened(desk: Desk) -> None:
 
 
 async def test_many_go_in_parts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ringback.executions.retention._AT_ONCE", 20)
-    await desk.processed([f"+1415555{number:04d}" for number in range(50)])
+    monkeypatch.setattr("ringback.executions.retention.AT_ONCE", 20)
+    monkeypatch.setattr("ringback.dialing.sweep._AT_ONCE_REMOVED", 40)
+    await desk.processed([f"+1415555{number:04d}" for number in range(100)])
     await delete(desk)
-    assert (await left(desk))["executions"] == 30
+    assert (await left(desk))["executions"] == 80
+    assert await desk.jobs.one("sweep")  # the batch's, which is stopped
+    assert await desk.jobs.one("sweep")
+    assert (await left(desk))["executions"] == 40
     await swept(desk)
     assert await left(desk) == {"gates": 1}
 

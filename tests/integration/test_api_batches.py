@@ -380,6 +380,16 @@ async def test_a_disk_that_does_not_take_it(api: Api, tmp_path: Path) -> None:
     assert answer.headers["retry-after"]
 
 
+async def test_a_disk_that_is_nearly_full_is_left_to_the_database(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ringback.api.upload._KEPT_FREE", 2**62)
+    answer = await upload(api, await api.agent())
+    assert_refused(answer, 503, "The file cannot be kept: No space left on device")
+    assert answer.headers["retry-after"]
+    assert uploads(api) == []
+
+
 async def test_an_agent_that_goes_meanwhile(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     async def create(*_: Any) -> None:
         raise LookupError("there is no agent")

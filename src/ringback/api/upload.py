@@ -6,6 +6,7 @@ Parsing and writing happen in a thread, a chunk of the body at a time, so that a
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
@@ -39,6 +40,8 @@ _LONGEST_FIELD: Final = 65_536
 """Bytes."""
 _LONGEST_HEADER: Final = 4_096
 _LONGEST_NAME: Final = 255
+_KEPT_FREE: Final = 268_435_456
+"""Bytes of the disk that uploads leave to others, such as the database."""
 _AFTER_STOP_S: Final = 4.0
 """What has not arrived so long after the process was told to stop is refused, while there is still time to say so."""
 
@@ -290,6 +293,7 @@ class _Parts:
             raise ApiError(
                 413, f"{self._file} is too large: send at most {self._max_bytes} bytes, or several batches"
             )
+        _require_room(writing)
         self._hash.update(piece)
         writing.write(piece)
 
@@ -299,6 +303,13 @@ class _Parts:
 
     def _ended(self) -> None:
         self._whole = True
+
+
+def _require_room(file: BinaryIO) -> None:
+    """Raises OSError where so little is left of its disk that others need it."""
+    disk = os.fstatvfs(file.fileno())
+    if disk.f_bavail * disk.f_frsize < _KEPT_FREE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _utf8(text: bytes, what: str) -> str:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from ringback.clock import Clock
 from ringback.dialing.outcomes import LEFT
+from ringback.executions import retention
 from ringback.executions.bulk import Bulk, Move
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptChanges, AttemptState
@@ -24,8 +25,8 @@ _LOOKS: Final = 50
 """At what somebody else has locked."""
 
 
-_LIVE_S: Final = 30.0
-"""Between two looks whether the last calls of an agent that was deleted are over."""
+_AT_ONCE_REMOVED: Final = 2_000
+"""Executions of an agent that was deleted. Then other lanes that were stopped have their turn."""
 
 
 class NotYet(Exception):
@@ -37,13 +38,14 @@ class NotYet(Exception):
 
 
 class Remove(Protocol):
-    async def __call__(self, account_id: str, agent_id: str, *, some: bool) -> bool:
-        """Remove what is over of an agent that was deleted; whether nothing is left. `some`: what takes no time."""
+    async def __call__(self, account_id: str, agent_id: str, *, most: int) -> float | None:
+        """Remove about so many executions of an agent that was deleted, at last the agent. Seconds to the next look,
+        None: nothing is left."""
         ...
 
 
-async def _nothing(account_id: str, agent_id: str, *, some: bool) -> bool:
-    return True
+async def _nothing(account_id: str, agent_id: str, *, most: int) -> None:
+    """Nobody deletes agents here."""
 
 
 class Sweep:
@@ -59,15 +61,15 @@ class Sweep:
         """Until nothing waits that was stopped, and nothing is left of an agent that was deleted. Raises NotYet;
         StoreError: then it is worth another try."""
         await self._sweep(account_id, lane)
-        if await agents.is_hidden(self._db, account_id, lane) and not await self._remove(
-            account_id, lane, some=False
-        ):
-            raise NotYet(_LIVE_S)
+        if await agents.is_hidden(self._db, account_id, lane):
+            again_s = await self._remove(account_id, lane, most=_AT_ONCE_REMOVED)
+            if again_s is not None:
+                raise NotYet(again_s)
 
     async def remove_some(self, account_id: str, agent_id: str) -> None:
         """Of an agent that was deleted, what takes no time. Where that fails the job goes on."""
         try:
-            await self._remove(account_id, agent_id, some=True)
+            await self._remove(account_id, agent_id, most=retention.AT_ONCE)
         except StoreError as error:
             logger.warning("agent %s is not removed yet: %s", agent_id, error)
 

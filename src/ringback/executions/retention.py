@@ -33,10 +33,14 @@ _READ: Final = 1000
 """Attempts looked at in one statement."""
 _BATCH: Final = 20
 """Executions changed in one transaction: the one writer of SQLite is not held for long."""
-_AT_ONCE: Final = 200
-"""Executions of an agent that is deleted that go before whoever deletes it is answered."""
 _PAUSE_S: Final = 0.1
 """After a transaction. A process that waits for SQLite's writer looks at least every 100 ms."""
+_SHORT_PAUSE_S: Final = 0.02
+_LIVE_S: Final = 30.0
+"""Between two looks whether the last calls of an agent that was deleted are over, and their files can be removed."""
+
+AT_ONCE: Final = 200
+"""Executions of an agent that is deleted that go before whoever deletes it is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +145,10 @@ class Retention:
 
     # What is left of an agent that was deleted.
 
-    async def agent(self, account_id: str, agent_id: str, *, some: bool) -> bool:
-        """Remove what is over of an agent that was deleted, at last the agent; whether nothing is left.
+    async def agent(self, account_id: str, agent_id: str, *, most: int) -> float | None:
+        """Remove what is over of an agent that was deleted, at last the agent: up to about `most` executions.
 
-        `some`: only as much as somebody can wait for. Raises StoreError.
+        Seconds after which it is worth another look, None: nothing is left. Raises StoreError.
         """
         seen, stay, after = 0, set[str](), 0
         while rows := await queries.old_records(
@@ -156,24 +160,24 @@ class Retention:
             before=_EVER_US,
             limit=_BATCH,
         ):
-            if some and seen >= _AT_ONCE:
-                return False
+            if seen >= most:
+                return 0.0
             seen += len(rows)
             after, ids = rows[-1]["seq"], [row["id"] for row in rows]
             stay |= await self._delete_files(account_id, await queries.attempts_of(self._db, account_id, ids))
             async with self._db.transaction() as tx:
                 await self._removal.records(tx, account_id, set(ids) - stay)
-            if not some:
-                await self._clock.sleep(_PAUSE_S)
+            if most > AT_ONCE:
+                await self._clock.sleep(_SHORT_PAUSE_S)
         if await queries.has_records(self._db, account_id, agent_id):
-            return False
+            return _LIVE_S
         async with self._db.transaction() as tx:
             lanes = await batches.of_agent(tx, account_id, agent_id)
             await agents.delete(tx, account_id, agent_id)
             await gates.remove(tx, account_id, "agent", agent_id)
             for lane in lanes:
                 await gates.remove(tx, account_id, "batch", lane)
-        return True
+        return None
 
     # Recordings and transcripts: by the end of each attempt, from where the last pass came to.
 
