@@ -173,7 +173,9 @@ class Call:
                 await self._undialled(Status.CANCELED, None)
                 return False
             if clock.now_us() >= self._claim.closes_us:
-                await self._undialled(Status.CANCELED, "The calling hours were over before anybody was dialled")
+                await self._undialled(
+                    Status.CANCELED, "The calling hours were over before anybody was dialled"
+                )
                 return False
             late_us = clock.now_us() - grant.dial_at_us
             if grant.tolerance_us is None or late_us <= grant.tolerance_us:
