@@ -1,4 +1,9 @@
-"""One at a time, among the threads and processes of this machine: a lock on a file, which its owner's death frees."""
+"""One at a time, among the threads and processes of this machine: a lock on a file, which its owner's death frees.
+
+SQLite's own waiting (busy_timeout) sleeps longer and longer, while whoever just wrote writes again. Four busy workers,
+four rounds each, waits for the writer: 50 ms p99 and 0.4 s at most here, 130 to 230 ms and 2 to 3 s there, at the
+price of the p95 (28 ms, 3 ms); 196 and 171 claims a second.
+"""
 
 from __future__ import annotations
 
