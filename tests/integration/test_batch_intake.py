@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ringback.dialing import intake as module
 from ringback.dialing.batches import BatchState
+from ringback.dialing.jobs import _TRIES
 from ringback.executions.lifecycle import Status
 from ringback.store.database import Database, StoreError
 from tests.support.batches import Desk, open_desk
@@ -219,13 +221,36 @@ async def test_it_is_tried_again_when_the_database_refuses_then_given_up(
 
     hopeless = await desk.upload([B])
     monkeypatch.setattr(desk.intake, "run", refuse)
-    for _ in range(5):
+    for _ in range(_TRIES):
         desk.books.clock.us += 600_000_000
         assert await desk.jobs.one("intake")
     desk.books.clock.us += 600_000_000
     assert not await desk.jobs.one("intake")
     view = await desk.batches.get(desk.books.account_id, hopeless)
     assert (view.status, view.batch.failure) == ("failed", "The file could not be read: the disk is full")
+
+
+async def test_what_fails_again_and_again_but_gets_on_is_not_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 1)
+    monkeypatch.setattr(module, "_AT_ONCE_SQLITE", 1)
+    write, chunks = desk.intake._write, 0
+
+    async def every_other(*args: Any) -> Any:
+        nonlocal chunks
+        chunks += 1
+        if chunks % 2 == 0:
+            raise StoreError("the gate was locked for too long")
+        return await write(*args)
+
+    monkeypatch.setattr(desk.intake, "_write", every_other)
+    numbers = [f"+1415555{number:04d}" for number in range(2 * _TRIES)]
+    batch_id = await desk.upload(numbers)
+    while await desk.jobs.one("intake"):
+        desk.books.clock.us += 600_000_000
+    view = await desk.batches.get(desk.books.account_id, batch_id)
+    assert (view.status, view.batch.valid) == ("processed", len(numbers))
 
 
 async def test_a_job_of_another_machine_is_left_to_it(desk: Desk) -> None:

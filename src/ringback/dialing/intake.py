@@ -79,6 +79,11 @@ class Intake:
             except BadFile as error:
                 await self.fail(job, str(error))
 
+    async def position(self, job: Job) -> int:
+        """The byte up to which its file is written down."""
+        row = await batches.progress(self._db, job.account_id, job.subject)
+        return row["bytes_done"] if row else 0
+
     async def fail(self, job: Job, why: str) -> None:
         """Nothing of the batch is dialled."""
         now = self._clock.now_us()

@@ -32,8 +32,8 @@ _IDLE_S: Final = 10.0
 _APART_S: Final = 1.0
 """Between two looks for batches that are over: calls may end many times a second."""
 _LEASE_S: Final = 30.0
-_TRIES: Final = 5
-"""Of an intake; sweeps are tried for ever."""
+_TRIES: Final = 12
+"""Of an intake that gets no further, in 25 minutes; sweeps are tried for ever."""
 _LONGEST_PAUSE_S: Final = 300.0
 
 
@@ -93,17 +93,19 @@ class Jobs:
         if row is None:
             return False
         job = _job(row)
+        begun = await self._position(job)
         try:
             await self._leased(job, owner)
         except asyncio.CancelledError:
-            await asyncio.shield(self._put_off(job, owner, 0.0, None))
+            await asyncio.shield(self._put_off(job, owner, 0.0, job.tries, None))
             raise
         except NotYet as later:
-            await self._put_off(job, owner, later.seconds, None)
+            await self._put_off(job, owner, later.seconds, 0, None)
         except Exception as error:
             if not isinstance(error, StoreError | OSError):
                 logger.exception("%s of %s failed", job.kind, job.subject)
-            await self._failed(job, owner, str(error) or type(error).__name__)
+            tries = job.tries if await self._position(job) == begun else 0
+            await self._failed(job, owner, tries + 1, str(error) or type(error).__name__)
         else:
             await self._done(job, owner)
         return True
@@ -159,8 +161,11 @@ class Jobs:
         async with self._db.transaction() as tx:
             await jobs.done(tx, job.account_id, job.id, owner=owner)
 
-    async def _failed(self, job: Job, owner: str, why: str) -> None:
-        tries = job.tries + 1
+    async def _position(self, job: Job) -> int:
+        """How far it is: who gets on, however slowly, is not given up."""
+        return await self._intake.position(job) if job.kind == "intake" else 0
+
+    async def _failed(self, job: Job, owner: str, tries: int, why: str) -> None:
         if job.kind == "intake" and tries >= _TRIES:
             logger.error("the file of batch %s cannot be read: %s", job.subject, why)
             await self._intake.fail(job, f"The file could not be read: {why}")
@@ -168,9 +173,9 @@ class Jobs:
             return
         pause_s = min(_LONGEST_PAUSE_S, 2.0**tries)
         logger.error("%s of %s failed, again in %.0f s: %s", job.kind, job.subject, pause_s, why)
-        await self._put_off(job, owner, pause_s, why)
+        await self._put_off(job, owner, pause_s, tries, why)
 
-    async def _put_off(self, job: Job, owner: str, pause_s: float, why: str | None) -> None:
+    async def _put_off(self, job: Job, owner: str, pause_s: float, tries: int, why: str | None) -> None:
         with suppress(StoreError):  # its lease runs out, which is as good
             async with self._db.transaction() as tx:
                 await jobs.put_off(
@@ -179,7 +184,7 @@ class Jobs:
                     job.id,
                     owner=owner,
                     due_us=self._clock.now_us() + _us(pause_s),
-                    tries=job.tries + (why is not None),
+                    tries=tries,
                     error=why,
                 )
 
