@@ -15,7 +15,7 @@ from ringback.dialing.claims import Claims
 from ringback.executions import ledger, lifecycle, retries
 from ringback.executions.record import AttemptState
 from ringback.store.queries import gates, queue
-from tests.support.dial_day_plan import draw
+from tests.support.dial_day_plan import DayPlan, draw
 from tests.support.dial_days import lived
 
 DAYS = 300
@@ -136,6 +136,27 @@ def cancelled_calls_are_dialled(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Call, "_in_time", dial)
 
 
+def an_intent_does_not_wait_for_the_disk(patch: pytest.MonkeyPatch) -> None:
+    true = Claims.intend
+
+    async def intend(self: Any, *args: Any) -> Any:
+        patch.setattr(self, "_db", _Hasty(self._db))
+        return await true(self, *args)
+
+    patch.setattr(Claims, "intend", intend)
+
+
+class _Hasty:
+    def __init__(self, db: Any) -> None:
+        self._db = db
+
+    def transaction(self, **_: Any) -> Any:
+        return self._db.transaction(durable=False)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+
 MUTANTS: tuple[Mutate, ...] = (
     an_intent_asks_nobody,
     gates_do_not_close,
@@ -149,17 +170,24 @@ MUTANTS: tuple[Mutate, ...] = (
     hints_are_not_lowered,
     lost_dials_are_dialled_again,
     cancelled_calls_are_dialled,
+    an_intent_does_not_wait_for_the_disk,
 )
+
+
+def provoked(mutate: Mutate, day: DayPlan) -> DayPlan:
+    """More of what the fault needs to be seen."""
+    if mutate is a_dial_as_late_as_you_like:
+        return replace(day, late=dict.fromkeys(range(1, 13), 45.0))
+    if mutate is an_intent_does_not_wait_for_the_disk:
+        return replace(day, power_cuts=tuple(range(150, 1200, 50)))
+    return day
 
 
 @pytest.mark.parametrize("mutate", MUTANTS)
 def test_a_fault_is_found(mutate: Mutate, monkeypatch: pytest.MonkeyPatch, template: Path) -> None:
     mutate(monkeypatch)
     for seed in range(DAYS):
-        day = draw(seed)
-        if mutate is a_dial_as_late_as_you_like:
-            day = replace(day, late=dict.fromkeys(range(1, 13), 45.0))
-        report = lived(day, template)
+        report = lived(provoked(mutate, draw(seed)), template)
         if report.wrong:
             print(f"day {seed}: {report.wrong[0]}")
             return

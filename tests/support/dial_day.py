@@ -46,6 +46,7 @@ class Report:
     attempts: list[dict[str, Any]]
     dials: int
     jumps: int
+    power_cuts: int
 
 
 def live(plan: DayPlan, store: LoopStore, folder: Path) -> Report:
@@ -105,7 +106,10 @@ class Day:
         plan = self.plan
         self._loop = asyncio.get_running_loop()
         self._chance = random.Random(plan.seed + 2)
-        self._peril = Peril([(n, side) for n, side in plan.kills], list(plan.stops))  # type: ignore[misc]
+        self._peril = Peril([*plan.kills], stops=[*plan.stops])  # type: ignore[list-item]
+        self._peril.power_cuts += plan.power_cuts
+        self._peril.cut = self._lose_power
+        self.power_cuts = 0
         self._network = Network(random.Random(plan.seed + 3), self.now_us, plan.late)
         self._processes: dict[str, Process] = {}
         self._around = Surroundings(
@@ -152,6 +156,7 @@ class Day:
             [dict(row) for row in history.attempts],
             sum(row["event"] == "invite" for row in self._network.rows),
             self.jumps,
+            self.power_cuts,
         )
 
     # Time.
@@ -245,6 +250,12 @@ class Day:
         process = Process(name, self._peril, self._around.chance)
         self._processes[name] = process
         return process
+
+    def _lose_power(self) -> None:
+        for process in tuple(self._processes.values()):
+            process.kill()
+        self.store.lose()
+        self.power_cuts += 1
 
     async def _gone(self, process: Process) -> None:
         process.kill()

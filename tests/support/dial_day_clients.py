@@ -177,12 +177,14 @@ class Clients:
         await asyncio.sleep(after_s)
         if held_s:
             leg.process.stop(held_s)
-        [row] = self._around.store.rows(
+        rows = self._around.store.rows(
             "SELECT account_id, execution_id AS id FROM attempts WHERE call_id = :call_id",
             call_id=leg.call_id,
         )
+        if not rows:
+            return  # nobody knows of this dial: the rules will say so
         office = await self.office
-        doing = office.process.start(self._stop(office, row))
+        doing = office.process.start(self._stop(office, rows[0]))
         await asyncio.wait({doing})
         if not office.process.dead.is_set():
             doing.result()

@@ -158,6 +158,8 @@ class DayPlan:
     """At which statement, and before or after it."""
     stops: tuple[tuple[int, float], ...] = ()
     """Of processes, as by SIGSTOP: at which statement, for how many seconds."""
+    power_cuts: tuple[int, ...] = ()
+    """At which statement the machine stops: what was not to be durable is lost with it."""
     held: Mapping[int, float] = field(default_factory=dict)
     """The worker of the n-th claim stands still for so many seconds before it intends to dial."""
     late: Mapping[int, float] = field(default_factory=dict)
@@ -261,6 +263,7 @@ def draw(seed: int) -> DayPlan:
             )
         ),
         tuple(sorted((chance.randint(1, 1500), chance.uniform(1, 60)) for _ in range(chance.choice((0, 0, 1, 2))))),
+        power_cuts=(chance.randint(1, 1200),) if chance.random() < 0.15 else (),
         held={chance.randint(1, 20): chance.uniform(10, 60) for _ in range(chance.choice((0, 0, 1, 2)))},
         late={chance.randint(1, 12): chance.uniform(10, 60) for _ in range(chance.choice((0, 0, 1, 2)))},
         hunted={

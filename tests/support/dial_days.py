@@ -101,6 +101,7 @@ def _happened(report: Report) -> Counter[str]:
     happened["jumps"] = report.jumps
     happened["kills of a worker"] = sum(where.startswith("worker") for where in report.killed)
     happened["kills of the api"] = sum(where.startswith("api") for where in report.killed)
+    happened["power cuts"] = report.power_cuts
     happened["live calls lost"] = sum(
         row["status"] == "completed" and row["hangup_reason"] == "worker lost" for row in report.attempts
     )

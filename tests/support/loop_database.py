@@ -38,6 +38,10 @@ class LoopStore:
             file.backup(self.connection)
         self.connection.row_factory = _as_dict
         self.connection.executescript(schema)
+        self.busy = False
+        """Somebody is inside of a transaction."""
+        self._unsure = False
+        """What was committed last is not on the disk, if there were one."""
         self.refused: list[str] = []
         """What the database refused: constraints and such, each a bug."""
         rows = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -46,11 +50,38 @@ class LoopStore:
 
     def empty(self) -> None:
         """Delete all rows."""
+        self.lose()
         self.connection.execute("PRAGMA foreign_keys = OFF")
         for table in self._tables:
             self.connection.execute(f"DELETE FROM {table}")
         self.connection.execute("PRAGMA foreign_keys = ON")
         self.refused.clear()
+
+    def begin(self) -> None:
+        # One that is not durable leaves the outer transaction open, for a durable one to commit, or to be lost.
+        self.connection.execute("SAVEPOINT one" if self._unsure else "BEGIN IMMEDIATE")
+        if not self._unsure:
+            self.connection.execute("SAVEPOINT one")
+        self.busy = self._unsure = True
+
+    def commit(self, *, durable: bool) -> None:
+        self.connection.execute("RELEASE one")
+        self.busy = False
+        if durable:
+            self.connection.execute("COMMIT")
+            self._unsure = False
+
+    def roll_back(self) -> None:
+        if self.busy:
+            self.connection.execute("ROLLBACK TO one")
+            self.connection.execute("RELEASE one")
+            self.busy = False
+
+    def lose(self) -> None:
+        """The power fails: gone is all that is not on the disk."""
+        if self._unsure:
+            self.connection.execute("ROLLBACK")
+        self.busy = self._unsure = False
 
     def rows(self, sql: str, **params: object) -> list[dict[str, Any]]:
         """What an onlooker sees who belongs to no process."""
@@ -71,12 +102,12 @@ class LoopDatabase:
 
     @asynccontextmanager
     async def transaction(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
-        async with self._block("BEGIN IMMEDIATE") as statements:
+        async with self._block(durable) as statements:
             yield statements
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reader]:
-        async with self._block("BEGIN") as statements:
+        async with self._block(False) as statements:
             yield statements
 
     async def fetch_one(self, sql: str, **params: object) -> Row | None:
@@ -85,7 +116,7 @@ class LoopDatabase:
 
     async def fetch_all(self, sql: str, **params: object) -> list[Row]:
         await self._process.pause()
-        if self._store.connection.in_transaction:
+        if self._store.busy:
             raise RuntimeError("a read of its own inside of a transaction, which would not see it")
         rows = await _Statements(self._store, self._process).fetch_all(sql, **params)
         await self._process.pause()
@@ -95,20 +126,23 @@ class LoopDatabase:
         pass
 
     @asynccontextmanager
-    async def _block(self, begin: str) -> AsyncIterator[_Statements]:
-        await self._process.pause()
-        if self._store.connection.in_transaction:
+    async def _block(self, durable: bool) -> AsyncIterator[_Statements]:
+        process, store = self._process, self._store
+        await process.pause()
+        if store.busy:
             raise RuntimeError("a transaction inside of another, or one that waits for something else")
-        statements = _Statements(self._store, self._process)
         try:
-            statements.run(begin)
-            yield statements
-            statements.run("COMMIT")
+            process.before("BEGIN")
+            store.begin()
+            process.after("BEGIN")
+            yield _Statements(store, process)
+            process.before("COMMIT")
+            store.commit(durable=durable)
+            process.after("COMMIT")
         except BaseException:
-            if self._store.connection.in_transaction:
-                self._store.connection.execute("ROLLBACK")
+            store.roll_back()
             raise
-        await self._process.pause()
+        await process.pause()
 
 
 class _Statements:

@@ -34,6 +34,10 @@ class Peril:
 
     kills: list[tuple[int, Literal["before", "after"]]] = field(default_factory=list)
     """In their order."""
+    power_cuts: list[int] = field(default_factory=list)
+    """Before these statements."""
+    cut: Callable[[], None] = lambda: None
+    """Kills all."""
     stops: list[tuple[int, float]] = field(default_factory=list)
     """And for how many seconds."""
     statements: int = 0
@@ -106,6 +110,10 @@ class Process:
         peril.statements += 1
         if peril.stops and peril.stops[0][0] <= peril.statements:
             self.stop(peril.stops.pop(0)[1])
+        if peril.power_cuts and peril.power_cuts[0] <= peril.statements:
+            peril.power_cuts.pop(0)
+            peril.cut()
+            raise Killed(self.name)
         self._strike("before", sql)
 
     def after(self, sql: str) -> None:
