@@ -29,7 +29,8 @@ class SimulatedProviders:
             yield delay, events.TranscriptionFailed(request, "The transcriber failed.")
         else:
             marks = chance.choice(["", "", ".", "?", ",", " um", "..."]) if words else ""
-            yield delay, events.Transcribed(request, " ".join(words) + marks)
+            rises = not words and chance.random() < 0.3
+            yield delay, events.Transcribed(request, " ".join(words) + marks, rises=rises)
 
     def reply(self, reply: int, ask: Ask) -> Answers:
         chance = self._chance

@@ -393,6 +393,23 @@ def test_a_long_noise_resumes_while_it_lasts() -> None:
     assert talk(2.9, Transcribed(4, "now listen")) == [FlushVoice()]
 
 
+def test_a_noise_over_which_somebody_begins_to_speak_is_looked_at_once_more() -> None:
+    """The agent fell silent for the noise, and so the person began: it must not go on over them."""
+    talk = interrupted()
+    talk(1.1, TimerFired(Timer.INTERIM))
+    assert talk(1.3, Transcribed(2, "", rises=True)) == [SetTimer(Timer.INTERIM, 1.9)]
+    talk(1.9, TimerFired(Timer.INTERIM))
+    assert talk(2.1, Transcribed(3, "no thanks")) == [FlushVoice()]
+
+
+def test_a_noise_that_swells_resumes_all_the_same() -> None:
+    talk = interrupted()
+    talk(1.1, TimerFired(Timer.INTERIM))
+    talk(1.3, Transcribed(2, "", rises=True))
+    talk(1.9, TimerFired(Timer.INTERIM))
+    assert talk(2.1, Transcribed(3, "", rises=True)) == [ResumeVoice(), SetTimer(Timer.INTERIM, 2.7)]
+
+
 @pytest.mark.parametrize("heard", [Transcribed(2, ""), Transcribed(2, "by the time", confidence=-1.7)])
 def test_a_noise_without_words_resumes_at_the_first_look(heard: Transcribed) -> None:
     talk = interrupted()

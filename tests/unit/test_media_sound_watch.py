@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ringback.media.frame import FRAME_SAMPLES, Frame, Samples
-from ringback.media.sound_watch import SPEECH_FRAMES, SoundWatch
+from ringback.media.sound_watch import SPEECH_FRAMES, SoundWatch, rises
 
 SPEECH_DB = 70.0
 
@@ -53,3 +53,16 @@ def test_it_needs_no_more_than_a_frame_of_the_past_and_takes_digital_silence() -
 def test_what_was_long_ago_does_not_count() -> None:
     past = np.concatenate([hiss(100, 90.0), hiss(SPEECH_FRAMES - 10, 55.0), hiss(10, 20.0)])
     assert SoundWatch(past).hears(frame(45.0))
+
+
+@pytest.mark.parametrize(
+    ("frames", "louder_db", "so"), [(10, 12, True), (3, 12, True), (10, 4, False), (0, 0, False)]
+)
+def test_somebody_who_begins_to_speak_over_a_noise(frames: int, louder_db: float, so: bool) -> None:
+    noise = hiss(45, 50.0)
+    assert rises(np.concatenate([noise, hiss(frames, 50.0 + louder_db, 1)])) is so
+
+
+def test_whoever_goes_on_as_loud_as_before_does_not_rise() -> None:
+    assert not rises(np.concatenate([hiss(10, 40.0), hiss(50, 60.0, 1)]))
+    assert not rises(hiss(20, 60.0)), "too short to tell"

@@ -30,9 +30,11 @@ from ringback.conversation.transcript import Failure, LogEntry, Observer, Turn
 from ringback.media import activity
 from ringback.media.ambience import Ambience
 from ringback.media.call_audio import CallAudio
+from ringback.media.frame import Samples
 from ringback.media.leg import Digit, Ended, EndedBy, HangupCause, Held, Leg, Outcome, Resumed
 from ringback.media.playout import Finished, Playout, Started
 from ringback.media.recorder import Recorder
+from ringback.media.sound_watch import rises
 from ringback.media.speech import Synthesizer, Transcriber, Voice, VoiceDetector
 from ringback.media.ticker import Ticker
 
@@ -174,6 +176,9 @@ class Conversation:
                 self._request(action)
         return None
 
+    def _heard_since(self, since: float) -> Samples:
+        return self._ear.last(self._clock.monotonic() - since)
+
     def _request(self, action: Action) -> None:
         match action:
             case actions.SetTimer(timer, at):
@@ -181,7 +186,8 @@ class Conversation:
             case actions.CancelTimer(timer):
                 self._alarms.cancel(timer)
             case actions.Transcribe(request, since):
-                self._transcriptions.start(request, self._ear.last(self._clock.monotonic() - since))
+                heard = self._heard_since(since)
+                self._transcriptions.start(request, heard, lambda: rises(self._heard_since(since)))
             case actions.CancelTranscription(request):
                 self._transcriptions.cancel(request)
             case actions.StartReply(reply, ask):

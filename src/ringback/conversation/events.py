@@ -63,6 +63,8 @@ class Transcribed:
     finality: float | None = None
     confidence: float | None = None
     """Both as in `media.speech.Transcription`."""
+    rises: bool = False
+    """What is heard by now is much louder than what was heard before: somebody nearer has begun to speak."""
 
 
 @dataclass(frozen=True, slots=True)

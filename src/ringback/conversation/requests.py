@@ -48,10 +48,13 @@ class Transcriptions:
         self._write = write
         self._heard_ms = 0
 
-    def start(self, request: int, audio: Samples) -> None:
+    def start(self, request: int, audio: Samples, rises: Callable[[], bool]) -> None:
+        """`rises` is asked when the words are known: see `Transcribed`."""
         message = f"The transcriber {self._transcriber.provider} broke."
         failed = events.TranscriptionFailed(request, message)
-        self._tasks.start(("transcribe", request), self._run(request, audio), lambda: self._post(failed))
+        self._tasks.start(
+            ("transcribe", request), self._run(request, audio, rises), lambda: self._post(failed)
+        )
 
     def cancel(self, request: int) -> None:
         self._tasks.cancel(("transcribe", request))
@@ -60,7 +63,7 @@ class Transcriptions:
         ears = self._transcriber
         return [Usage("transcriber", ears.provider, ears.model, "milliseconds", self._heard_ms)]
 
-    async def _run(self, request: int, audio: Samples) -> None:
+    async def _run(self, request: int, audio: Samples, rises: Callable[[], bool]) -> None:
         provider = self._transcriber.provider
         try:
             async with asyncio.timeout(TRANSCRIPTION_TIMEOUT_S):
@@ -76,7 +79,7 @@ class Transcriptions:
         else:
             self._heard_ms += heard.audio_ms
             self._write(LogEntry("response", "transcriber", heard.text, provider))
-            self._post(events.Transcribed(request, heard.text, heard.finality, heard.confidence))
+            self._post(events.Transcribed(request, heard.text, heard.finality, heard.confidence, rises()))
 
 
 class Answers:

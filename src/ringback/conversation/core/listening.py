@@ -146,7 +146,7 @@ class Listening:
         person.transcribed(text, scene.now)
         person.confidence = event.confidence
         if scene.speaking and scene.phase is not Phase.ENDED:
-            self._weigh_interim(person, text)
+            self._weigh_interim(person, text, event.rises)
             return
         person.text = text
         if scene.phase is Phase.ENDED:
@@ -225,12 +225,16 @@ class Listening:
         else:
             scene.voice.resume()
 
-    def _weigh_interim(self, person: Utterance, text: str) -> None:
-        """The voice waits through the first looks at words, but not for a noise to end."""
-        person.looks += 1
+    def _weigh_interim(self, person: Utterance, text: str, rises: bool) -> None:
+        """The voice waits through the first looks at words, but not for a noise to end; once more where somebody may
+        have begun to speak in the noise, because the agent fell silent."""
         noise = is_noise(text, person.confidence)
-        if noise or self._interrupts(person, text) or person.looks >= timing.MAX_INTERIMS:
-            self._weigh(person, text)
+        if noise and rises and not person.risen:
+            person.risen = True
+        else:
+            person.looks += 1
+            if noise or self._interrupts(person, text) or person.looks >= timing.MAX_INTERIMS:
+                self._weigh(person, text)
         if self._scene.agent is not None and not self._scene.voice.flushing:
             self._scene.timers.set(Timer.INTERIM, self._scene.now + timing.INTERIM_S)
 

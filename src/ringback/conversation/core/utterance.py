@@ -34,6 +34,8 @@ class Utterance:
         """The silence has lasted long enough for an answer."""
         self.looks = 0
         """Times its words were looked at while the person was still speaking over the agent."""
+        self.risen = False
+        """Over the agent, a noise turned into what may be somebody who speaks."""
         self.cut_agent = False
         """It has interrupted the agent."""
         self.doubted_until = 0.0
