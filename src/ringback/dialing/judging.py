@@ -10,13 +10,12 @@ from zoneinfo import ZoneInfo
 
 from ringback.dialing.hours import Hours
 from ringback.dialing.verdicts import Dial, Later, Never, Verdict, judge
-from ringback.executions import rows as columns
 from ringback.executions.bulk import Bulk, Move
+from ringback.executions.hold import hold_all
 from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptState, Execution
 from ringback.store.database import Row, Transaction
-from ringback.store.queries import executions as records
 from ringback.store.queries import queue
 
 logger = logging.getLogger(__name__)
@@ -46,7 +45,10 @@ class Judging:
     ) -> Judged:
         """Judge attempts (of `queue.waiting`, locked), of which `most` may be dialled: the others are left as they
         are."""
-        executions = await _executions(tx, account_id, rows)
+        # Every attempt before its execution, also those that are over: one that was taken for lost locks its own, then
+        # the execution, and whoever held that and asked for the attempt (a move does) would wait in a circle.
+        held = await hold_all(tx, account_id, sorted(row["execution_id"] for row in rows))
+        executions = {each.execution.id: each.execution for each in held}
         verdicts = {
             row["execution_id"]: await self._verdict(tx, row, executions[row["execution_id"]], now_us)
             for row in rows
@@ -90,13 +92,6 @@ class Judging:
         """The executions that were moved."""
         moved = await self._bulk.move(tx, account_id, moves) if moves else []
         return {execution.id: execution for execution in moved}
-
-
-async def _executions(tx: Transaction, account_id: str, rows: Sequence[Row]) -> dict[str, Execution]:
-    """The calls whose current attempt these are, locked after them."""
-    numbers = {row["execution_id"]: row["number"] for row in rows}
-    found = [columns.to_execution(row) for row in await records.lock_all(tx, account_id, list(numbers))]
-    return {each.id: each for each in found if numbers[each.id] == each.retry_count + 1}
 
 
 def _is_queued(execution: Execution | None) -> bool:
