@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from ringback.dialing.grants import Grant, reserve
+from ringback.dialing.taking import Taking
+from ringback.executions.lifecycle import Status
 from ringback.executions.record import NewExecution
 from ringback.store.database import Database, Row
-from ringback.store.queries import gates, queue, rates, trunk_gates
+from ringback.store.queries import attempts, executions, gates, queue, rates, trunk_gates
 from tests.support.ledgers import Books, open_books
 
 HORIZON_US = 1_000_000
@@ -284,3 +286,20 @@ async def test_an_intent_keeps_nobody_waiting_but_a_stop(books: Books) -> None:
 async def _stop(books: Books) -> int:
     async with books.db.transaction() as tx:
         return await gates.stop_agent(tx, books.account_id, "agent")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_claim_does_not_wait_in_a_circle_with_a_worker_that_was_taken_for_lost(books: Books) -> None:
+    """It has its old attempt and wants the execution; the claim has the attempt that followed."""
+    retry = {"enabled": True, "max_retries": 1, "retry_on_statuses": ["busy"], "retry_intervals_minutes": [0]}
+    call = await books.create(retry_config=retry)
+    where = call.account_id, call.id
+    await books.ledger.transition(*where, Status.INITIATED)
+    assert (await books.ledger.transition(*where, Status.BUSY)).status is Status.SCHEDULED
+    async with asyncio.timeout(20):
+        async with books.db.transaction() as tx:
+            await attempts.lock(tx, *where, 1)
+            claiming = asyncio.create_task(Taking(books.db, books.ledger, books.clock, "one").take(1))
+            await asyncio.wait([claiming], timeout=0.3)
+            await executions.lock(tx, *where)
+        assert [claim.number for claim in (await claiming).claims] == [2]
