@@ -19,7 +19,7 @@ from ringback.conversation.understanding.words import words
 AT_ONCE: Final = 0.68
 """Of the configured silence, after a sentence that is surely whole. The words are known about 0.35 s after the end of
 speech, and most pauses for breath are shorter than this."""
-BREATH: Final = 0.86
+BREATH: Final = 0.8
 """Of the configured silence, after what answers the question. Answers are added to after a breath, or taken back:
 "yes, but", "Monday, no, Tuesday"."""
 DOUBTFUL: Final = 2.1
@@ -41,7 +41,7 @@ _CHARACTER_S: Final = 0.12
 _LEAST_FINALITY: Final = -6.0
 _USUAL_FINALITY: Final = -1.3
 """Of a whole sentence; taken where the transcriber knows none, or everybody would wait longer."""
-SURE: Final = 2.2
+SURE: Final = 2.33
 """Log-odds: 9 of 10 are over."""
 LIKELY: Final = 0.2
 
