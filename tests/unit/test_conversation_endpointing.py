@@ -33,7 +33,7 @@ OPEN, PARTIAL = Expectation.OPEN, Expectation.PARTIAL
         ("That's all, thank you very much.", OPEN, 1.5, -1.0, BREATH),
         ("No, I have another appointment on that day.", ANSWERED, 2.4, -1.2, AT_ONCE),
         ("No, I'm busy.", ANSWERED, 0.9, -1.0, DOUBTFUL),
-        ("I would like to change my appointment.", OPEN, 2.0, -1.3, AT_ONCE),
+        ("I would like to change my appointment.", OPEN, 2.0, -1.1, AT_ONCE),
         ("The second one.", OPEN, 1.1, -0.8, DOUBTFUL),
         ("My address.", OPEN, 0.6, -1.5, UNFINISHED),
         ("The red one with the", OPEN, 1.2, -8.0, UNFINISHED),
@@ -49,7 +49,7 @@ def test_the_share_of_the_configured_silence(
 
 def test_words_that_end_no_sentence_are_waited_for() -> None:
     text = "We heard of it after the last update."
-    assert wait_s(text, OPEN, TALK, 2.0, -1.2) == pytest.approx(0.65 * AT_ONCE)
+    assert wait_s(text, OPEN, TALK, 2.0, -1.0) == pytest.approx(0.65 * AT_ONCE)
     assert wait_s(text, OPEN, TALK, 2.0, -4.0) == pytest.approx(0.65 * DOUBTFUL)
 
 
@@ -61,8 +61,8 @@ def test_the_finality_may_be_unknown_or_beyond_measure() -> None:
 
 def test_guessed_words_are_never_surely_whole() -> None:
     text = "We heard of it after the last update."
-    assert wait_s(text, OPEN, TALK, 2.0, -1.2, -0.79) == pytest.approx(0.65 * AT_ONCE)
-    assert wait_s(text, OPEN, TALK, 2.0, -1.2, -0.81) == pytest.approx(0.65 * DOUBTFUL)
+    assert wait_s(text, OPEN, TALK, 2.0, -1.0, -0.79) == pytest.approx(0.65 * AT_ONCE)
+    assert wait_s(text, OPEN, TALK, 2.0, -1.0, -0.81) == pytest.approx(0.65 * DOUBTFUL)
     assert wait_s("Yes.", COMPLETE, TALK, 0.4, -1.2, -0.81) == pytest.approx(0.65 * BREATH)
 
 

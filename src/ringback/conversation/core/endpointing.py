@@ -19,10 +19,10 @@ from ringback.conversation.understanding.words import words
 AT_ONCE: Final = 0.68
 """Of the configured silence, after a sentence that is surely whole. The words are known about 0.35 s after the end of
 speech, and most pauses for breath are shorter than this."""
-BREATH: Final = 0.8
+BREATH: Final = 0.82
 """Of the configured silence, after what answers the question. Answers are added to after a breath, or taken back:
 "yes, but", "Monday, no, Tuesday"."""
-DOUBTFUL: Final = 2.1
+DOUBTFUL: Final = 2.3
 """Of the configured silence, after what may be whole: a few words that answer nothing visibly."""
 UNFINISHED: Final = 2.55
 """Of the configured silence, after what most likely goes on. People who look for words pause for up to 1.6 s."""
@@ -39,9 +39,9 @@ _SPEECH_UP_TO_S: Final = 1.8
 _CHARACTER_S: Final = 0.12
 """Nobody speaks slower: where the words took longer, other sounds or pauses were in it."""
 _LEAST_FINALITY: Final = -6.0
-_USUAL_FINALITY: Final = -1.3
+_USUAL_FINALITY: Final = -1.1
 """Of a whole sentence; taken where the transcriber knows none, or everybody would wait longer."""
-SURE: Final = 2.33
+SURE: Final = 2.25
 """Log-odds: 9 of 10 are over."""
 LIKELY: Final = 0.2
 
