@@ -30,7 +30,7 @@ STORES: Final = {"sqlite": Sqlite, "postgresql": Postgresql}
 
 def main() -> None:
     options = _options()
-    folder = options.folder or Path(tempfile.mkdtemp(prefix="ringback-crash-"))
+    folder = options.folder or _folder()
     figures = []
     try:
         for name in options.store.split(","):
@@ -44,6 +44,12 @@ def main() -> None:
         sys.exit(f"crash-test: what happened is in {folder}")
     if not options.folder:
         shutil.rmtree(folder)
+
+
+def _folder() -> Path:
+    made = Path(tempfile.mkdtemp(prefix="ringback-crash-"))
+    made.chmod(0o711)  # PostgreSQL runs as another user, and has its folder in it
+    return made
 
 
 def _run(store: Store, folder: Path, plan: Plan) -> dict[str, Any]:
