@@ -70,7 +70,7 @@ crash-test: $(VENV)/.installed-dev  ## Kill call workers at random while they di
 # Ten thousand take some ten minutes on two cores; e.g. DAYS=1000.
 DAYS ?= 10000
 simulate-days: $(VENV)/.installed-dev  ## Live random days of dialling, in which processes die; a bad one says how to see it again
-	RINGBACK_DAYS=$(DAYS) $(BIN)/python -m pytest -q tests/simulation/test_dialling_days.py
+	RINGBACK_DAYS=$(DAYS) $(BIN)/python -m pytest -q tests/simulation/test_dialling_days.py tests/simulation/test_dialling_day_statements.py
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
