@@ -410,6 +410,16 @@ def test_a_noise_that_swells_resumes_all_the_same() -> None:
     assert talk(2.1, Transcribed(3, "", rises=True)) == [ResumeVoice(), SetTimer(Timer.INTERIM, 2.7)]
 
 
+def test_who_begins_late_in_a_noise_gets_looks_of_their_own() -> None:
+    talk = interrupted()
+    talk(1.1, TimerFired(Timer.INTERIM))
+    assert talk(1.3, Transcribed(2, "so")) == [SetTimer(Timer.INTERIM, 1.9)]
+    talk(1.9, TimerFired(Timer.INTERIM))
+    assert talk(2.1, Transcribed(3, "no", rises=True)) == [SetTimer(Timer.INTERIM, 2.7)]
+    talk(2.7, TimerFired(Timer.INTERIM))
+    assert talk(2.9, Transcribed(4, "941.")) == [FlushVoice()]
+
+
 @pytest.mark.parametrize("heard", [Transcribed(2, ""), Transcribed(2, "by the time", confidence=-1.7)])
 def test_a_noise_without_words_resumes_at_the_first_look(heard: Transcribed) -> None:
     talk = interrupted()

@@ -63,6 +63,10 @@ def test_somebody_who_begins_to_speak_over_a_noise(frames: int, louder_db: float
     assert rises(np.concatenate([noise, hiss(frames, 50.0 + louder_db, 1)])) is so
 
 
+def test_who_has_begun_to_speak_a_while_ago_is_louder_than_the_beginning() -> None:
+    assert rises(np.concatenate([hiss(45, 50.0), hiss(60, 62.0, 1)]))
+
+
 def test_whoever_goes_on_as_loud_as_before_does_not_rise() -> None:
     assert not rises(np.concatenate([hiss(10, 40.0), hiss(50, 60.0, 1)]))
     assert not rises(hiss(20, 60.0)), "too short to tell"

@@ -21,6 +21,7 @@ SPEECH_FRAMES: Final = 150
 """The level of speech is taken from the last 3 s: that of the loudest tenth."""
 SILENCE_FRAMES: Final = 5
 """The level of silence is taken from the last 100 ms, which the voice detector has found silent."""
+_BEGINNING_FRAMES: Final = 30
 _RISE_FRAMES: Final = 15
 _RISE_DB: Final = 6.0
 """The talk of other tables is never so much louder than before (1.7 dB in 99 of 100 moments); who begins to speak over
@@ -45,12 +46,11 @@ class SoundWatch:
 
 
 def rises(past: Samples) -> bool:
-    """Whether what was heard last, for up to 0.3 s, is much louder than before: somebody nearer has begun to speak."""
+    """Whether it is much louder by now (0.3 s) than it began (0.6 s): somebody nearer has begun to speak."""
     levels = _levels(past)
-    before, now = levels[:-_RISE_FRAMES], levels[-_RISE_FRAMES:]
-    if len(before) < _RISE_FRAMES:
+    if len(levels) < _BEGINNING_FRAMES + _RISE_FRAMES:
         return False
-    return _loudest_tenth(now) > _loudest_tenth(before) + _RISE_DB
+    return _loudest_tenth(levels[-_RISE_FRAMES:]) > _loudest_tenth(levels[:_BEGINNING_FRAMES]) + _RISE_DB
 
 
 def _loudest_tenth(levels: _Decibels) -> float:

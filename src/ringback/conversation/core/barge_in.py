@@ -60,7 +60,12 @@ def interrupts(
     sure = confidence is not None and confidence >= SURE
     if confidence is not None and confidence < UNSURE:
         needed = max(needed, MURMUR_WORDS + 1)
-    return len(text.split()) >= needed and (sure or spoken_s >= needed * WORD_S)
+    return _said_words(text) >= needed and (sure or spoken_s >= needed * WORD_S)
+
+
+def _said_words(text: str) -> int:
+    """As many as were said: a number is dictated digit by digit."""
+    return sum(max(1, sum(character.isdigit() for character in word)) for word in text.split())
 
 
 def is_noise(text: str, confidence: float | None) -> bool:

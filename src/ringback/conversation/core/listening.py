@@ -226,14 +226,15 @@ class Listening:
             scene.voice.resume()
 
     def _weigh_interim(self, person: Utterance, text: str, rises: bool) -> None:
-        """The voice waits through the first looks at words, but not for a noise to end; once more where somebody may
-        have begun to speak in the noise, because the agent fell silent."""
-        noise = is_noise(text, person.confidence)
-        if noise and rises and not person.risen:
-            person.risen = True
+        """The voice waits through the first looks at words, but not for a noise to end. Somebody who begins to speak in
+        the noise, because the agent fell silent, gets looks of their own."""
+        if self._interrupts(person, text):
+            self._weigh(person, text)
+        elif rises and not person.risen:
+            person.risen, person.looks = True, 0
         else:
             person.looks += 1
-            if noise or self._interrupts(person, text) or person.looks >= timing.MAX_INTERIMS:
+            if is_noise(text, person.confidence) or person.looks >= timing.MAX_INTERIMS:
                 self._weigh(person, text)
         if self._scene.agent is not None and not self._scene.voice.flushing:
             self._scene.timers.set(Timer.INTERIM, self._scene.now + timing.INTERIM_S)
