@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import json
 import logging
@@ -17,19 +16,20 @@ from typing import Final
 from ringback.aftercall.completion import Completion
 from ringback.billing.prices import PriceBook
 from ringback.clock import SystemClock
-from ringback.dialing.call import Line, LiveCall, Talk, Talker
+from ringback.dialing.call import Line, Talker
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.reaper import Reaper
 from ringback.dialing.taking import Taken, Taking
-from ringback.executions.ledger import LeaseLost, Ledger
-from ringback.executions.record import Execution, Turn, UsageKind, UsageLine
-from ringback.media.leg import DialRequest, Ended, EndedBy, HangupCause, Outcome
+from ringback.executions.ledger import Ledger
+from ringback.executions.record import Execution
+from ringback.media.leg import DialRequest, Ended, EndedBy, Outcome
 from ringback.media.rtp_stream import PortRange
-from ringback.store.database import StoreError, open_database
+from ringback.store.database import open_database
 from ringback.store.wakeup import open_wakeup
 from ringback.telephony.sip.carrier import SipCarrier, Trunk
 from ringback.telephony.sip.endpoint import Endpoint
+from tests.support.dial_listener import DialListener
 from tests.support.simulated_carrier import SimulatedCarrier, SimulatedLeg
 
 PUBLIC_URL: Final = "https://ringback.example"
@@ -59,42 +59,6 @@ class Post:
     """Nobody is dialled at all: every call ends as busy at once."""
     stamps: bool = False
     """Write down when each claim began, in `claims-<index>.jsonl`."""
-
-
-class Listener:
-    """Says which attempt it is, listens until the leg ends, and ends it when it has heard enough."""
-
-    def __init__(self, post: Post, ledger: Ledger, worker: str) -> None:
-        self._post = post
-        self._ledger = ledger
-        self._worker = worker
-
-    async def talk(self, call: LiveCall) -> Talk:
-        enough = asyncio.create_task(self._hang_up(call))
-        try:
-            await self._say(call, 0)
-            while not isinstance(event := await call.leg.next_event(), Ended):
-                pass
-            await self._say(call, 1)
-        finally:
-            enough.cancel()
-        usage = [UsageLine(UsageKind.TRANSCRIBER, "ears", "", "ms", 1000, 125)]
-        return Talk(event, conversation_ms=1000, usage=usage)
-
-    async def _say(self, call: LiveCall, index: int) -> None:
-        turn = Turn(index, "assistant", f"attempt {call.number}", 0, 1000)
-        with contextlib.suppress(StoreError, LeaseLost):
-            await self._ledger.add_turns(
-                call.execution.account_id,
-                call.execution.id,
-                [turn],
-                number=call.number,
-                lease_owner=self._worker,
-            )
-
-    async def _hang_up(self, call: LiveCall) -> None:
-        await asyncio.sleep(self._post.talk_s)
-        await call.leg.hangup(HangupCause.NORMAL)
 
 
 class Busy(SimulatedCarrier):
@@ -142,7 +106,7 @@ async def _serve(index: int, post: Post) -> None:
         await completion.complete(claim.account_id, claim.execution_id, claim.number, name)
 
     async def prepare(execution: Execution) -> Talker:
-        return Listener(post, ledger, name)
+        return DialListener(ledger, name, post.talk_s)
 
     claims = Claims(db, ledger, clock, name, post.lease_s)
     taking = Taking(db, ledger, clock, name, lease_s=post.lease_s)

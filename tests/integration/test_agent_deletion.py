@@ -138,8 +138,8 @@ async def test_a_retry_is_not_opened(desk: Desk) -> None:
 
 
 async def test_many_go_in_parts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ringback.executions.retention.AT_ONCE", 20)
-    monkeypatch.setattr("ringback.dialing.sweep._AT_ONCE_REMOVED", 40)
+    monkeypatch.setattr("ringback.dialing.sweep._REMOVED_AT_ONCE", 20)
+    monkeypatch.setattr("ringback.dialing.sweep._REMOVED_IN_TURN", 40)
     await desk.processed([f"+1415555{number:04d}" for number in range(100)])
     await delete(desk)
     assert (await left(desk))["executions"] == 80

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import random
 from collections.abc import Callable
@@ -15,7 +13,7 @@ from ringback.aftercall.completion import Completion
 from ringback.billing.prices import PriceBook
 from ringback.dialing.batches import Batches
 from ringback.dialing.breaker import Breaker
-from ringback.dialing.call import CallRefused, Line, LiveCall, Talk, Talker
+from ringback.dialing.call import CallRefused, Line, Talker
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.do_not_call import DoNotCall
@@ -26,11 +24,11 @@ from ringback.dialing.reaper import Reaper
 from ringback.dialing.sweep import Sweep
 from ringback.dialing.taking import Taking
 from ringback.executions.bulk import Bulk
-from ringback.executions.ledger import LeaseLost, Ledger
-from ringback.executions.record import Execution, Turn, UsageKind, UsageLine
-from ringback.media.leg import Ended, HangupCause
+from ringback.executions.ledger import Ledger
+from ringback.executions.record import Execution
 from ringback.store.queries import accounts, agents, gates, trunk_gates
 from tests.support.dial_day_plan import DayPlan, Upload
+from tests.support.dial_listener import DialListener
 from tests.support.loop_database import LoopDatabase, LoopStore
 from tests.support.simulated_network import Network, SimulatedTrunk
 from tests.support.simulated_process import Peril, Process, SimulatedClock, SimulatedWakeup
@@ -40,41 +38,6 @@ FROM: Final = "+14155550100"
 UNKNOWN_S: Final = 76.0
 """Beyond what a call without a worker can last: a ringing of 40 s, and an answer repeated for 32 s."""
 _URL: Final = "https://ringback.example"
-
-
-class Listener:
-    """Says which attempt it is, listens until the leg ends, and ends it when it has heard enough."""
-
-    def __init__(self, ledger: Ledger, worker: str, enough_s: float) -> None:
-        self._ledger = ledger
-        self._worker = worker
-        self._enough_s = enough_s
-
-    async def talk(self, call: LiveCall) -> Talk:
-        enough = asyncio.create_task(self._hang_up(call))
-        try:
-            await self._say(call, 0)
-            while not isinstance(event := await call.leg.next_event(), Ended):
-                pass
-            await self._say(call, 1)
-        finally:
-            enough.cancel()
-        usage = [UsageLine(UsageKind.TRANSCRIBER, "ears", "", "ms", 1000, 125)]
-        return Talk(event, conversation_ms=1000, usage=usage)
-
-    async def _say(self, call: LiveCall, index: int) -> None:
-        with contextlib.suppress(LeaseLost):
-            await self._ledger.add_turns(
-                call.execution.account_id,
-                call.execution.id,
-                [Turn(index, "assistant", f"attempt {call.number}", 0, 1000)],
-                number=call.number,
-                lease_owner=self._worker,
-            )
-
-    async def _hang_up(self, call: LiveCall) -> None:
-        await asyncio.sleep(self._enough_s)
-        await call.leg.hangup(HangupCause.NORMAL)
 
 
 @dataclass
@@ -115,7 +78,7 @@ def worker(around: Surroundings, process: Process) -> Dialler:
         await clock.sleep(around.chance.uniform(0, 0.3))
         if around.chance.random() < around.plan.refusals:
             raise CallRefused("The agent cannot be made ready")
-        return Listener(ledger, name, around.chance.choice((3, 20)))
+        return DialListener(ledger, name, around.chance.choice((3, 20)))
 
     line = Line(
         claims=Claims(db, ledger, clock, name),

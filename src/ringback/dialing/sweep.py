@@ -10,7 +10,6 @@ from typing import Final, Protocol
 
 from ringback.clock import Clock
 from ringback.dialing.outcomes import LEFT
-from ringback.executions import retention
 from ringback.executions.bulk import Bulk, Move
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptChanges, AttemptState
@@ -23,10 +22,11 @@ AT_ONCE: Final = 500
 _HELD_S: Final = 0.1
 _LOOKS: Final = 50
 """At what somebody else has locked."""
-
-
-_AT_ONCE_REMOVED: Final = 2_000
-"""Executions of an agent that was deleted. Then other lanes that were stopped have their turn."""
+_REMOVED_AT_ONCE: Final = 200
+"""Executions of an agent that is deleted that go before whoever deletes it is answered."""
+_REMOVED_IN_TURN: Final = 2_000
+"""By the job. Then other lanes that were stopped have their turn."""
+_PAUSE_REMOVED_S: Final = 0.02
 
 
 class NotYet(Exception):
@@ -38,13 +38,16 @@ class NotYet(Exception):
 
 
 class Remove(Protocol):
-    async def __call__(self, account_id: str, agent_id: str, *, most: int) -> float | None:
-        """Remove about so many executions of an agent that was deleted, at last the agent. Seconds to the next look,
+    async def __call__(
+        self, account_id: str, agent_id: str, *, most: int, pause_s: float = 0.0
+    ) -> float | None:
+        """Remove about so many executions of an agent that was deleted, at last the agent, with a pause after each
+        transaction. Seconds to the next look,
         None: nothing is left."""
         ...
 
 
-async def _nothing(account_id: str, agent_id: str, *, most: int) -> None:
+async def _nothing(account_id: str, agent_id: str, *, most: int, pause_s: float = 0.0) -> None:
     """Nobody deletes agents here."""
 
 
@@ -62,14 +65,14 @@ class Sweep:
         StoreError: then it is worth another try."""
         await self._sweep(account_id, lane)
         if await agents.is_hidden(self._db, account_id, lane):
-            again_s = await self._remove(account_id, lane, most=_AT_ONCE_REMOVED)
+            again_s = await self._remove(account_id, lane, most=_REMOVED_IN_TURN, pause_s=_PAUSE_REMOVED_S)
             if again_s is not None:
                 raise NotYet(again_s)
 
     async def remove_some(self, account_id: str, agent_id: str) -> None:
         """Of an agent that was deleted, what takes no time. Where that fails the job goes on."""
         try:
-            await self._remove(account_id, agent_id, most=retention.AT_ONCE)
+            await self._remove(account_id, agent_id, most=_REMOVED_AT_ONCE)
         except StoreError as error:
             logger.warning("agent %s is not removed yet: %s", agent_id, error)
 

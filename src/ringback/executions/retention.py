@@ -35,12 +35,8 @@ _BATCH: Final = 20
 """Executions changed in one transaction: the one writer of SQLite is not held for long."""
 _PAUSE_S: Final = 0.1
 """After a transaction. A process that waits for SQLite's writer looks at least every 100 ms."""
-_SHORT_PAUSE_S: Final = 0.02
 _LIVE_S: Final = 30.0
 """Between two looks whether the last calls of an agent that was deleted are over, and their files can be removed."""
-
-AT_ONCE: Final = 200
-"""Executions of an agent that is deleted that go before whoever deletes it is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,30 +141,19 @@ class Retention:
 
     # What is left of an agent that was deleted.
 
-    async def agent(self, account_id: str, agent_id: str, *, most: int) -> float | None:
-        """Remove what is over of an agent that was deleted, at last the agent: up to about `most` executions.
+    async def agent(self, account_id: str, agent_id: str, *, most: int, pause_s: float = 0.0) -> float | None:
+        """Remove what is over of an agent that was deleted, at last the agent: up to about `most` executions, with a
+        pause after each transaction.
 
         Seconds after which it is worth another look, None: nothing is left. Raises StoreError.
         """
-        seen, stay, after = 0, set[str](), 0
-        while rows := await queries.old_records(
-            self._db,
-            account_id,
-            agent_id,
-            terminal=sorted(TERMINAL),
-            after=after,
-            before=_EVER_US,
-            limit=_BATCH,
-        ):
+        seen = 0
+        async for ids in self._records(account_id, agent_id, before=_EVER_US):
             if seen >= most:
                 return 0.0
-            seen += len(rows)
-            after, ids = rows[-1]["seq"], [row["id"] for row in rows]
-            stay |= await self._delete_files(account_id, await queries.attempts_of(self._db, account_id, ids))
-            async with self._db.transaction() as tx:
-                await self._removal.records(tx, account_id, set(ids) - stay)
-            if most > AT_ONCE:
-                await self._clock.sleep(_SHORT_PAUSE_S)
+            seen += len(ids)
+            await self._remove_records(account_id, ids)
+            await self._clock.sleep(pause_s)
         if await queries.has_records(self._db, account_id, agent_id):
             return _LIVE_S
         async with self._db.transaction() as tx:
@@ -227,12 +212,7 @@ class Retention:
             async for ids in self._old_records(policy, now):
                 if not await self._is_still(policy, _RECORDS_DAYS):
                     break
-                stay = await self._delete_files(
-                    account_id, await queries.attempts_of(self._db, account_id, ids)
-                )
-                async with self._db.transaction() as tx:
-                    count = await self._removal.records(tx, account_id, set(ids) - stay)
-                removed += count
+                removed += await self._remove_records(account_id, ids)
                 await self._clock.sleep(_PAUSE_S)
         finally:
             if removed:
@@ -243,18 +223,29 @@ class Retention:
         """The ids of the executions that are old enough, a batch at a time."""
         account_id, before = policy["account_id"], _before(policy, _RECORDS_DAYS, now)
         for agent_id in await queries.agents(self._db, account_id):
-            after = 0
-            while rows := await queries.old_records(
-                self._db,
-                account_id,
-                agent_id,
-                terminal=sorted(TERMINAL),
-                after=after,
-                before=before,
-                limit=_BATCH,
-            ):
-                yield [row["id"] for row in rows]
-                after = rows[-1]["seq"]
+            async for ids in self._records(account_id, agent_id, before=before):
+                yield ids
+
+    async def _records(self, account_id: str, agent_id: str, *, before: int) -> AsyncIterator[list[str]]:
+        """The ids of an agent's executions that were over before a moment, a batch at a time."""
+        after = 0
+        while rows := await queries.old_records(
+            self._db,
+            account_id,
+            agent_id,
+            terminal=sorted(TERMINAL),
+            after=after,
+            before=before,
+            limit=_BATCH,
+        ):
+            yield [row["id"] for row in rows]
+            after = rows[-1]["seq"]
+
+    async def _remove_records(self, account_id: str, ids: list[str]) -> int:
+        """How many: those stay of which a file could not be deleted."""
+        stay = await self._delete_files(account_id, await queries.attempts_of(self._db, account_id, ids))
+        async with self._db.transaction() as tx:
+            return await self._removal.records(tx, account_id, set(ids) - stay)
 
     async def _is_still(self, policy: Row, days: str) -> bool:
         """Whoever changes their mind during a pass is heard."""

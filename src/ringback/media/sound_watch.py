@@ -47,10 +47,10 @@ class SoundWatch:
 
 def rises(past: Samples) -> bool:
     """Whether it is much louder by now (0.3 s) than it began (0.6 s): somebody nearer has begun to speak."""
-    levels = _levels(past)
-    if len(levels) < _BEGINNING_FRAMES + _RISE_FRAMES:
+    beginning, now = past[: _BEGINNING_FRAMES * FRAME_SAMPLES], past[-_RISE_FRAMES * FRAME_SAMPLES :]
+    if len(past) < len(beginning) + _RISE_FRAMES * FRAME_SAMPLES:
         return False
-    return _loudest_tenth(levels[-_RISE_FRAMES:]) > _loudest_tenth(levels[:_BEGINNING_FRAMES]) + _RISE_DB
+    return _loudest_tenth(_levels(now)) > _loudest_tenth(_levels(beginning)) + _RISE_DB
 
 
 def _loudest_tenth(levels: _Decibels) -> float:
