@@ -16,12 +16,12 @@ from ringback.conversation.core.closing import closes
 from ringback.conversation.dialogue.dialogue import Expectation
 from ringback.conversation.understanding.words import words
 
-AT_ONCE: Final = 0.68
-"""Of the configured silence, after a sentence that is surely whole. The words are known about 0.35 s after the end of
-speech, and most pauses for breath are shorter than this."""
-BREATH: Final = 0.82
-"""Of the configured silence, after what answers the question. Answers are added to after a breath, or taken back:
-"yes, but", "Monday, no, Tuesday"."""
+AT_ONCE: Final = 0.72
+"""Of the configured silence, after what is surely over. The words are known about 0.35 s after the end of speech, and
+most pauses for breath are shorter than this."""
+BREATH: Final = 1.2
+"""Of the configured silence, after a short answer. It is added to after a breath, or taken back: "yes, but", "Monday,
+no, Tuesday"."""
 DOUBTFUL: Final = 2.3
 """Of the configured silence, after what may be whole: a few words that answer nothing visibly."""
 UNFINISHED: Final = 2.55
@@ -41,7 +41,7 @@ _CHARACTER_S: Final = 0.12
 _LEAST_FINALITY: Final = -6.0
 _USUAL_FINALITY: Final = -1.1
 """Of a whole sentence; taken where the transcriber knows none, or everybody would wait longer."""
-SURE: Final = 2.25
+SURE: Final = 2.15
 """Log-odds: 9 of 10 are over."""
 LIKELY: Final = 0.2
 
@@ -91,18 +91,19 @@ def wait_s(
     if not text:
         return 0.0
     configured = (talk.endpointing_ms + talk.incremental_delay_ms) / 1000
-    if expectation is Expectation.COMPLETE or closes(text):
-        return configured * BREATH
-    log_odds = _log_odds(text, expectation, min(spoken_s, _CHARACTER_S * len(text)), finality)
-    if log_odds >= SURE and not is_noise(text, confidence):
+    whole = expectation is Expectation.COMPLETE or closes(text)
+    answers = whole or expectation is Expectation.ANSWERED
+    hangs = expectation is Expectation.PARTIAL or is_unfinished(text)
+    log_odds = _log_odds(answers, hangs, min(spoken_s, _CHARACTER_S * len(text)), finality)
+    if log_odds >= SURE and (whole or not is_noise(text, confidence)):
         return configured * AT_ONCE
+    if whole:
+        return configured * BREATH
     return configured * (DOUBTFUL if log_odds >= LIKELY else UNFINISHED)
 
 
-def _log_odds(text: str, expectation: Expectation, spoken_s: float, finality: float | None) -> float:
+def _log_odds(answers: bool, hangs: bool, spoken_s: float, finality: float | None) -> float:
     """That the turn is over."""
-    answers = expectation is Expectation.ANSWERED
-    hangs = expectation is Expectation.PARTIAL or is_unfinished(text)
     known = _USUAL_FINALITY if finality is None else max(finality, _LEAST_FINALITY)
     return (
         _BIAS
