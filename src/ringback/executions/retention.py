@@ -153,7 +153,8 @@ class Retention:
                 return 0.0
             seen += len(ids)
             await self._remove_records(account_id, ids)
-            await self._clock.sleep(pause_s)
+            if pause_s:
+                await self._clock.sleep(pause_s)
         if await queries.has_records(self._db, account_id, agent_id):
             return _LIVE_S
         async with self._db.transaction() as tx:
