@@ -28,6 +28,8 @@ from tests.support.http_server import HttpServer, Page, http_server
 from tests.support.installation import Installation, installation
 from tests.support.records import SEED_LIST_SCHEMA
 
+pytestmark = pytest.mark.realtime
+
 APOLOGY = phrases_for("en").apology
 _CALL_S = 150
 """All calls together; about 40 s where nobody else wants the cores."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.crash.run import Plan, crash
+
+pytestmark = pytest.mark.realtime
 
 
 async def test_whatever_dies_everybody_is_dialled_as_often_as_configured(

@@ -15,6 +15,8 @@ import pytest
 from tests.support.description import described_as
 from tests.support.records import SEED_LIST_SCHEMA
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from ringback.telephony.sip.inbound import IncomingCall
 from ringback.telephony.sip.leg import SipLeg
 from tests.support.installation import START_TIMEOUT_S, installation
 
+pytestmark = pytest.mark.realtime
+
 AGENT = json.loads((files("ringback.demo") / "appointment.json").read_text())
 OVER_S = 60
 DRAIN_S = "60"

@@ -21,6 +21,8 @@ import pytest
 
 from ringback.store.migrate import upgrade
 
+pytestmark = pytest.mark.realtime
+
 AGENT = json.loads((files("ringback.demo") / "appointment.json").read_text())
 START_S = 60
 STOP_S = 30

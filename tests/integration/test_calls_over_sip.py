@@ -31,7 +31,7 @@ from tests.support.needs import needs
 from tests.support.sipp import run_sipp
 from tests.support.telephone import loudest_hertz, tone
 
-pytestmark = needs("sipp")
+pytestmark = [pytest.mark.realtime, needs("sipp")]
 
 TONE_MS = 1000
 

@@ -43,6 +43,8 @@ from tests.support.chat_server import Answer, chat_server, events
 from tests.support.fake_leg import FakeLeg, first_loud, milliseconds
 from tests.support.speech_process import speech_process
 
+pytestmark = pytest.mark.realtime
+
 LONG_MESSAGE = (
     "Please bring your insurance card, a list of your medicines, and arrive ten minutes early, because the "
     "car park behind the clinic is closed for repairs this month."

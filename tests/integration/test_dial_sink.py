@@ -17,6 +17,8 @@ from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.leg import SipLeg
 from tests.support.dial_sink import DialSink, dial_sink
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture
 def sink(tmp_path: Path) -> Iterator[DialSink]:

@@ -20,6 +20,8 @@ from ringback.media.speech import Voice
 from ringback.speech.wyoming import WyomingSynthesizer, WyomingTranscriber
 from tests.support.speech_process import speech_process
 
+pytestmark = pytest.mark.realtime
+
 # No numbers, and no words that are written in several ways: they are compared by their letters.
 SENTENCES = """
 Good morning, this is Ada from the dental practice, how may I help you today?

@@ -18,6 +18,8 @@ from ringback.media.rtp_stream import NoPortError, PortRange, RtpStream
 from ringback.media.ticker import Ticker
 from tests.support.lossy_proxy import LossyProxy, Network
 
+pytestmark = pytest.mark.realtime
+
 HOST = "127.0.0.1"
 PORTS = PortRange(21000, 29000)
 LOUD = 9000

@@ -19,7 +19,7 @@ from tests.support.needs import needs
 from tests.support.sipp import free_udp_ports, udp_port_bound
 from tests.support.telephone import expect, loudest_hertz, talk
 
-pytestmark = needs("baresip")
+pytestmark = [pytest.mark.realtime, needs("baresip")]
 
 CONFIG = """\
 sip_listen 127.0.0.1:{port}

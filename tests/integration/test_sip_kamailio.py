@@ -22,7 +22,7 @@ from tests.support.balancer import Balancer, balancer
 from tests.support.needs import needs
 from tests.support.telephone import expect
 
-pytestmark = needs("kamailio")
+pytestmark = [pytest.mark.realtime, needs("kamailio")]
 
 CALLS: Final = 60
 _AT_A_TIME: Final = 10

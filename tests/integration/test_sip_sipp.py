@@ -33,7 +33,7 @@ from tests.support.needs import needs, needs_raw_sockets
 from tests.support.sipp import Sipp, run_sipp
 from tests.support.telephone import expect, loudest_hertz, talk
 
-pytestmark = needs("sipp")
+pytestmark = [pytest.mark.realtime, needs("sipp")]
 
 RTP_PORTS = PortRange(30000, 30999)
 Dial = Callable[..., Awaitable[SipLeg]]
