@@ -16,10 +16,10 @@ from ringback.conversation.core.closing import closes
 from ringback.conversation.dialogue.dialogue import Expectation
 from ringback.conversation.understanding.words import words
 
-AT_ONCE: Final = 0.72
+AT_ONCE: Final = 0.70
 """Of the configured silence, after what is surely over. The words are known about 0.35 s after the end of speech, and
 most pauses for breath are shorter than this."""
-BREATH: Final = 1.2
+BREATH: Final = 1.25
 """Of the configured silence, after a short answer. It is added to after a breath, or taken back: "yes, but", "Monday,
 no, Tuesday"."""
 DOUBTFUL: Final = 2.3
@@ -41,7 +41,7 @@ _CHARACTER_S: Final = 0.12
 _LEAST_FINALITY: Final = -6.0
 _USUAL_FINALITY: Final = -1.1
 """Of a whole sentence; taken where the transcriber knows none, or everybody would wait longer."""
-SURE: Final = 2.15
+SURE: Final = 2.25
 """Log-odds: 9 of 10 are over."""
 LIKELY: Final = 0.2
 
