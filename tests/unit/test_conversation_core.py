@@ -150,7 +150,9 @@ class Talk:
 def waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long which words are waited for is tested elsewhere; here it is 0.4 s, or 1 s for half an answer."""
     waits_s = {Expectation.COMPLETE: 0.4, Expectation.PARTIAL: 1.0}
-    monkeypatch.setattr(listening, "wait_s", lambda text, expected, *_: waits_s[expected] if text else 0.0)
+    monkeypatch.setattr(
+        listening, "wait_s", lambda text, expected, *_, **__: waits_s[expected] if text else 0.0
+    )
 
 
 def added(actions: list[Action]) -> Turn:

@@ -68,6 +68,12 @@ def test_guessed_words_are_never_surely_whole() -> None:
     assert wait_s("Yes.", COMPLETE, TALK, 0.4, -1.2, -0.81) == pytest.approx(0.65 * BREATH)
 
 
+def test_who_tells_something_long_takes_breath_between_sentences() -> None:
+    text = "We heard of it after the last update."
+    assert wait_s(text, OPEN, TALK, 2.0, -1.0, tells=True) == pytest.approx(0.65 * BREATH)
+    assert wait_s("I would like to", OPEN, TALK, 2.0, -8.0, tells=True) == pytest.approx(0.65 * UNFINISHED)
+
+
 def test_both_settings_add_up() -> None:
     talk = TalkSettings(endpointing_ms=100, incremental_delay_ms=300)
     assert wait_s("Yes.", COMPLETE, talk, 0.4) == pytest.approx(0.4 * BREATH)

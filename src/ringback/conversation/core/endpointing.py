@@ -81,12 +81,15 @@ def wait_s(
     spoken_s: float,
     finality: float | None = None,
     confidence: float | None = None,
+    *,
+    tells: bool = False,
 ) -> float:
     """Seconds of silence after which `text` is taken as the person's whole turn.
 
     The configured silence is the transcriber's `endpointing` and `incremental_delay` together. spoken_s: from the
     first sound of the turn to the end of the last, pauses included. finality, confidence: as in
-    `media.speech.Transcription`. Words that were only guessed are never surely a whole sentence.
+    `media.speech.Transcription`. Words that were only guessed are never surely a whole sentence. Who `tells` something
+    long takes breath between sentences.
     """
     if not text:
         return 0.0
@@ -96,7 +99,7 @@ def wait_s(
     hangs = expectation is Expectation.PARTIAL or is_unfinished(text)
     log_odds = _log_odds(answers, hangs, min(spoken_s, _CHARACTER_S * len(text)), finality)
     if log_odds >= SURE and (whole or not is_noise(text, confidence)):
-        return configured * AT_ONCE
+        return configured * (BREATH if tells else AT_ONCE)
     if whole:
         return configured * BREATH
     return configured * (DOUBTFUL if log_odds >= LIKELY else UNFINISHED)

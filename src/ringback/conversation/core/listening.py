@@ -113,6 +113,8 @@ class Listening:
     def murmur_due(self) -> None:
         scene = self._scene
         holds_the_floor = scene.speaking and scene.agent is None and not scene.held
+        if holds_the_floor and scene.person is not None:
+            scene.person.tells = True
         self._murmuring.due(scene.now, holds_the_floor)
 
     def leg_ended(self) -> None:
@@ -161,7 +163,9 @@ class Listening:
         assert person.ended is not None
         expectation = self._dialogue.judge(text) if text else Expectation.OPEN
         spoken_s = person.ended - person.began
-        deadline = person.ended + wait_s(text, expectation, self._talk, spoken_s, finality, person.confidence)
+        deadline = person.ended + wait_s(
+            text, expectation, self._talk, spoken_s, finality, person.confidence, tells=person.tells
+        )
         deadline = max(deadline, person.doubted_until)
         if person.cut_agent:
             deadline += self._talk.interruption_backoff_period_ms / 1000

@@ -25,7 +25,7 @@ class Murmuring:
             self._timers.set(Timer.MURMUR, at + self._start_s)
 
     def due(self, now: float, person_holds_the_floor: bool) -> None:
-        """A moment for one; skipped where the agent speaks or the person is silent just now."""
+        """A moment for one; skipped where it is not the person who speaks just now."""
         if person_holds_the_floor:
             text = self._murmurs[self._count % len(self._murmurs)]
             self._count += 1

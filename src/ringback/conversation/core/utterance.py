@@ -36,6 +36,8 @@ class Utterance:
         """Times its words were looked at while the person was still speaking over the agent."""
         self.risen = False
         """Over the agent, a noise turned into what may be somebody who speaks."""
+        self.tells = False
+        """It is so long that the agent has murmured."""
         self.cut_agent = False
         """It has interrupted the agent."""
         self.doubted_until = 0.0
