@@ -6,7 +6,16 @@ first in every primary key, so that the same schema can be spread over many data
 
 from __future__ import annotations
 
-from ringback.store.schema import dialling, records
+from ringback.store.schema import dialling, meaning, money, records, webhooks
 from ringback.store.schema.base import ATTEMPT_STATES, EXECUTION_STATUSES, metadata
 
-__all__ = ["ATTEMPT_STATES", "EXECUTION_STATUSES", "dialling", "metadata", "records"]
+__all__ = [
+    "ATTEMPT_STATES",
+    "EXECUTION_STATUSES",
+    "dialling",
+    "meaning",
+    "metadata",
+    "money",
+    "records",
+    "webhooks",
+]

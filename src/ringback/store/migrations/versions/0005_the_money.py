@@ -1,0 +1,12 @@
+"""Usage lines with their price, price book, wallet, sub-accounts."""
+
+from __future__ import annotations
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,3 @@
+"""The stages of the work after a call, dispositions and extraction templates."""
+
+from __future__ import annotations

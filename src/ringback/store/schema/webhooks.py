@@ -1,0 +1,3 @@
+"""Where webhooks go, and which are to be delivered."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Webhooks: the outbox delivered, signed, in order."""
