@@ -152,11 +152,13 @@ VALID_IN: dict[str, dict[str, str]] = {
         ("attempts", "status"),
         ("turns", "role"),
         ("usage_lines", "kind"),
+        ("prices", "kind"),
         ("gates", "kind"),
         ("gates", "closed"),
         ("batches", "state"),
         ("jobs", "kind"),
         ("webhook_deliveries", "kind"),
+        ("dispositions", "subjective_type"),
         ("workers", "state"),
     ],
 )

@@ -42,7 +42,7 @@ class PostgresqlServer:
         """Delete all rows, and break what a test left connected."""
         left = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{url.rpartition('/')[2]}'"
         asyncio.run(_execute(self.url(), left))
-        asyncio.run(_execute(url, "TRUNCATE accounts, trunk_gates, workers CASCADE"))
+        asyncio.run(_execute(url, "TRUNCATE accounts, trunk_gates, workers, prices CASCADE"))
 
 
 async def _execute(url: str, sql: str) -> None:

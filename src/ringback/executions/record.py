@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, Literal, TypedDict
 
@@ -43,6 +44,18 @@ class UsageKind(StrEnum):
 
 
 UsageUnit = Literal["ms", "characters", "input_tokens", "output_tokens"]
+
+UsagePurpose = Literal[
+    "conversation",
+    "welcome_message",
+    "extraction",
+    "summarization",
+    "dispositions",
+    "hangup",
+    "routing",
+    "voicemail",
+    "transfer",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +137,8 @@ class Execution:
     bypass_guardrails: bool
     line: int | None
     """Of the batch's file, from 1."""
+    moves: int = 1
+    """Statuses that it has had, the first one too."""
 
     @property
     def created_at(self) -> int:
@@ -158,6 +173,8 @@ class Attempt:
     """Within the folder of recordings."""
     recording_token: str | None
     recording_ms: int | None
+    recording_sha256: str | None
+    """Of the whole file, in hexadecimal."""
     conversation_ms: int
     agent_id: str
     batch_id: str | None
@@ -172,6 +189,8 @@ class Attempt:
     """The moment that the rate limits granted it."""
     tries: int
     """Of its after-call work, after the first."""
+    reserved: int = 0
+    """1e-4 cents of its payer's wallet, since it was dialled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,16 +227,28 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class UsageLine:
-    """A metered quantity and what it costs."""
+    """A metered quantity and what it costs: `price` cents for `per` units, charged by the started `step` of units.
+
+    Its amount follows from nothing but itself, whatever the prices are later (`billing.rating`).
+    """
 
     kind: UsageKind
     provider: str
     model: str
     unit: UsageUnit
     quantity: int
-    amount: int
+    amount: int = 0
     """1e-4 cents."""
     detail: str = ""
+    turn: int | None = None
+    """Index of the turn that it was for; None: of none."""
+    at_us: int = 0
+    """The moment whose prices hold; 0: written before lines had one."""
+    purpose: UsagePurpose = "conversation"
+    price: Decimal | None = None
+    """Cents for `per` units; None: it has no price and costs nothing."""
+    per: int = 1
+    step: int = 1
 
 
 def cost_of(lines: Sequence[UsageLine]) -> CostBreakdown:
@@ -268,7 +299,9 @@ class AttemptChanges(TypedDict, total=False):
     recording_path: str | None
     recording_token: str | None
     recording_ms: int | None
+    recording_sha256: str | None
     conversation_ms: int
     slot_since: int | None
     dial_at: int | None
     tries: int
+    reserved: int

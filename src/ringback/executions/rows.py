@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any, Final
 
 from ringback.executions.lifecycle import Status
@@ -108,7 +109,8 @@ def to_log_row(row: Row) -> LogRow:
 
 
 def to_usage_line(row: Row) -> UsageLine:
-    return UsageLine(**{**row, "kind": UsageKind(row["kind"])})
+    price = None if row["price"] is None else Decimal(row["price"])
+    return UsageLine(**{**row, "kind": UsageKind(row["kind"]), "price": price})
 
 
 def _to_column(name: str, value: Any) -> object:
@@ -116,6 +118,8 @@ def _to_column(name: str, value: Any) -> object:
         return None if value is None else json_column(value)
     if name in _FLAGS:
         return bool(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
     return clean(value) if isinstance(value, str) else value
 
 

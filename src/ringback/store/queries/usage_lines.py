@@ -12,11 +12,12 @@ async def insert(tx: Transaction, rows: Sequence[Mapping[str, object]]) -> None:
     await tx.execute_many(
         """
         INSERT INTO usage_lines (account_id, execution_id, position, attempt, kind, provider, model, unit,
-          quantity, amount, detail)
+          quantity, amount, detail, turn, at_us, purpose, price, per, step)
         VALUES (:account_id, :execution_id,
           (SELECT COALESCE(MAX(position), 0) + 1 FROM usage_lines
            WHERE account_id = :account_id AND execution_id = :execution_id),
-          :attempt, :kind, :provider, :model, :unit, :quantity, :amount, :detail)
+          :attempt, :kind, :provider, :model, :unit, :quantity, :amount, :detail, :turn, :at_us,
+          :purpose, :price, :per, :step)
         """,
         rows,
     )
@@ -26,7 +27,8 @@ async def of_execution(db: Reader, account_id: str, execution_id: str) -> list[R
     """Of all attempts, in the order of their writing."""
     return await db.fetch_all(
         """
-        SELECT kind, provider, model, unit, quantity, amount, detail FROM usage_lines
+        SELECT kind, provider, model, unit, quantity, amount, detail, turn, at_us, purpose, price, per, step
+        FROM usage_lines
         WHERE account_id = :account_id AND execution_id = :execution_id ORDER BY position
         """,
         account_id=account_id,

@@ -30,6 +30,23 @@ accounts = Table(
     Column("keep_records_days", Integer),
     Column("recordings_removed_until", BigInteger, nullable=False, server_default="0"),
     Column("transcripts_removed_until", BigInteger, nullable=False, server_default="0"),
+    # Of a sub-account; whoever has no parent pays for itself.
+    Column("parent_id", Text),
+    Column("email", Text),
+    Column("description", Text),
+    # JSON, the client's own.
+    Column("metadata", Text),
+    # Calls at a time: how many are kept free for it, and how many it may have. Null: as many as nobody else is promised.
+    Column("min_concurrency", Integer),
+    Column("max_concurrency", Integer),
+    Column("updated_at", BigInteger),
+    Column("deleted_at", BigInteger),
+)
+Index(
+    "ix_accounts_parent_id",
+    accounts.c.parent_id,
+    sqlite_where=accounts.c.parent_id.is_not(None),
+    postgresql_where=accounts.c.parent_id.is_not(None),
 )
 
 api_keys = Table(
@@ -56,6 +73,8 @@ agents = Table(
     Column("status", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    # As in the definition: for the outbox.
+    Column("webhook_url", Text),
     belongs_to("accounts", "account_id"),
 )
 
@@ -103,6 +122,8 @@ executions = Table(
     Column("bypass_guardrails", Boolean, nullable=False, server_default=false()),
     # Of the batch's file, counted from 1.
     Column("line", Integer),
+    # Statuses so far, the first one too: the position of the newest in the outbox.
+    Column("moves", Integer, nullable=False, server_default="0"),
     belongs_to("agents", "account_id", "agent_id"),
     one_of("status", EXECUTION_STATUSES),
     one_of("call_type", ("inbound", "outbound")),
@@ -259,6 +280,13 @@ usage_lines = Table(
     Column("quantity", BigInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("turn", Integer),
+    Column("at_us", BigInteger, nullable=False, server_default="0"),
+    Column("purpose", Text, nullable=False, server_default="conversation"),
+    # Cents for `per` units, a decimal number; charged by the started `step`.
+    Column("price", Text),
+    Column("per", BigInteger, nullable=False, server_default="1"),
+    Column("step", BigInteger, nullable=False, server_default="1"),
     of_execution(),
     one_of("kind", ("llm", "network", "platform", "synthesizer", "transcriber")),
 )
