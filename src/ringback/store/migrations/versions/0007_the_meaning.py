@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -9,4 +15,90 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    _add_dispositions()
+    _add_templates()
+
+
+def _add_dispositions() -> None:
+    op.create_table(
+        "dispositions",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("category", sa.Text(), nullable=False),
+        sa.Column("system_prompt", sa.Text()),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("is_subjective", sa.Boolean(), nullable=False),
+        sa.Column("is_objective", sa.Boolean(), nullable=False),
+        sa.Column("subjective_type", sa.Text(), nullable=False),
+        sa.Column("subjective_type_config", sa.Text()),
+        sa.Column("objective_options", sa.Text()),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "subjective_type IN ('text', 'timestamp', 'numeric', 'boolean', 'email', 'regex')",
+            name="ck_dispositions_subjective_type",
+        ),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.account_id"], name="fk_dispositions_account_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("account_id", "id", name="pk_dispositions"),
+    )
+    op.create_index(
+        "ix_dispositions_account_id_created_at_id", "dispositions", ["account_id", "created_at", "id"]
+    )
+    op.create_table(
+        "agent_dispositions",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("disposition_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id", "agent_id"],
+            ["agents.account_id", "agents.id"],
+            name="fk_agent_dispositions_account_id_agent_id",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["account_id", "disposition_id"],
+            ["dispositions.account_id", "dispositions.id"],
+            name="fk_agent_dispositions_account_id_disposition_id",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("account_id", "agent_id", "disposition_id", name="pk_agent_dispositions"),
+    )
+    op.create_index(
+        "ix_agent_dispositions_account_id_disposition_id",
+        "agent_dispositions",
+        ["account_id", "disposition_id"],
+    )
+
+
+def _add_templates() -> None:
+    op.create_table(
+        "extraction_templates",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("json_schema", sa.Text(), nullable=False),
+        sa.Column("instructions", sa.Text()),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("inputs", sa.Text()),
+        sa.Column("keys", sa.Text()),
+        sa.Column("display", sa.Boolean(), nullable=False),
+        sa.Column("supports_custom_questions", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["accounts.account_id"],
+            name="fk_extraction_templates_account_id",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("account_id", "id", name="pk_extraction_templates"),
+    )
+    op.create_index(
+        "ix_extraction_templates_account_id_created_at_id",
+        "extraction_templates",
+        ["account_id", "created_at", "id"],
+    )
