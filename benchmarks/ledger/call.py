@@ -271,6 +271,7 @@ def _attempt(
         recording_path=f"{account_id}/{execution_id}-1.wav" if recorded else None,
         recording_token=urlsafe_b64encode(rng.randbytes(24)).decode() if recorded else None,
         recording_ms=talked_ms if recorded else None,
+        recording_sha256=None,
         conversation_ms=talked_ms,
         agent_id=agent_id,
         batch_id=None,

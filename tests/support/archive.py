@@ -115,6 +115,7 @@ class Archive:
             recording_path=None,
             recording_token=None,
             recording_ms=None,
+            recording_sha256=None,
         )
         async with self.books.db.transaction() as tx:
             await executions.update(

@@ -162,6 +162,7 @@ def an_attempt(**changes: Any) -> Attempt:
         "recording_path": None,
         "recording_token": None,
         "recording_ms": None,
+        "recording_sha256": None,
         "conversation_ms": 0,
         "agent_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a",
         "batch_id": None,

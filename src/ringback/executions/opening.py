@@ -70,6 +70,7 @@ def first_attempt(execution: Execution, now: int) -> Attempt:
         recording_path=None,
         recording_token=None,
         recording_ms=None,
+        recording_sha256=None,
         conversation_ms=0,
         agent_id=execution.agent_id,
         batch_id=execution.batch_id,

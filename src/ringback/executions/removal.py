@@ -17,7 +17,7 @@ from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import TERMINAL
 from ringback.executions.record import AttemptChanges, AttemptState, ExecutionChanges, LogRow
 from ringback.store.database import Row, Transaction
-from ringback.store.queries import attempts, executions, retention, segments
+from ringback.store.queries import attempts, executions, retention, segments, stages
 
 SETTLED: Final = frozenset({AttemptState.DONE, AttemptState.UNKNOWN})
 """States of attempts whose record is finished."""
@@ -26,6 +26,7 @@ _NO_RECORDING: Final[AttemptChanges] = {
     "recording_path": None,
     "recording_token": None,
     "recording_ms": None,
+    "recording_sha256": None,
 }
 _NOTHING_SAID: Final[ExecutionChanges] = {"summary": None, "latency_data": None}
 
@@ -99,6 +100,7 @@ class Removal:
         """Whether there was anything."""
         execution_id, number = row["execution_id"], row["number"]
         turns = await retention.delete_turns(tx, account_id, execution_id, number)
+        await stages.forget(tx, account_id, execution_id, number)
         lines = await retention.delete_log(
             tx, account_id, execution_id, log_from=row["log_from"], log_to=row["log_to"]
         )

@@ -125,6 +125,7 @@ _ATTEMPT = Attempt(
     recording_path="example.wav",
     recording_token="kZ0v3Yw1dJmQ",
     recording_ms=41_600,
+    recording_sha256=None,
     conversation_ms=41_600,
     agent_id=_AGENT_ID,
     batch_id=_EXECUTION.batch_id,

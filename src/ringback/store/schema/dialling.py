@@ -45,6 +45,7 @@ attempts = Table(
     Column("recording_path", Text),
     Column("recording_token", Text),
     Column("recording_ms", BigInteger),
+    Column("recording_sha256", Text),
     Column("conversation_ms", BigInteger, nullable=False),
     # Copies of the execution's, so that the claim joins nothing.
     Column("agent_id", Text, nullable=False),
@@ -59,6 +60,8 @@ attempts = Table(
     Column("dial_at", BigInteger),
     # Of its after-call work.
     Column("tries", Integer, nullable=False, server_default="0"),
+    # Of its payer's wallet, when it was dialled.
+    Column("reserved", BigInteger, nullable=False, server_default="0"),
     of_execution(),
     one_of("state", ATTEMPT_STATES),
     one_of("status", EXECUTION_STATUSES),
@@ -200,25 +203,6 @@ jobs = Table(
     UniqueConstraint("account_id", "kind", "subject"),
 )
 Index("ix_jobs_due", jobs.c.due_at)
-
-# The outbox. The unique key lets each event of a subject be written once.
-webhook_deliveries = Table(
-    "webhook_deliveries",
-    metadata,
-    Column("account_id", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("url", Text, nullable=False),
-    Column("state", Text, nullable=False, server_default="waiting"),
-    Column("due_at", BigInteger, nullable=False),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("created_at", BigInteger, nullable=False),
-    belongs_to("accounts", "account_id"),
-    one_of("kind", ("batch",)),
-    UniqueConstraint("account_id", "kind", "subject", "event"),
-)
 
 do_not_call = Table(
     "do_not_call",

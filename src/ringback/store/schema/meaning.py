@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
 
-from ringback.store.schema.base import metadata, of_execution, one_of
+from ringback.store.schema.base import belongs_to, metadata, of_execution, one_of
 
 # What the stages of the work after a call found. A stage that found nothing to do has no row.
 stages = Table(
@@ -26,10 +26,6 @@ stages = Table(
     of_execution(),
     one_of("state", ("done", "failing", "failed")),
 )
-
-from sqlalchemy import BigInteger, Boolean, Column, Index, Table, Text
-
-from ringback.store.schema.base import belongs_to, metadata, one_of
 
 SUBJECTIVE_TYPES = ("text", "timestamp", "numeric", "boolean", "email", "regex")
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-import sqlalchemy as sa
-from alembic import op
-
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -15,8 +12,33 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _add_stages()
     _add_dispositions()
     _add_templates()
+
+
+def _add_stages() -> None:
+    op.add_column("attempts", sa.Column("recording_sha256", sa.Text()))
+    op.create_table(
+        "stages",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("execution_id", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("result", sa.Text()),
+        sa.Column("error", sa.Text()),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("state IN ('done', 'failing', 'failed')", name="ck_stages_state"),
+        sa.ForeignKeyConstraint(
+            ["account_id", "execution_id"],
+            ["executions.account_id", "executions.id"],
+            name="fk_stages_account_id_execution_id",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("account_id", "execution_id", "attempt", "name", name="pk_stages"),
+    )
 
 
 def _add_dispositions() -> None:
