@@ -121,15 +121,15 @@ def _dialogue(agent: Part | None, system_prompt: str, language: str) -> plan.Gra
         )
     config = agent.llm_config if isinstance(agent, NestedAgent) else agent
     if isinstance(config, GraphConfig):
-        return replace(graph_plan(config, language, _chat(config)), fallback=_fallback(config))
+        return replace(graph_plan(config, language, chat_settings(config)), fallback=fallback_of(config))
     if isinstance(config, graph.Graph):
         return graph_plan(config, language, None)
     assert isinstance(config, LlmConfig)
     return plan.ChatPlan(
         provider=config.provider,
-        chat=_chat(config),
+        chat=chat_settings(config),
         base_url=config.base_url,
-        fallback=_fallback(config),
+        fallback=fallback_of(config),
         system_prompt=system_prompt,
     )
 
@@ -137,7 +137,8 @@ def _dialogue(agent: Part | None, system_prompt: str, language: str) -> plan.Gra
 _CALLABLE = ("simple_llm_agent", "simple", *GRAPH_AGENTS)
 
 
-def _chat(config: LlmConfig) -> ChatSettings:
+def chat_settings(config: LlmConfig) -> ChatSettings:
+    """How a language model is asked."""
     assert config.temperature is not None
     extra = {
         "presence_penalty": config.presence_penalty,
@@ -162,7 +163,8 @@ def _is_default(config: LlmConfig, key: str) -> bool:
     return bool(getattr(config, key) == LlmConfig.model_fields[key].default)
 
 
-def _fallback(config: LlmConfig) -> plan.OtherModel | None:
+def fallback_of(config: LlmConfig) -> plan.OtherModel | None:
+    """Who is asked where it fails."""
     if config.fallback_model is None:
         return None
     return plan.OtherModel(
