@@ -75,6 +75,14 @@ def _filters(of: Belongings) -> Iterable[dict[str, str]]:
     yield {"page_size": "1", "status": "completed,queued"}
 
 
+def _deliveries(of: Belongings) -> Iterable[dict[str, str]]:
+    yield {}
+    yield {"execution_id": of.execution_id}
+    yield {"batch_id": of.batch_id}
+    yield {"endpoint_id": of.endpoint_id}
+    yield {"state": "waiting", "page_size": "1"}
+
+
 def _exports(of: Belongings) -> Iterable[dict[str, str]]:
     for kind in ("csv", "ndjson"):
         for filters in list(_filters(of))[:3]:
@@ -111,6 +119,12 @@ CASES: dict[Route, Case] = {
     ("POST", "/call"): Case(body=_call),
     ("POST", "/call/{execution_id}/stop"): Case(),
     ("POST", "/v1/call/{run_id}/events"): Case(body=_event),
+    ("GET", "/webhooks/endpoints"): Case(),
+    ("GET", "/webhooks/endpoints/{endpoint_id}"): Case(),
+    ("PATCH", "/webhooks/endpoints/{endpoint_id}"): Case(body=lambda _: {"state": "disabled"}),
+    **{(method, "/webhooks/endpoints/{endpoint_id}/secret"): Case() for method in ("GET", "POST")},
+    ("GET", "/webhooks/deliveries"): Case(queries=_deliveries),
+    ("POST", "/webhooks/deliveries/{delivery_id}/replay"): Case(),
     ("GET", "/do-not-call"): Case(),
     ("PUT", "/do-not-call/{number}"): Case(body=_reason, anybodys=True),
     ("GET", "/do-not-call/{number}"): Case(),

@@ -80,7 +80,7 @@ async def test_uploaded_scheduled_dialled_completed(database: Database, tmp_path
             counts = await until(batches, account, "batch", "completed")
         assert counts == {Status.COMPLETED: 12}
         assert sorted(request.to_number for request in answering.dialled) == PEOPLE
-        rows = await database.fetch_all("SELECT event FROM webhook_deliveries ORDER BY created_at")
+        rows = await database.fetch_all("SELECT event FROM webhook_deliveries ORDER BY position")
         assert [row["event"] for row in rows] == ["processed", "completed"]
         assert not (tmp_path / "batch.csv").exists()
 

@@ -138,7 +138,8 @@ VALID_IN: dict[str, dict[str, str]] = {
     "gates": {"kind": "agent", "closed": "paused"},
     "batches": {"state": "created"},
     "jobs": {"kind": "sweep"},
-    "webhook_deliveries": {"kind": "batch"},
+    "webhook_endpoints": {"state": "enabled"},
+    "webhook_deliveries": {"kind": "batch", "state": "waiting"},
     "workers": {"state": "serving"},
 }
 
@@ -157,7 +158,9 @@ VALID_IN: dict[str, dict[str, str]] = {
         ("gates", "closed"),
         ("batches", "state"),
         ("jobs", "kind"),
+        ("webhook_endpoints", "state"),
         ("webhook_deliveries", "kind"),
+        ("webhook_deliveries", "state"),
         ("dispositions", "subjective_type"),
         ("workers", "state"),
     ],

@@ -34,6 +34,8 @@ from ringback.executions.retention import Retention
 from ringback.store.database import Database
 from ringback.store.schema import metadata
 from ringback.store.wakeup import open_wakeup
+from ringback.webhooks.deliveries import Deliveries
+from ringback.webhooks.endpoints import Endpoints
 from tests.support import agent_definitions
 
 Client = httpx.AsyncClient
@@ -152,6 +154,8 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         do_not_call=DoNotCall(db, clock),
         batches=Batches(db, clock, wakeup, calls, sweep, MACHINE),
         idempotency=Idempotency(db, clock),
+        endpoints=Endpoints(db, clock, wakeup),
+        deliveries=Deliveries(db, clock, wakeup),
         clock=clock,
         recordings=recordings,
         uploads=folder / "uploads",

@@ -114,7 +114,7 @@ class Desk:
     async def events(self, batch_id: str) -> list[str]:
         """The outbox."""
         rows = await self.db.fetch_all(
-            "SELECT event, url FROM webhook_deliveries WHERE subject = :id ORDER BY created_at", id=batch_id
+            "SELECT event FROM webhook_deliveries WHERE subject = :id ORDER BY position", id=batch_id
         )
         return [row["event"] for row in rows]
 

@@ -29,6 +29,8 @@ class Belongings:
     """Another one, in which somebody is talking."""
     number: str
     """On their do-not-call list."""
+    endpoint_id: str
+    """Of their webhooks."""
     mark: str
     """Stands in every text of theirs."""
 
@@ -41,6 +43,8 @@ class Belongings:
             "batch_id": self.batch_id,
             "run_id": self.live,
             "number": self.number,
+            "endpoint_id": self.endpoint_id,
+            "delivery_id": f"{self.batch_id}-1",
         }
 
     @property
@@ -71,15 +75,20 @@ async def furnish(api: Api, account: str) -> Belongings:
         for of in (batch, None, None)
     ]
     number = f"+88{uuid4().int % 10**12:012}"
-    await _batch(api, account, agent.id, batch, mark, number)
+    endpoint = uuid4().hex
+    await _batch(api, account, agent.id, batch, mark, number, endpoint)
     token, path = uuid4().hex, f"{mark}.wav"
     (api.recordings / path).write_bytes(AUDIO)
     await _talking(api, account, live.id)
     await _completed(api, account, completed.id, mark, token, path)
-    return Belongings(account, agent.id, completed.id, batch, token, queued.id, live.id, number, mark)
+    return Belongings(
+        account, agent.id, completed.id, batch, token, queued.id, live.id, number, endpoint, mark
+    )
 
 
-async def _batch(api: Api, account: str, agent: str, batch: str, mark: str, number: str) -> None:
+async def _batch(
+    api: Api, account: str, agent: str, batch: str, mark: str, number: str, endpoint: str
+) -> None:
     """What the queue keeps of an account."""
     now = api.clock.us
     kept: dict[str, dict[str, object]] = {
@@ -96,12 +105,19 @@ async def _batch(api: Api, account: str, agent: str, batch: str, mark: str, numb
             "updated_at": now,
         },
         "batch_faults": {"batch_id": batch, "line": 3, "number": None, "reason": mark},
+        "webhook_endpoints": {
+            "id": endpoint,
+            "url": f"https://example.com/{mark}",
+            "secret": f"whsec_{mark.removeprefix('mark-')}",
+            "created_at": now,
+        },
         "webhook_deliveries": {
-            "id": uuid4().hex,
             "kind": "batch",
             "subject": batch,
+            "position": 1,
             "event": "processed",
-            "url": f"https://example.com/{mark}",
+            "endpoint_id": endpoint,
+            "payload": mark,
             "due_at": now,
             "created_at": now,
         },

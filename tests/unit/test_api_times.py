@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.api.times import humanized, iso, parse_iso
+from ringback.api.times import iso, parse_iso
+from ringback.dialing.batch_record import humanized
 
 AT = 1_705_972_477_000_000
 

@@ -11,8 +11,10 @@ from typing import Any
 from ringback.agents.definition import Definition
 from ringback.agents.definition import patch as patched
 from ringback.clock import Clock
+from ringback.net.signing import new_secret
 from ringback.store.database import Database, Row, Transaction
 from ringback.store.queries import agents as queries
+from ringback.store.queries import webhook_endpoints
 
 _PAGE = 100
 
@@ -44,6 +46,7 @@ class Agents:
         now = self._clock.now_us()
         agent = Agent(account_id, str(uuid.uuid4()), definition, "processed", now, now)
         async with self._db.transaction() as tx:
+            webhook_url = await _webhook_url(tx, account_id, definition, now)
             await queries.insert(
                 tx,
                 account_id=account_id,
@@ -52,6 +55,7 @@ class Agents:
                 prompts=_text(definition.prompts),
                 status=agent.status,
                 now_us=now,
+                webhook_url=webhook_url,
             )
         return agent
 
@@ -102,9 +106,18 @@ class Agents:
             agent_id=agent.id,
             definition=_text(definition.config),
             prompts=_text(definition.prompts),
+            webhook_url=await _webhook_url(tx, agent.account_id, definition, now),
             now_us=now,
         )
         return replace(agent, definition=definition, updated_at=now)
+
+
+async def _webhook_url(tx: Transaction, account_id: str, definition: Definition, now_us: int) -> str | None:
+    """Where its calls are told to; the account has the endpoint then."""
+    url: str | None = definition.config.get("webhook_url") or None
+    if url is not None:
+        await webhook_endpoints.ensure(tx, account_id, url, secret=new_secret(), now_us=now_us)
+    return url
 
 
 def _text(value: Mapping[str, Any]) -> str:

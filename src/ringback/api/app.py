@@ -21,6 +21,7 @@ from ringback.api import (
     metrics,
     openapi,
     recordings,
+    webhooks,
 )
 from ringback.api.body import BodyLimit
 from ringback.api.idempotency import REPLAYED
@@ -57,6 +58,7 @@ def create_app(services: Services) -> FastAPI:
         calls,
         call_events,
         batches,
+        webhooks,
         recordings,
         health,
         metrics,

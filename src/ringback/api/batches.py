@@ -28,13 +28,13 @@ from ringback.api.schemas.batch import (
     ScheduleRequest,
 )
 from ringback.api.services import Services, ServicesDep
-from ringback.api.times import humanized, iso
+from ringback.api.times import iso
 from ringback.api.upload import FORM, URL_ENCODED, Form, Upload, in_thread, is_form, received, url_encoded
 from ringback.dialing import csv_lines
-from ringback.dialing.batches import BatchView, NewBatch, NotRunning
+from ringback.dialing.batch_record import rendered
+from ringback.dialing.batches import NewBatch, NotRunning
 from ringback.dialing.queue import NoFromNumber
 from ringback.executions.export.csv_file import opening, row
-from ringback.executions.lifecycle import Status
 from ringback.store.database import Transaction
 
 router = APIRouter(tags=["Batches"], responses=responses(400, 401, 404))
@@ -44,8 +44,6 @@ _MINUTE_US: Final = 60 * 1_000_000
 _CHUNK: Final = 65_536
 _NUMBERS: Final = "from_phone_numbers"
 _OLD_NUMBER: Final = "from_phone_number"
-_WAITING: Final = (Status.PREPARED, Status.SCHEDULED, Status.RESCHEDULED, Status.QUEUED)
-_UNDER_WAY: Final = (Status.INITIATED, Status.RINGING, Status.IN_PROGRESS, Status.CALL_DISCONNECTED)
 
 
 # Making one
@@ -215,45 +213,6 @@ async def get_batch(batch_id: UUID, account: AccountId, services: ServicesDep) -
     view = await services.batches.get(account, batch_id.hex)
     shown = rendered(view, services.clock.now_us())
     return Response(json.dumps(shown, ensure_ascii=False), media_type="application/json")
-
-
-def rendered(view: BatchView, now_us: int) -> dict[str, Any]:
-    """The batch as GET returns it."""
-    batch, counts = view.batch, view.counts
-
-    def count(*statuses: Status) -> int:
-        return sum(counts.get(status, 0) for status in statuses)
-
-    return {
-        "batch_id": batch.id,
-        "agent_id": batch.agent_id,
-        "humanized_created_at": humanized(batch.created_at, now_us),
-        "created_at": iso(batch.created_at),
-        "updated_at": iso(batch.updated_at),
-        "status": view.status,
-        "state": view.status,
-        "scheduled_at": None if batch.scheduled_at is None else iso(batch.scheduled_at),
-        "from_phone_number": next(iter(batch.from_numbers), None),
-        "from_phone_numbers": list(batch.from_numbers),
-        "file_name": batch.file_name,
-        "total_contacts": batch.total,
-        "valid_contacts": batch.valid,
-        "duplicate_contacts": batch.duplicates,
-        "execution_status": {str(status): n for status, n in counts.items() if n},
-        "queued_count": count(*_WAITING),
-        "in_progress_count": count(*_UNDER_WAY),
-        "completed_count": count(Status.COMPLETED),
-        "failed_count": count(Status.FAILED, Status.ERROR),
-        "no_answer_count": count(Status.NO_ANSWER),
-        "busy_count": count(Status.BUSY),
-        "retry_config": batch.retry_config,
-        "webhook_url": batch.webhook_url,
-        "bypass_call_guardrails": batch.bypass_guardrails,
-        "dial_once": batch.dial_once,
-        "paused": view.paused_reason is not None,
-        "paused_reason": view.paused_reason,
-        "failure": batch.failure,
-    }
 
 
 _FILE: Final[dict[str, Any]] = {

@@ -15,6 +15,7 @@ from ringback.api.calls import CallRequest
 from ringback.api.do_not_call import DoNotCallRequest
 from ringback.api.schemas.batch import BatchRequest, ScheduleRequest
 from ringback.api.schemas.examples import EXAMPLES, PARAMETERS, refusal
+from ringback.api.schemas.webhook import EndpointPatch
 
 _MODELS: Final = (
     AgentRequest,
@@ -24,6 +25,7 @@ _MODELS: Final = (
     CallEventRequest,
     BatchRequest,
     ScheduleRequest,
+    EndpointPatch,
 )
 _REF: Final = "#/components/schemas/"
 # Pydantic leaves these as they are where a bound stands behind a validator of our own.

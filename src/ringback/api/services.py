@@ -21,6 +21,8 @@ from ringback.dialing.do_not_call import DoNotCall
 from ringback.dialing.queue import CallQueue
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
+from ringback.webhooks.deliveries import Deliveries
+from ringback.webhooks.endpoints import Endpoints
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Services:
     do_not_call: DoNotCall
     batches: Batches
     idempotency: Idempotency
+    endpoints: Endpoints
+    deliveries: Deliveries
     clock: Clock
     recordings: Path
     """The folder that recordings lie in."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -28,12 +27,3 @@ def parse_iso(text: str) -> int:
     except OverflowError as error:
         raise ValueError(str(error)) from None
     return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def humanized(us: int, now_us: int) -> str:
-    """How long ago that is, as `5 minutes ago`."""
-    seconds = max(0, now_us - us) // 1_000_000
-    for unit, length in _UNITS:
-        if (count := seconds // length) > 0:
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"

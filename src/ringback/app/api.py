@@ -21,12 +21,15 @@ from ringback.app.settings import Settings, SettingsError
 from ringback.app.telemetry.opening import API, Watched, watched
 from ringback.app.telemetry.queue_figures import of_queue
 from ringback.app.upkeep import upkeep
+from ringback.app.webhooks import delivering
 from ringback.dialing.call_events import CallEvents
 from ringback.dialing.do_not_call import DoNotCall
 from ringback.dialing.uploads import Leftovers
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
 from ringback.executions.retention import Retention
+from ringback.webhooks.deliveries import Deliveries
+from ringback.webhooks.endpoints import Endpoints
 
 _DRAIN_S = 10
 """How long requests under way may take after the stop."""
@@ -43,6 +46,7 @@ async def run(settings: Settings) -> None:
         opened(settings, watching.telemetry.moved) as core,
         _upkeep(settings, core),
         batching(settings, core) as batches,
+        delivering(settings, core),
         watching.pulse(core.clock, of_queue(watching.telemetry, core.db, core.clock)),
     ):
         services = Services(
@@ -55,6 +59,8 @@ async def run(settings: Settings) -> None:
             do_not_call=DoNotCall(core.db, core.clock),
             batches=batches,
             idempotency=Idempotency(core.db, core.clock),
+            endpoints=Endpoints(core.db, core.clock, core.wakeup),
+            deliveries=Deliveries(core.db, core.clock, core.wakeup),
             clock=core.clock,
             recordings=settings.recordings,
             uploads=settings.uploads,
@@ -81,7 +87,7 @@ async def run(settings: Settings) -> None:
 def _upkeep(settings: Settings, core: Core) -> AbstractAsyncContextManager[None]:
     retention = Retention(core.db, core.ledger, core.clock, settings.recordings)
     leftovers = Leftovers(core.db, core.clock, settings.uploads)
-    return upkeep(core.db, core.clock, retention, leftovers)
+    return upkeep(core.db, core.clock, retention, leftovers, Deliveries(core.db, core.clock))
 
 
 def _rate_limits(settings: Settings, core: Core) -> RateLimits | None:

@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ringback.agents.registry import Agents
+from ringback.app.bell import Bell
 from ringback.app.settings import Settings
 from ringback.clock import Clock, SystemClock
 from ringback.dialing.queue import CallQueue
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution
 from ringback.store.database import Database, open_database
-from ringback.store.wakeup import Wakeup, open_wakeup
+from ringback.store.wakeup import WEBHOOKS, Wakeup, open_wakeup
 
 PROVIDER = "sip-trunk"
 """`telephony_data.provider` of the calls that go out through the trunk of the settings."""
@@ -42,9 +43,11 @@ async def opened(
     try:
         wakeup = await open_wakeup(db, settings.data)
         try:
-            ledger = Ledger(db, clock, settings.base_url, moved)
+            bell = Bell(wakeup, clock, WEBHOOKS)
+            ledger = Ledger(db, clock, settings.base_url, moved, bell.ring)
             queue = CallQueue(db, ledger, wakeup, provider=PROVIDER, from_numbers=settings.trunk.from_numbers)
-            yield Core(db, clock, wakeup, ledger, Agents(db, clock), queue)
+            async with bell.heard():
+                yield Core(db, clock, wakeup, ledger, Agents(db, clock), queue)
         finally:
             await wakeup.close()
     finally:

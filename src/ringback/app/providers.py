@@ -55,7 +55,7 @@ class Providers:
         speech = settings.speech
         self._settings = settings
         self._tls = httpx2.create_ssl_context()
-        self._tools = HttpToolRunner(GuardedClient(_allowed(settings), tls=self._tls))
+        self._tools = HttpToolRunner(GuardedClient(allowed(settings), tls=self._tls))
         self._chats: dict[tuple[str, str | None, OtherModel | None], ChatModel] = {}
         # Our own speech process takes the telephone's rate as it is; others expect 16 kHz.
         self._transcriber = (
@@ -139,7 +139,8 @@ class Providers:
         return llm.api_key.get_secret_value() if base_url in (None, llm.base_url) else None
 
 
-def _allowed(settings: Settings) -> Allowed:
+def allowed(settings: Settings) -> Allowed:
+    """Where requests that users ask for may go. Raises SettingsError."""
     try:
         return Allowed(settings.outbound.allow)
     except BadEntry as error:

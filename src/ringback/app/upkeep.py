@@ -1,5 +1,5 @@
-"""What the store needs now and then: counters folded, segments sealed, old data, keys of requests and files of uploads
-removed.
+"""What the store needs now and then: counters folded, segments sealed, old data, keys of requests, webhooks and files
+of uploads removed.
 
 It runs in every api process; the statements see to it that several do no harm to each other.
 """
@@ -18,6 +18,7 @@ from ringback.dialing.uploads import Leftovers
 from ringback.executions import counts, segments
 from ringback.executions.retention import Retention
 from ringback.store.database import Database, StoreError
+from ringback.webhooks.deliveries import Deliveries
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +26,12 @@ _LEDGER_EVERY_S: Final = 5.0
 _RETENTION_EVERY_S: Final = 3600.0
 _KEYS_EVERY_S: Final = 600.0
 _UPLOADS_EVERY_S: Final = 600.0
+_WEBHOOKS_EVERY_S: Final = 3600.0
 
 
 @asynccontextmanager
 async def upkeep(
-    db: Database, clock: Clock, retention: Retention, leftovers: Leftovers
+    db: Database, clock: Clock, retention: Retention, leftovers: Leftovers, deliveries: Deliveries
 ) -> AsyncIterator[None]:
     """Keep the store up within the block."""
     forget = Idempotency(db, clock).forget
@@ -38,6 +40,7 @@ async def upkeep(
         asyncio.create_task(_regularly("retention", retention.apply, clock, _RETENTION_EVERY_S)),
         asyncio.create_task(_regularly("removal of idempotency keys", forget, clock, _KEYS_EVERY_S)),
         asyncio.create_task(_regularly("removal of uploads", leftovers.remove, clock, _UPLOADS_EVERY_S)),
+        asyncio.create_task(_regularly("removal of webhooks", deliveries.clean, clock, _WEBHOOKS_EVERY_S)),
     ]
     try:
         yield

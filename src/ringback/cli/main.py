@@ -19,6 +19,7 @@ from ringback.cli import (
     roles,
     settings,
     status,
+    webhooks,
 )
 from ringback.store.database import StoreError
 
@@ -34,6 +35,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(do_not_call.app, name="do-not-call")
 app.add_typer(limits.app, name="limits")
 app.add_typer(retention.app, name="retention")
+app.add_typer(webhooks.app, name="webhooks")
 roles.register(app)
 demo.register(app)
 export.register(app)

@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, fields
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ringback.agents.registry import UnknownAgent
 from ringback.clock import Clock
+from ringback.dialing import batch_record
+from ringback.dialing.batch_record import Batch, BatchState, BatchView, batch_of, view_of
 from ringback.dialing.queue import CallQueue
 from ringback.dialing.sweep import Sweep
 from ringback.executions import counts
-from ringback.executions.lifecycle import STOPPABLE, TERMINAL, Status
-from ringback.store.database import Database, Reader, Row, Transaction
-from ringback.store.queries import agents, batch_faults, gates, jobs, webhook_deliveries
+from ringback.executions.lifecycle import STOPPABLE, TERMINAL
+from ringback.net.signing import new_secret
+from ringback.store.database import Database, Reader, Transaction
+from ringback.store.queries import agents, batch_faults, gates, jobs, webhook_endpoints
 from ringback.store.queries import batches as queries
-from ringback.store.wakeup import Wakeup
+from ringback.store.wakeup import WEBHOOKS, Wakeup
 
 _PAGE: Final = 100
 _FAULTS: Final = 1_000
-
-
-class BatchState(StrEnum):
-    """As stored; `BatchView.status` is what clients see."""
-
-    CREATED = "created"
-    PROCESSED = "processed"
-    SCHEDULED = "scheduled"
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    DELETED = "deleted"
 
 
 class UnknownBatch(LookupError):
@@ -57,44 +47,6 @@ class NewBatch:
     retry_config: Mapping[str, Any] | None
     webhook_url: str | None
     dial_once: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One row of `batches`. Times are microseconds since the epoch."""
-
-    account_id: str
-    id: str
-    agent_id: str
-    state: BatchState
-    file_name: str
-    from_numbers: tuple[str, ...]
-    retry_config: Mapping[str, Any] | None
-    webhook_url: str | None
-    bypass_guardrails: bool
-    dial_once: bool
-    scheduled_at: int | None
-    processed_at: int | None
-    total: int
-    """Lines of the file, as far as it was read."""
-    valid: int
-    duplicates: int
-    failure: str | None
-    created_at: int
-    updated_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class BatchView:
-    """A batch as clients see it."""
-
-    batch: Batch
-    status: str
-    """The state, but for `running`: scheduled, and a call of it was claimed."""
-    counts: Mapping[Status, int]
-    """Its executions by status, exact."""
-    paused_reason: str | None
-    """None: it is not paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +85,10 @@ class Batches:
         numbers = [self._calls.from_number(number) for number in new.from_numbers or (None,)]
         if await agents.get(tx, new.account_id, new.agent_id) is None:
             raise LookupError(f"there is no agent {new.agent_id}")
+        if new.webhook_url:
+            await webhook_endpoints.ensure(
+                tx, new.account_id, new.webhook_url, secret=new_secret(), now_us=now
+            )
         await queries.insert(
             tx,
             {
@@ -246,10 +202,8 @@ class Batches:
                 return False
             changes = {"state": BatchState.COMPLETED, "updated_at": now}
             await queries.update(tx, account_id, batch_id, changes)
-            if batch.webhook_url:
-                await webhook_deliveries.of_batch(
-                    tx, account_id, batch_id, "completed", url=batch.webhook_url, now_us=now
-                )
+            await batch_record.told(tx, account_id, batch_id, "completed", now)
+        await self._wakeup.notify(WEBHOOKS)
         return True
 
     async def settle_all(self) -> None:
@@ -270,7 +224,7 @@ class Batches:
             row = await queries.shown(reader, account_id, batch_id)
             if row is None:
                 raise UnknownBatch(batch_id)
-            return await _view(reader, row)
+            return await view_of(reader, row)
 
     async def agent_of(self, account_id: str, batch_id: str) -> str:
         """Whose executions it has. Raises UnknownBatch."""
@@ -297,7 +251,7 @@ class Batches:
         while True:
             async with self._db.read() as reader:
                 rows = await queries.shown_of_agent(reader, account_id, agent_id, before=before, limit=_PAGE)
-                views = [await _view(reader, row) for row in rows]
+                views = [await view_of(reader, row) for row in rows]
             for view in views:
                 yield view
             if len(rows) < _PAGE:
@@ -311,7 +265,7 @@ class Batches:
         row = await queries.lock(tx, account_id, batch_id)
         if row is None or row["state"] == BatchState.DELETED:
             raise UnknownBatch(batch_id)
-        return _batch(row)
+        return batch_of(row)
 
     async def _close(self, tx: Transaction, batch: Batch, state: BatchState, why: str) -> None:
         """Nothing of it passes from now on; what waits is swept."""
@@ -329,7 +283,7 @@ class Batches:
             async with self._db.transaction() as tx:
                 row = await queries.lock(tx, account_id, batch_id)
                 if row is not None and row["state"] in states:
-                    await self._close(tx, _batch(row), to, why)
+                    await self._close(tx, batch_of(row), to, why)
                     closed.append(batch_id)
         return closed
 
@@ -343,28 +297,3 @@ class Batches:
 async def _is_over(db: Reader, account_id: str, agent_id: str, batch_id: str) -> bool:
     """Every call of it has come to its end, retries and after-call work too."""
     return not (await counts.of_batch(db, account_id, agent_id, batch_id)).keys() - TERMINAL
-
-
-async def _view(reader: Reader, row: Row) -> BatchView:
-    batch = _batch(row)
-    runs = batch.state is BatchState.SCHEDULED and bool(row["served_at"])
-    return BatchView(
-        batch=batch,
-        status="running" if runs else str(batch.state),
-        counts=await counts.of_batch(reader, batch.account_id, batch.agent_id, batch.id),
-        paused_reason=row["closed_why"] if row["closed"] == "paused" else None,
-    )
-
-
-def _batch(row: Row) -> Batch:
-    values = {field.name: row[field.name] for field in fields(Batch)}
-    return Batch(
-        **values
-        | {
-            "state": BatchState(row["state"]),
-            "from_numbers": tuple(json.loads(row["from_numbers"])),
-            "retry_config": json.loads(row["retry_config"]) if row["retry_config"] else None,
-            "bypass_guardrails": bool(row["bypass_guardrails"]),
-            "dial_once": bool(row["dial_once"]),
-        }
-    )

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ringback.clock import Clock
+from ringback.dialing import batch_record
 from ringback.dialing.csv_lines import BadFile, Fault, lines
 from ringback.dialing.jobs import Job
 from ringback.executions.bulk import BatchTemplate, Bulk, LaneStopped
 from ringback.executions.stencil import Drawing, Line, Stencil
 from ringback.store.database import Database, Row
 from ringback.store.postgresql import PostgresqlDatabase
-from ringback.store.queries import batch_faults, batches, gates, jobs, webhook_deliveries
+from ringback.store.queries import batch_faults, batches, gates, jobs
 
 _AT_ONCE: Final = 1_500
 """Lines of a chunk. The account's next call that is placed waits for it: some 150 ms."""
@@ -192,8 +193,7 @@ class Intake:
                 return
             state = "processed" if row["state"] == "created" else row["state"]
             await batches.update(tx, *where, {"state": state, "processed_at": now, "updated_at": now})
-            if row["webhook_url"]:
-                await webhook_deliveries.of_batch(tx, *where, "processed", url=row["webhook_url"], now_us=now)
+            await batch_record.told(tx, *where, "processed", now)
             if row["scheduled_at"] is not None:
                 await gates.open_at(tx, *where, row["scheduled_at"])
 

@@ -16,7 +16,7 @@ from ringback.dialing.queue import CALLS
 from ringback.dialing.sweep import NotYet
 from ringback.store.database import Database, Row, StoreError
 from ringback.store.queries import jobs
-from ringback.store.wakeup import Wakeup
+from ringback.store.wakeup import WEBHOOKS, Wakeup
 
 if TYPE_CHECKING:
     from ringback.dialing.intake import Intake
@@ -153,6 +153,7 @@ class Jobs:
             await self._sweep.run(job.account_id, job.subject)
         else:
             await self._intake.run(job, self._file(job))
+            await self._wakeup.notify(WEBHOOKS)
         await self._wakeup.notify(CALLS)
 
     async def _done(self, job: Job, owner: str) -> None:

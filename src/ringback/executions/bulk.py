@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Se
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ringback.executions import counts, rows
+from ringback.executions import counts, outbox, rows
 from ringback.executions.hold import Held, hold_all
 from ringback.executions.ledger import Ledger, left, said
 from ringback.executions.lifecycle import STOPPABLE, TERMINAL, TRANSITIONS, Status
@@ -99,6 +99,8 @@ class Bulk:
         )
         if steps:
             await execution_log.insert(tx, [step.log_row(now) for step in steps])
+        if await outbox.told_all(tx, [step.after for step in steps]):
+            self._ledger.told()
         for step in steps:
             self._ledger.moved(step.after)
         return [step.after for step in steps]
@@ -126,6 +128,8 @@ class Bulk:
         await counts.changed_many(tx, ((replace(like, seq=seq), n) for seq, n in _by_hour(first, count)))
         if not await gates.offer(tx, like.account_id, like.agent_id, like.batch_id, seq=first, due_us=0):
             raise LaneStopped(f"batch {like.batch_id} was stopped")
+        if await outbox.told_new(tx, like, first, count, self._ledger.clock.now_us()):
+            self._ledger.told()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,12 @@ class _Step:
 
 def _step(held: Held, move: Move, now: int) -> _Step:
     before = held.execution
-    changes: dict[str, Any] = {**move.changes, "status": move.to, "updated_at": max(now, before.updated_at)}
+    changes: dict[str, Any] = {
+        **move.changes,
+        "status": move.to,
+        "updated_at": max(now, before.updated_at),
+        "moves": before.moves + 1,
+    }
     why = move.why or move.changes.get("error_message") or ""
     return _Step(held, changes, left(move.to, move.attempt), why, replace(before, **changes))
 

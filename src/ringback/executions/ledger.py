@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ringback.clock import Clock
-from ringback.executions import counts, lifecycle, retries, rows
+from ringback.executions import counts, lifecycle, outbox, retries, rows
 from ringback.executions.hold import Held, hold
 from ringback.executions.hold import LeaseLost as LeaseLost  # what callers catch
 from ringback.executions.hold import UnknownExecution as UnknownExecution
@@ -56,15 +56,18 @@ class Ledger:
         clock: Clock,
         public_url: str,
         moved: Callable[[Execution], None] = lambda execution: None,
+        told: Callable[[], None] = lambda: None,
     ) -> None:
         """`public_url` is the base of the links in the record, without a trailing slash.
 
         `moved` is told of every execution with a new status; where the caller has the transaction, before its end.
+        `told` is called when a webhook is to be delivered, likewise.
         """
         self._db = db
         self.clock = clock
         self.public_url = public_url
         self.moved = moved
+        self.told = told
 
     async def create(self, new: NewExecution, *, tx: Transaction | None = None) -> Execution:
         """Write an execution that is queued (or scheduled, if its time is to come) and its first attempt.
@@ -91,6 +94,9 @@ class Ledger:
                 seq=seq,
                 due_us=attempt.due_at,
             )
+            told = await outbox.told(tx, execution)
+        if told:
+            self.told()
         return execution
 
     async def get(self, account_id: str, execution_id: str, *, tx: Reader | None = None) -> Execution:
@@ -122,6 +128,7 @@ class Ledger:
         changes: ExecutionChanges = _NO_EXECUTION_CHANGES,
         attempt: AttemptChanges = _NO_ATTEMPT_CHANGES,
         usage: Sequence[UsageLine] = (),
+        log: Sequence[LogRow] = (),
         number: int | None = None,
         lease_owner: str | None = None,
         why: str = "",
@@ -148,9 +155,15 @@ class Ledger:
             lifecycle.check(before, to)
             ended = replace(held.execution, **changes, status=to, updated_at=self.clock.now_us())
             again = await self._again(tx, held, ended)
-            execution = await self._write(
-                tx, held, {**changes, "status": to, **again}, left(to, attempt), usage, further=bool(again)
-            )
+            changed = left(to, attempt)
+            execution = await self._write(tx, held, {**changes, "status": to}, changed, usage)
+            told = await outbox.told(tx, execution)
+            if again:
+                # Its end is told as well, so it is written first.
+                over = Held(execution, replace(held.attempt, **changed))
+                execution = await self._write(tx, over, again, {}, (), further=True)
+                await outbox.told(tx, execution)
+            await _insert_log(tx, account_id, execution_id, log)
             if before is Status.IN_PROGRESS:
                 await call_events.delete_all(tx, account_id, execution_id)
             await self._log_event(
@@ -161,6 +174,8 @@ class Ledger:
         self.moved(ended)
         if again:
             self.moved(execution)
+        if told:
+            self.told()
         return execution
 
     async def update(
@@ -170,6 +185,8 @@ class Ledger:
         *,
         changes: ExecutionChanges = _NO_EXECUTION_CHANGES,
         attempt: AttemptChanges = _NO_ATTEMPT_CHANGES,
+        usage: Sequence[UsageLine] = (),
+        log: Sequence[LogRow] = (),
         number: int | None = None,
         lease_owner: str | None = None,
         tx: Transaction | None = None,
@@ -177,7 +194,9 @@ class Ledger:
         """Change anything but the status. Raises UnknownExecution, LeaseLost; ValueError as `transition`."""
         async with self._within(tx) as tx:
             held = await hold(tx, account_id, execution_id, number=number, lease_owner=lease_owner)
-            return await self._write(tx, held, {**changes}, {**attempt}, ())
+            execution = await self._write(tx, held, {**changes}, {**attempt}, usage)
+            await _insert_log(tx, account_id, execution_id, log)
+        return execution
 
     async def add_turns(
         self,
@@ -253,6 +272,8 @@ class Ledger:
         if usage:
             await _insert_usage(tx, attempt, usage)
         changes["updated_at"] = max(self.clock.now_us(), held.execution.updated_at)
+        if "status" in changes:
+            changes["moves"] = held.execution.moves + 1
         execution = replace(held.execution, **changes)
         if further:
             attempt = further_attempt(execution, execution.updated_at)
@@ -316,6 +337,8 @@ async def _turns(reader: Reader, attempt: Attempt) -> list[Turn]:
 
 
 async def _insert_log(tx: Transaction, account_id: str, execution_id: str, log: Sequence[LogRow]) -> None:
+    if not log:
+        return
     owner = {"account_id": account_id, "execution_id": execution_id}
     await execution_log.insert(tx, [owner | rows.columns_of(row) for row in log])
 

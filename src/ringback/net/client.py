@@ -97,10 +97,12 @@ class GuardedClient:
         body: bytes | None = None,
         timeout_s: float,
         max_bytes: int,
+        drop: bool = False,
     ) -> Answer:
         """Send one request and read at most `max_bytes` of the answer, all within `timeout_s`.
 
-        A redirect is an answer like any other. Raises OutboundError.
+        A redirect is an answer like any other. `drop`: nobody looks at its body, which may be compressed then. Raises
+        OutboundError.
         """
         try:
             target = target_of(url)
@@ -108,7 +110,7 @@ class GuardedClient:
             raise OutboundError(str(error)) from None
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._request(method, target, headers, body, max_bytes)
+                return await self._request(method, target, headers, body, max_bytes, drop)
         except TimeoutError:
             raise OutboundError(f"{target.host} did not answer within {timeout_s:g} s.") from None
         except _Refused as error:
@@ -126,7 +128,13 @@ class GuardedClient:
         await self._pool.aclose()
 
     async def _request(
-        self, method: str, target: Target, headers: Mapping[str, str], body: bytes | None, max_bytes: int
+        self,
+        method: str,
+        target: Target,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        max_bytes: int,
+        drop: bool,
     ) -> Answer:
         given = {name: value for name, value in headers.items() if name.lower() not in _OURS}
         given |= {"Host": target.authority, "Accept-Encoding": "identity"}
@@ -139,7 +147,7 @@ class GuardedClient:
             content=body,
             extensions={"timeout": {"connect": CONNECT_TIMEOUT_S}},
         ) as response:
-            if any(name.lower() == b"content-encoding" for name, _ in response.headers):
+            if not drop and any(name.lower() == b"content-encoding" for name, _ in response.headers):
                 # Unpacked it could be of any size, and we asked for it as it is.
                 raise OutboundError(f"{target.host} sent a compressed answer, which was not asked for.")
             read = bytearray()
@@ -150,7 +158,7 @@ class GuardedClient:
         return Answer(
             response.status,
             {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers},
-            bytes(read[:max_bytes]),
+            b"" if drop else bytes(read[:max_bytes]),
             truncated=len(read) > max_bytes,
         )
 

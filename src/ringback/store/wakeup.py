@@ -20,6 +20,8 @@ from ringback.store.postgresql import PostgresqlDatabase, translated_errors
 
 logger = logging.getLogger(__name__)
 
+WEBHOOKS: Final = "webhooks"
+"""The topic of those who deliver them."""
 _CHANNEL: Final = "ringback"
 _RECONNECT_S: Final = 1.0
 _SHORTEST_QUEUE: Final = 10

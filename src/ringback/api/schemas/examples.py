@@ -9,6 +9,7 @@ from ringback.agents import definition
 from ringback.agents.registry import Agent
 from ringback.api.agents import rendered
 from ringback.api.schemas.batch import BATCH_EXAMPLE
+from ringback.api.schemas.webhook import WEBHOOK_EXAMPLES
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import (
     Attempt,
@@ -275,6 +276,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "BatchScheduled": {"message": "success", "state": "scheduled", "scheduled_at": "2026-12-04T03:30:00Z"},
     "BatchDone": {"message": "success", "state": "stopped"},
     "Batch": BATCH_EXAMPLE,
+    **WEBHOOK_EXAMPLES,
     "Health": {"status": "ok"},
 }
 """By the name of the schema."""
@@ -282,6 +284,8 @@ EXAMPLES: Final[dict[str, Any]] = {
 PARAMETERS: Final[dict[str, str]] = {
     **{name: EXECUTION[name] for name in ("agent_id", "execution_id", "batch_id")},
     "run_id": _EXECUTION_ID,
+    "endpoint_id": WEBHOOK_EXAMPLES["WebhookEndpoint"]["id"],
+    "delivery_id": WEBHOOK_EXAMPLES["WebhookDelivery"]["id"],
     "format": "csv",
     "number": "+14155550199",
 }

@@ -24,11 +24,12 @@ async def insert(
     prompts: str,
     status: str,
     now_us: int,
+    webhook_url: str | None = None,
 ) -> None:
     await tx.execute(
         """
-        INSERT INTO agents (account_id, id, definition, prompts, status, created_at, updated_at)
-        VALUES (:account_id, :id, :definition, :prompts, :status, :now, :now)
+        INSERT INTO agents (account_id, id, definition, prompts, status, created_at, updated_at, webhook_url)
+        VALUES (:account_id, :id, :definition, :prompts, :status, :now, :now, :webhook_url)
         """,
         account_id=account_id,
         id=agent_id,
@@ -36,6 +37,7 @@ async def insert(
         prompts=prompts,
         status=status,
         now=now_us,
+        webhook_url=webhook_url,
     )
 
 
@@ -80,17 +82,25 @@ async def newest(db: Reader, account_id: str, *, created_at: int, agent_id: str,
 
 
 async def update(
-    tx: Transaction, *, account_id: str, agent_id: str, definition: str, prompts: str, now_us: int
+    tx: Transaction,
+    *,
+    account_id: str,
+    agent_id: str,
+    definition: str,
+    prompts: str,
+    webhook_url: str | None,
+    now_us: int,
 ) -> None:
     await tx.execute(
         """
-        UPDATE agents SET definition = :definition, prompts = :prompts, updated_at = :now
+        UPDATE agents SET definition = :definition, prompts = :prompts, webhook_url = :webhook_url, updated_at = :now
         WHERE account_id = :account_id AND id = :id
         """,
         account_id=account_id,
         id=agent_id,
         definition=definition,
         prompts=prompts,
+        webhook_url=webhook_url,
         now=now_us,
     )
 
