@@ -12,8 +12,10 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from benchmarks.ledger.talk import Talk
 from ringback.app.latency import latency_data
-from ringback.billing.prices import PriceBook
-from ringback.billing.rating import rated, telephone_lines
+from ringback.billing.book import PriceBook
+from ringback.billing.price import Price
+from ringback.billing.price_list import default
+from ringback.billing.rating import telephone_lines
 from ringback.conversation.transcript import Turn as SpokenTurn
 from ringback.conversation.transcript import TurnTiming
 from ringback.executions.lifecycle import TERMINAL, Status
@@ -82,11 +84,13 @@ _LATER_US: Final = 4_102_444_800_000_000
 _MAIL: Final = ("gmail.com", "yahoo.com", "outlook.com", "icloud.com", "hotmail.com", "proton.me")
 _OUR_NUMBERS: Final = tuple(f"+1415555010{digit}" for digit in range(10))
 _PRICES: Final = PriceBook(
-    units={
-        (UsageKind.TRANSCRIBER, "deepgram"): Decimal("0.0072"),
-        (UsageKind.LLM, "openai"): Decimal("0.00006"),
-        (UsageKind.SYNTHESIZER, "elevenlabs"): Decimal("0.005"),
-    }
+    [
+        *default(),
+        Price(UsageKind.TRANSCRIBER, "ms", Decimal("0.0072"), per=1000, step=1000),
+        Price(UsageKind.LLM, "input_tokens", Decimal("0.00006")),
+        Price(UsageKind.LLM, "output_tokens", Decimal("0.00006")),
+        Price(UsageKind.SYNTHESIZER, "characters", Decimal("0.005")),
+    ]
 )
 _SECOND: Final = 1_000_000
 
@@ -222,16 +226,17 @@ def _usage(turns: list[Turn], times: _Times, provider: str) -> list[UsageLine]:
         return []
     spoken = sum(len(turn.text) for turn in turns if turn.role == "assistant")
     heard = sum(turn.end_ms - turn.start_ms for turn in turns if turn.role == "user")
+    at = times.answered
     metered = (
-        UsageLine(UsageKind.TRANSCRIBER, "deepgram", "nova-3", "ms", heard, 0),
-        UsageLine(UsageKind.LLM, "openai", "gpt-4.1-mini", "input_tokens", 420 * len(turns) + spoken, 0),
-        UsageLine(UsageKind.LLM, "openai", "gpt-4.1-mini", "output_tokens", spoken // 4, 0),
-        UsageLine(UsageKind.SYNTHESIZER, "elevenlabs", "eleven_turbo_v2_5", "characters", spoken, 0),
+        UsageLine(UsageKind.TRANSCRIBER, "deepgram", "nova-3", "ms", heard, at_us=at),
+        UsageLine(
+            UsageKind.LLM, "openai", "gpt-4.1-mini", "input_tokens", 420 * len(turns) + spoken, at_us=at
+        ),
+        UsageLine(UsageKind.LLM, "openai", "gpt-4.1-mini", "output_tokens", spoken // 4, at_us=at),
+        UsageLine(UsageKind.SYNTHESIZER, "elevenlabs", "eleven_turbo_v2_5", "characters", spoken, at_us=at),
+        *telephone_lines((times.ended - at) // 1000, provider, at),
     )
-    return [
-        *rated(metered, _PRICES),
-        *telephone_lines((times.ended - times.answered) // 1000, provider, _PRICES),
-    ]
+    return [_PRICES.rated(line) for line in metered]
 
 
 def _attempt(

@@ -220,8 +220,3 @@ def test_a_port_in_use_is_named(migrated: Path) -> None:
 def test_a_bad_trunk_is_named(migrated: Path) -> None:
     message = _refused(migrated, "worker", RINGBACK_TRUNK__HOST="not a host", RINGBACK_SIP__PORT="0")
     assert "trunk host" in message
-
-
-def test_a_bad_price_is_named(migrated: Path) -> None:
-    message = _refused(migrated, "worker", RINGBACK_PRICES__NETWORK_PER_MINUTE="cheap")
-    assert "prices.network_per_minute" in message

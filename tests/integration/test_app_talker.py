@@ -18,7 +18,7 @@ from ringback.app.telemetry import catalogue
 from ringback.app.telemetry.call_spans import CallSpans
 from ringback.app.telemetry.catalogue import Metric
 from ringback.app.telemetry.telemetry import Telemetry
-from ringback.billing.prices import PriceBook
+from ringback.billing.prices import Prices
 from ringback.clock import SystemClock
 from ringback.dialing.call import LiveCall, Talk
 from ringback.dialing.call_events import EventDelivery
@@ -118,7 +118,7 @@ async def test_a_call_is_told_to_everybody(api: Api, values: Values, tmp_path: P
         ticker,
         LoudnessDetector(),
         SystemClock(),
-        PriceBook(),
+        Prices(api.db),
         api.recordings,
         tmp_path / "ambient",
         events,

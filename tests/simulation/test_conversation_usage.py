@@ -19,10 +19,11 @@ from ringback.agents.chat import (
     ChatUsage,
 )
 from ringback.agents.tokens import estimated_usage
+from ringback.conversation.meter import Meter
 from ringback.conversation.requests import Answers
 from ringback.conversation.result import Usage
 from ringback.conversation.tasks import Tasks
-from tests.support.virtual_loop import run_virtually
+from tests.support.virtual_loop import VirtualClock, run_virtually
 
 ASK = Ask((ChatMessage("user", "x" * 80),), ChatSettings("big"))
 FALLBACK = ChatFallback("one failed, two answers", "two", "small")
@@ -46,13 +47,13 @@ class Model:
 
 def paid(pieces: Sequence[ChatPiece | ChatError], cancelled_after: float | None = None) -> list[Usage]:
     async def call() -> list[Usage]:
-        tasks = Tasks("call")
-        answers = Answers(Model(pieces), tasks, lambda event: None, lambda entry: None)
+        tasks, meter = Tasks("call"), Meter(VirtualClock())
+        answers = Answers(Model(pieces), tasks, lambda event: None, lambda entry: None, meter)
         answers.start(1, ASK)
         await asyncio.sleep(100 if cancelled_after is None else cancelled_after)
         answers.cancel(1)
         await asyncio.sleep(0)
-        return answers.usage()
+        return meter.lines((), 0.0)
 
     return run_virtually(call())
 

@@ -68,6 +68,10 @@ class Ask:
     """The text is said as it comes; otherwise it is for the dialogue alone (which way a graph goes)."""
     logged: bool = True
     """Question and answer stand in the call's log; otherwise whoever asks says there what came of it."""
+    schema: Mapping[str, Any] | None = None
+    """JSON schema of the answer. A server that does not know of such is told less: the answer has to be checked."""
+    purpose: Literal["conversation", "routing", "hangup"] = "conversation"
+    """For the bill."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,13 +109,6 @@ class OutboundSettings(BaseModel, extra="forbid"):
     )
 
 
-class PriceSettings(BaseModel, extra="forbid"):
-    """Example prices in cents of the account's currency; local speech and scripted dialogue cost nothing."""
-
-    network_per_minute: str = Field("1.2", description="Telephone minute, each started minute.")
-    platform_per_minute: str = Field("2", description="Platform minute, by the second.")
-
-
 class RateLimitSettings(BaseModel, extra="forbid"):
     """Requests that an account may send in each minute of the clock; 0 is unlimited."""
 
@@ -225,7 +218,6 @@ class Settings(BaseSettings):
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     llm: LanguageModelSettings = Field(default_factory=LanguageModelSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
-    prices: PriceSettings = Field(default_factory=PriceSettings)
     rate_limits: RateLimitSettings = Field(default_factory=RateLimitSettings)
     dialling: DiallingSettings = Field(default_factory=DiallingSettings)
     batches: BatchSettings = Field(default_factory=BatchSettings)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -21,12 +22,12 @@ from ringback.app.latency import latency_data
 from ringback.app.providers import Providers, UnknownProvider, UnknownVoice
 from ringback.app.telemetry.measured import MeasuredChat, MeasuredSynthesizer, MeasuredTranscriber
 from ringback.app.telemetry.telemetry import Telemetry
-from ringback.billing.prices import PriceBook
-from ringback.billing.rating import rated
+from ringback.billing.book import PriceBook
+from ringback.billing.prices import Prices
 from ringback.clock import Clock
 from ringback.conversation.conversation import Conversation, dialogue_of
 from ringback.conversation.dialogue.dialogue import DialogueError
-from ringback.conversation.result import ConversationResult
+from ringback.conversation.result import ConversationResult, Usage
 from ringback.conversation.transcript import LogEntry, Turn
 from ringback.dialing.call import CallRefused, LiveCall, Talk
 from ringback.dialing.call_events import EventDelivery, Receive
@@ -39,6 +40,9 @@ from ringback.media.leg import Ended, EndedBy
 from ringback.media.recorder import Recorder, RecordingError
 from ringback.media.speech import Synthesizer, Transcriber, VoiceDetector
 from ringback.media.ticker import Ticker
+from ringback.store.database import StoreError
+
+logger = logging.getLogger(__name__)
 
 _UNITS: Final[Mapping[str, UsageUnit]] = {
     "milliseconds": "ms",
@@ -60,7 +64,7 @@ class Studio:
     ticker: Ticker
     detector: VoiceDetector
     clock: Clock
-    prices: PriceBook
+    prices: Prices
     recordings: Path
     ambient: Path
     """Folder of the operator's own background sounds."""
@@ -84,6 +88,7 @@ class Studio:
                 self.providers.synthesizer(plan.synthesizer),
                 self.providers.chat(plan.dialogue),
                 await asyncio.to_thread(ambience.load, track, self.ambient) if track else None,
+                await self.prices.book(execution.account_id),
             )
         except UnknownAgent:
             raise CallRefused("The agent of this call does not exist any more") from None
@@ -102,6 +107,7 @@ class AgentTalker:
         synthesizer: Synthesizer,
         chat: ChatModel | None,
         background: Samples | None,
+        book: PriceBook,
     ) -> None:
         self._studio = studio
         self._plan = plan
@@ -109,6 +115,7 @@ class AgentTalker:
         self._synthesizer = synthesizer
         self._chat = chat
         self._background = background
+        self._book = book
 
     async def talk(self, call: LiveCall) -> Talk:
         studio, execution = self._studio, call.execution
@@ -160,7 +167,8 @@ class AgentTalker:
         except RecordingError as failure:
             error = str(failure)
         latency = latency_data(call.leg.call_id, result.turns, synthesizer.first_audio_ms)
-        return self._outcome(result, recorder.duration_ms, error, latency)
+        usage = await self._rated(call, result.usage)
+        return self._outcome(result, recorder.duration_ms, error, latency, usage)
 
     def _variables(self, call: LiveCall) -> Mapping[str, Any]:
         execution = call.execution
@@ -174,19 +182,38 @@ class AgentTalker:
             now_us=call.answered_us,
         )
 
+    async def _rated(self, call: LiveCall, usage: Sequence[Usage]) -> list[UsageLine]:
+        """Each line at the price of its moment: prices may have changed during the call."""
+        try:
+            book = await self._studio.prices.book(call.execution.account_id)
+        except StoreError as error:
+            logger.error("call %s is rated by the prices of its beginning: %s", call.execution.id, error)
+            book = self._book
+        return [
+            book.rated(
+                UsageLine(
+                    UsageKind(used.component),
+                    used.provider,
+                    used.model,
+                    _UNITS[used.unit],
+                    used.quantity,
+                    detail=used.detail,
+                    turn=used.turn,
+                    at_us=call.answered_us + used.at_ms * 1000,
+                    purpose=used.purpose,
+                )
+            )
+            for used in usage
+        ]
+
     def _outcome(
         self,
         result: ConversationResult,
         duration_ms: int,
         error: str | None,
         latency: Mapping[str, Any] | None,
+        usage: Sequence[UsageLine],
     ) -> Talk:
-        lines = [
-            UsageLine(
-                UsageKind(u.component), u.provider, u.model, _UNITS[u.unit], u.quantity, 0, detail=u.detail
-            )
-            for u in result.usage
-        ]
         return Talk(
             ended=_ended(result),
             conversation_ms=duration_ms,
@@ -194,7 +221,7 @@ class AgentTalker:
             context=dict(result.context) or None,
             latency=latency,
             error=error,
-            usage=rated(lines, self._studio.prices),
+            usage=usage,
         )
 
 

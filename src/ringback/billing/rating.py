@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from decimal import ROUND_HALF_UP, Decimal
-from typing import Final
+from decimal import Decimal
 
-from ringback.billing.prices import PriceBook
 from ringback.executions.record import CENT, UsageKind, UsageLine
 
-_MINUTE_MS: Final = 60_000
+
+def charged(quantity: int, step: int) -> int:
+    """The units that are charged: a started step counts as a whole one."""
+    return -(-quantity // step) * step
 
 
-def telephone_lines(duration_ms: int, provider: str, prices: PriceBook) -> list[UsageLine]:
-    """What the telephone leg costs, by its length from answer to hang-up: the carrier's minutes and ours.
+def amount(quantity: int, price: Decimal, per: int, step: int) -> int:
+    """What a quantity costs at `price` cents for `per` units, in whole 1e-4 cents, half up.
 
-    Both are charged for each started minute; a call that was not answered costs nothing.
+    Exact: a decimal is a ratio of whole numbers, so nothing is rounded before the end.
     """
-    minutes = -(-duration_ms // _MINUTE_MS)
-    charges = (
-        (UsageKind.NETWORK, provider, prices.network_per_minute),
-        (UsageKind.PLATFORM, "ringback", prices.platform_per_minute),
-    )
+    numerator, denominator = price.as_integer_ratio()
+    cost, unit = charged(quantity, step) * numerator * CENT, per * denominator
+    return (2 * cost + unit) // (2 * unit)
+
+
+def amount_of(line: UsageLine) -> int:
+    """What the line must amount to by its own price; one without a price costs nothing."""
+    return 0 if line.price is None else amount(line.quantity, line.price, line.per, line.step)
+
+
+def telephone_lines(duration_ms: int, provider: str, answered_us: int) -> list[UsageLine]:
+    """The telephone leg from its answer to its hang-up, not rated yet: the carrier's time and ours.
+
+    The prices of the moment of the answer hold for the whole of it, however long it lasts. A call that was not
+    answered has none.
+    """
+    if duration_ms <= 0:
+        return []
     return [
-        UsageLine(kind, name, "", "ms", duration_ms, amount(minutes * price), detail=f"{minutes} started min")
-        for kind, name, price in charges
+        UsageLine(kind, name, "", "ms", duration_ms, at_us=answered_us)
+        for kind, name in ((UsageKind.NETWORK, provider), (UsageKind.PLATFORM, "ringback"))
     ]
-
-
-def rated(lines: Iterable[UsageLine], prices: PriceBook) -> list[UsageLine]:
-    """Metered usage with its amounts; a provider without a price costs nothing.
-
-    Transcribers are metered in milliseconds and charged by the started second, the rest by the unit.
-    """
-    return [replace(line, amount=amount(_units(line) * _price(line, prices))) for line in lines]
-
-
-def amount(cents: Decimal) -> int:
-    """Cents to whole 1e-4 cents, half up."""
-    return int((cents * CENT).quantize(Decimal(1), rounding=ROUND_HALF_UP))
-
-
-def _units(line: UsageLine) -> int:
-    return -(-line.quantity // 1000) if line.unit == "ms" else line.quantity
-
-
-def _price(line: UsageLine, prices: PriceBook) -> Decimal:
-    return prices.units.get((line.kind, line.provider), Decimal(0))

@@ -22,8 +22,9 @@ from ringback.conversation.dialogue.dialogue import Dialogue, DialogueError
 from ringback.conversation.dialogue.graph import GraphDialogue
 from ringback.conversation.ear import Ear
 from ringback.conversation.events import Event
+from ringback.conversation.meter import Meter
 from ringback.conversation.requests import TRANSCRIPTION_TIMEOUT_S, Answers, Functions, Transcriptions
-from ringback.conversation.result import ConversationResult, Usage
+from ringback.conversation.result import ConversationResult
 from ringback.conversation.speaker import Speaker
 from ringback.conversation.tasks import Tasks
 from ringback.conversation.transcript import Failure, LogEntry, Observer, Turn
@@ -96,8 +97,11 @@ class Conversation:
         self._tasks = Tasks(leg.call_id)
         self._alarms = Alarms(clock, self._post)
         language = plan.transcriber.language
-        self._transcriptions = Transcriptions(transcriber, language, self._tasks, self._post, observer.log)
-        self._answers = Answers(chat, self._tasks, self._post, observer.log)
+        meter = self._meter = Meter(clock)
+        self._transcriptions = Transcriptions(
+            transcriber, language, self._tasks, self._post, observer.log, meter
+        )
+        self._answers = Answers(chat, self._tasks, self._post, observer.log, meter)
         self._functions = Functions(tools, plan, self._tasks, self._post, observer.log)
         self._turns: list[Turn] = []
         self._cause: HangupCause | None = None
@@ -106,7 +110,7 @@ class Conversation:
         playout = Playout(self._played)
         part = plan.synthesizer
         voice = Voice(part.voice, part.language, part.speed)
-        self._speaker = Speaker(synthesizer, voice, playout, self._post)
+        self._speaker = Speaker(synthesizer, voice, playout, self._post, self._spoken)
         self._ear = Ear(detector.open(), detector.window_ms, self._voice_activity, self._sound)
         self._audio = CallAudio(ticker, leg, self._ear, playout, recorder, self._audio_failed, ambience)
 
@@ -215,6 +219,12 @@ class Conversation:
         self._inbox.append((event, self._clock.monotonic()))
         self._arrived.set()
 
+    def _spoken(self, characters: int) -> None:
+        mouth = self._synthesizer
+        self._meter.used(
+            "synthesizer", mouth.provider, mouth.model, "characters", characters, self._meter.now()
+        )
+
     def _played(self, event: Started | Finished) -> None:
         utterance = int(event.utterance_id)
         started = isinstance(event, Started)
@@ -282,14 +292,11 @@ class Conversation:
         self._cause = self._cause or HangupCause.ERROR
 
     def _result(self, ended: Ended) -> ConversationResult:
-        mouth = self._synthesizer
-        spoken = Usage("synthesizer", mouth.provider, mouth.model, "characters", self._speaker.characters)
-        usage = [*self._transcriptions.usage(), spoken, *self._answers.usage()]
         return ConversationResult(
             turns=tuple(sorted(self._turns, key=lambda turn: turn.start_ms)),
             slots=dict(self._dialogue.slots),
             context=dict(self._dialogue.context),
-            usage=tuple(line for line in usage if line.quantity),
+            usage=tuple(self._meter.lines(self._turns, self._core.answered_at)),
             ended=ended,
             cause=self._cause,
             failure=self._failure,

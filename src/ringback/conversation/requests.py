@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from ringback.agents.chat import (
@@ -22,10 +23,10 @@ from ringback.agents.tokens import estimated_usage
 from ringback.agents.tools import HttpTool, ToolResult, ToolRunner
 from ringback.conversation import events
 from ringback.conversation.events import Event
-from ringback.conversation.result import Usage
+from ringback.conversation.meter import Meter
 from ringback.conversation.tasks import Tasks
 from ringback.conversation.transcript import LogEntry
-from ringback.media.frame import Samples
+from ringback.media.frame import SAMPLE_RATE, Samples
 from ringback.media.speech import SpeechError, Transcriber
 
 TRANSCRIPTION_TIMEOUT_S: Final = 10.0
@@ -39,14 +40,14 @@ Write = Callable[[LogEntry], None]
 
 class Transcriptions:
     def __init__(
-        self, transcriber: Transcriber, language: str, tasks: Tasks, post: Post, write: Write
+        self, transcriber: Transcriber, language: str, tasks: Tasks, post: Post, write: Write, meter: Meter
     ) -> None:
+        self._meter = meter
         self._transcriber = transcriber
         self._language = language
         self._tasks = tasks
         self._post = post
         self._write = write
-        self._heard_ms = 0
 
     def start(self, request: int, audio: Samples, rises: Callable[[], bool]) -> None:
         """`rises` is asked when the words are known: see `Transcribed`."""
@@ -59,15 +60,12 @@ class Transcriptions:
     def cancel(self, request: int) -> None:
         self._tasks.cancel(("transcribe", request))
 
-    def usage(self) -> list[Usage]:
-        ears = self._transcriber
-        return [Usage("transcriber", ears.provider, ears.model, "milliseconds", self._heard_ms)]
-
     async def _run(self, request: int, audio: Samples, rises: Callable[[], bool]) -> None:
-        provider = self._transcriber.provider
+        ears, since = self._transcriber, self._meter.now() - len(audio) / SAMPLE_RATE
+        provider = ears.provider
         try:
             async with asyncio.timeout(TRANSCRIPTION_TIMEOUT_S):
-                heard = await self._transcriber.transcribe(audio, self._language)
+                heard = await ears.transcribe(audio, self._language)
         except SpeechError as error:
             self._post(events.TranscriptionFailed(request, str(error)))
         except TimeoutError:
@@ -77,7 +75,7 @@ class Transcriptions:
             message = f"The transcriber {provider} failed: {type(error).__name__}."
             self._post(events.TranscriptionFailed(request, message))
         else:
-            self._heard_ms += heard.audio_ms
+            self._meter.used("transcriber", provider, ears.model, "milliseconds", heard.audio_ms, since)
             self._write(LogEntry("response", "transcriber", heard.text, provider))
             self._post(events.Transcribed(request, heard.text, heard.finality, heard.confidence, rises()))
 
@@ -85,12 +83,14 @@ class Transcriptions:
 class Answers:
     """The language model's. `chat` is None for a plan that never asks."""
 
-    def __init__(self, chat: ChatModel | None, tasks: Tasks, post: Post, write: Write) -> None:
+    def __init__(
+        self, chat: ChatModel | None, tasks: Tasks, post: Post, write: Write, meter: Meter
+    ) -> None:
+        self._meter = meter
         self._chat = chat
         self._tasks = tasks
         self._post = post
         self._write = write
-        self._tokens: dict[tuple[str, str, bool], tuple[int, int]] = {}
 
     def start(self, reply: int, ask: Ask) -> None:
         failed = events.ReplyFailed(reply, "The language model broke.")
@@ -98,14 +98,6 @@ class Answers:
 
     def cancel(self, reply: int) -> None:
         self._tasks.cancel(("reply", reply))
-
-    def usage(self) -> list[Usage]:
-        lines: list[Usage] = []
-        for (provider, model, estimated), (given, taken) in self._tokens.items():
-            detail = "estimated" if estimated else ""
-            lines.append(Usage("llm", provider, model, "input_tokens", given, detail))
-            lines.append(Usage("llm", provider, model, "output_tokens", taken, detail))
-        return lines
 
     async def _run(self, reply: int, ask: Ask) -> None:
         if self._chat is None:
@@ -133,6 +125,7 @@ class Answers:
         thought: list[str] = []
         calls: list[ToolCall] = []
         who, counted, given_up = (chat.provider, ask.settings.model), False, False
+        count = partial(self._count, ask, self._meter.now())
         try:
             async for piece in chat.stream(ask):
                 match piece:
@@ -148,7 +141,7 @@ class Answers:
                         self._write(LogEntry("error", "llm", message, chat.provider))
                     case ChatUsage():
                         counted = True
-                        self._count(piece, who)
+                        count(who, piece)
         except ChatError:
             counted = counted or not (said or thought)  # who refuses is not paid
             raise
@@ -157,7 +150,7 @@ class Answers:
             raise
         finally:
             if not counted:  # broken off, by us or by them: what came so far is paid all the same
-                self._count(estimated_usage(ask, *said, *thought, *calls), who)
+                count(who, estimated_usage(ask, *said, *thought, *calls))
             shown = "".join(said) or "".join(f"{call.name}({_json(call.arguments)})" for call in calls)
             if ask.logged and (shown or thought):
                 self._write(LogEntry("response", "llm", shown, who[0], reasoning="".join(thought)))
@@ -165,10 +158,12 @@ class Answers:
                 self._write(LogEntry("event", "llm", "the answer is not waited for any more", who[0]))
         return tuple(calls)
 
-    def _count(self, usage: ChatUsage, who: tuple[str, str]) -> None:
-        key = usage.provider or who[0], usage.model or who[1], usage.estimated
-        given, taken = self._tokens.get(key, (0, 0))
-        self._tokens[key] = given + usage.input_tokens, taken + usage.output_tokens
+    def _count(self, ask: Ask, since: float, who: tuple[str, str], usage: ChatUsage) -> None:
+        provider, model = usage.provider or who[0], usage.model or who[1]
+        used = partial(self._meter.used, "llm", provider, model, since=since, purpose=ask.purpose)
+        detail = "estimated" if usage.estimated else ""
+        used("input_tokens", usage.input_tokens, detail=detail)
+        used("output_tokens", usage.output_tokens, detail=detail)
 
 
 class Functions:

@@ -9,18 +9,27 @@ from typing import Any, Literal
 from ringback.conversation.transcript import Failure, Turn
 from ringback.media.leg import Ended, HangupCause
 
+Provided = Literal["transcriber", "synthesizer", "llm"]
+Unit = Literal["milliseconds", "characters", "input_tokens", "output_tokens"]
+Purpose = Literal["conversation", "welcome_message", "routing", "hangup"]
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What one provider is to be paid for."""
 
-    component: Literal["transcriber", "synthesizer", "llm"]
+    component: Provided
     provider: str
     model: str
-    unit: Literal["milliseconds", "characters", "input_tokens", "output_tokens"]
+    unit: Unit
     quantity: int
     detail: str = ""
     """"estimated" for tokens that the provider did not count."""
+    turn: int | None = None
+    """Number of the turn that it was for, as they were told to the observer, from 0; None: for none."""
+    at_ms: int = 0
+    """When it began, since the answer."""
+    purpose: Purpose = "conversation"
 
 
 @dataclass(frozen=True, slots=True)

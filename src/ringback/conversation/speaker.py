@@ -48,13 +48,20 @@ class _Utterance:
 
 class Speaker:
     def __init__(
-        self, synthesizer: Synthesizer, voice: Voice, playout: Playout, post: Callable[[Event], None]
+        self,
+        synthesizer: Synthesizer,
+        voice: Voice,
+        playout: Playout,
+        post: Callable[[Event], None],
+        metered: Callable[[int], None],
     ) -> None:
-        """`post` is told AudioReady and UtteranceFailed. It must not raise."""
+        """`post` is told AudioReady and UtteranceFailed, `metered` how many characters the synthesizer is given. They
+        must not raise."""
         self._synthesizer = synthesizer
         self._voice = voice
         self._playout = playout
         self._post = post
+        self._metered = metered
         self._waiting: deque[_Utterance] = deque()
         self._begun: dict[int, _Utterance] = {}
         """Given to the synthesizer, and neither played to the end nor flushed."""
@@ -62,8 +69,6 @@ class Speaker:
         self._work: asyncio.Task[None] | None = None
         self._murmur: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.characters = 0
-        """Characters given to the synthesizer (what is metered)."""
         playout.watch(self._played)
 
     def speak(self, utterance: int, text: str) -> None:
@@ -156,7 +161,7 @@ class Speaker:
                 continue
             utterance = self._waiting.popleft()
             self._begun[utterance.number] = utterance
-            self.characters += len(utterance.text)
+            self._metered(len(utterance.text))
             try:
                 await self._synthesize_or_retry(utterance)
             except TimeoutError:
@@ -205,7 +210,7 @@ class Speaker:
         utterance.samples += len(audio)
 
     async def _say_quietly(self, text: str) -> None:
-        self.characters += len(text)
+        self._metered(len(text))
         trimmer = Trimmer()
         parts: list[Samples] = []
         try:

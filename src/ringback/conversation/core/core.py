@@ -101,6 +101,11 @@ class ConversationCore:
         scene = self._scene
         return scene.phase is Phase.ENDED and scene.person is None and scene.agent is None
 
+    @property
+    def answered_at(self) -> float:
+        """Where the milliseconds of the turns begin."""
+        return self._scene.answered_at
+
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take one event at `now` (monotonic seconds, never going back); what to do about it, in order."""
         self._scene.now = now

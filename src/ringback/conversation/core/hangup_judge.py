@@ -43,7 +43,8 @@ class HangupJudge:
         messages = (ChatMessage("system", self._question), ChatMessage("user", talk))
         self._said = []
         self.reply = self._out.number()
-        self._out.do(StartReply(self.reply, Ask(messages, self._settings, spoken=False, logged=False)))
+        ask = Ask(messages, self._settings, spoken=False, logged=False, purpose="hangup")
+        self._out.do(StartReply(self.reply, ask))
 
     def cancel(self) -> None:
         if self.reply is not None:

@@ -53,6 +53,7 @@ def question(
         (*tools, _STAY_SPEC),
         must_call=True,
         spoken=False,
+        purpose="routing",
     )
 
 
