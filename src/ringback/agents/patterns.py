@@ -33,10 +33,15 @@ def find(pattern: str, text: str) -> str | None:
     return str(found.group(0) if group is None else group)
 
 
+def matches(pattern: str, text: str) -> bool:
+    """Whether the expression is found in the text, upper and lower case being different."""
+    return _compiled(pattern, case_sensitive=True).search(text) is not None
+
+
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> Any:
+def _compiled(pattern: str, case_sensitive: bool = False) -> Any:
     options = re2.Options()
-    options.case_sensitive = False
+    options.case_sensitive = case_sensitive
     options.log_errors = False
     options.max_mem = _MEMORY
     return re2.compile(pattern, options=options)

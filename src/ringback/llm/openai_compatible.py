@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
@@ -26,7 +27,7 @@ from ringback.agents.chat import (
 from ringback.agents.tokens import estimated_usage
 from ringback.llm.answer import AnswerReader, BrokenCall, ServerError
 from ringback.llm.event_stream import data_of
-from ringback.llm.request import body_of
+from ringback.llm.request import Form, body_of
 
 FIRST_TOKEN_TIMEOUT_S: Final = 8.0
 """From the question to the first piece of the answer, the one retry included."""
@@ -39,6 +40,8 @@ _CONNECT_TIMEOUT_S: Final = 5.0
 _DRAIN_S: Final = 0.25
 """For what follows the last event, which is nothing: only then can the connection be used again."""
 _MAX_DETAIL: Final = 200
+_REFUSES_FORM: Final = re.compile(r"response.?format|json|schema|grammar", re.IGNORECASE)
+"""What a refusal speaks of that is about the form of the answer."""
 _BROKEN: Final = (httpx2.HTTPError, OSError, anyio.EndOfStream)
 _NO_CONNECTION: Final = "cannot be reached, or broke the connection."
 
@@ -188,17 +191,23 @@ class OpenAICompatible:
         return [*calls, usage]
 
     async def _open(self, ask: Ask, stack: AsyncExitStack) -> AsyncIterator[bytes]:
-        try:
-            return await self._send(ask, stack)
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            if not self._asks_usage or "stream_options" not in str(error):
-                raise
-            self._asks_usage = False
-            return await self._send(ask, stack)
+        """The body of the answer. What the server refuses to know of the question is left out."""
+        forms: list[Form] = ["json_object", "text"] if ask.schema is not None else []
+        form: Form = "json_schema"
+        while True:
+            try:
+                return await self._send(ask, form, stack)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                if self._asks_usage and "stream_options" in str(error):
+                    self._asks_usage = False
+                elif forms and _REFUSES_FORM.search(str(error)):
+                    form = forms.pop(0)
+                else:
+                    raise
 
-    async def _send(self, ask: Ask, stack: AsyncExitStack) -> AsyncIterator[bytes]:
+    async def _send(self, ask: Ask, form: Form, stack: AsyncExitStack) -> AsyncIterator[bytes]:
         """The body of the answer, which the stack gives back."""
-        body: dict[str, Any] = body_of(ask)
+        body: dict[str, Any] = body_of(ask, form)
         if self._asks_usage:
             body["stream_options"] = {"include_usage": True}
         answer = await stack.enter_async_context(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 from ringback.agents.chat import Ask, ChatMessage, ChatSettings, ToolCall, ToolSpec
 
@@ -13,7 +14,11 @@ _REASONING_MODELS: Final = re.compile(r"(?:^|/)(?:o\d|gpt-5)")
 sampling but their own."""
 
 
-def body_of(ask: Ask) -> dict[str, Any]:
+Form = Literal["json_schema", "json_object", "text"]
+"""How much a server is told of the schema that the answer has to follow."""
+
+
+def body_of(ask: Ask, form: Form = "json_schema") -> dict[str, Any]:
     """Everything but `stream` and what asks for usage."""
     body: dict[str, Any] = {
         "model": ask.settings.model,
@@ -24,6 +29,8 @@ def body_of(ask: Ask) -> dict[str, Any]:
         body["tools"] = [_tool(tool) for tool in ask.tools]
         if ask.must_call:
             body["tool_choice"] = "required"
+    if ask.schema is not None and form != "text":
+        body["response_format"] = _response_format(ask.schema, form)
     return body
 
 
@@ -36,6 +43,13 @@ def _sampling(settings: ChatSettings) -> dict[str, Any]:
         "top_p": settings.top_p,
         **settings.extra,
     }
+
+
+def _response_format(schema: Mapping[str, Any], form: Form) -> dict[str, Any]:
+    if form == "json_object":
+        return {"type": "json_object"}
+    named = {"name": "answer", "schema": dict(schema), "strict": True}
+    return {"type": "json_schema", "json_schema": named}
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:
