@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ringback.aftercall.completion import Completion
-from ringback.billing.prices import PriceBook
 from ringback.clock import SystemClock
 from ringback.dialing.call import Line, Talker
 from ringback.dialing.claims import Claim, Claims
@@ -29,6 +27,7 @@ from ringback.store.database import open_database
 from ringback.store.wakeup import open_wakeup
 from ringback.telephony.sip.carrier import SipCarrier, Trunk
 from ringback.telephony.sip.endpoint import Endpoint
+from tests.support.after_call import pipeline
 from tests.support.dial_listener import DialListener
 from tests.support.simulated_carrier import SimulatedCarrier, SimulatedLeg
 
@@ -100,10 +99,10 @@ async def _serve(index: int, post: Post) -> None:
     wakeup = await open_wakeup(db, post.folder)
     endpoint = await Endpoint.open("127.0.0.1", 0, PortRange(20000, 59999))
     ledger = Ledger(db, clock, PUBLIC_URL)
-    completion = Completion(ledger, post.folder, PriceBook())
+    after = pipeline(db, ledger, post.folder)
 
     async def after_call(claim: Claim) -> None:
-        await completion.complete(claim.account_id, claim.execution_id, claim.number, name)
+        await after.complete(claim.account_id, claim.execution_id, claim.number, name)
 
     async def prepare(execution: Execution) -> Talker:
         return DialListener(ledger, name, post.talk_s)

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.aftercall.completion import Completion
 from ringback.app.journal import Journal
-from ringback.billing.prices import PriceBook
 from ringback.conversation.transcript import Turn as SpokenTurn
 from ringback.executions import rows
 from ringback.executions.ledger import LeaseLost
@@ -18,6 +16,7 @@ from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptState, Execution, LogRow, Turn
 from ringback.store.database import Database, Transaction
 from ringback.store.queries import attempts
+from tests.support.after_call import pipeline
 from tests.support.ledgers import Books, everything, open_books
 
 
@@ -106,7 +105,7 @@ async def _write_all(books: Books, call: Execution, folder: Path) -> None:
     """Everything that a worker writes of its call."""
     ledger, where = books.ledger, (books.account_id, call.id)
     said = [Turn(0, "user", "Who?", 0, 900)]
-    completion = Completion(ledger, folder, PriceBook())
+    after = pipeline(books.db, ledger, folder)
     with pytest.raises(LeaseLost):
         await ledger.transition(*where, Status.COMPLETED, number=1, lease_owner="zombie")
     with pytest.raises(LeaseLost):
@@ -114,7 +113,7 @@ async def _write_all(books: Books, call: Execution, folder: Path) -> None:
     with pytest.raises(LeaseLost):
         await ledger.add_turns(*where, said, number=1, lease_owner="zombie")
     with pytest.raises(LeaseLost):
-        await completion.complete(*where, 1, "zombie")
+        await after.complete(*where, 1, "zombie")
     journal = Journal(ledger, books.clock, *where, number=1, lease_owner="zombie")
     journal.turn(SpokenTurn("user", "Who?", 0, 900))
     await journal.finish()
@@ -146,7 +145,7 @@ async def test_the_owner_writes(books: Books, tmp_path: Path) -> None:
     journal = Journal(books.ledger, books.clock, books.account_id, call.id, number=1, lease_owner="zombie")
     journal.turn(SpokenTurn("user", "Who?", 0, 900))
     await journal.finish()
-    await Completion(books.ledger, tmp_path, PriceBook()).complete(books.account_id, call.id, 1, "zombie")
+    await pipeline(books.db, books.ledger, tmp_path).complete(books.account_id, call.id, 1, "zombie")
     body = await books.body(call)
     assert (body["status"], body["transcript"]) == ("completed", "user: Who?")
 

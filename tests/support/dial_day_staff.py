@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ringback.aftercall.completion import Completion
-from ringback.billing.prices import PriceBook
 from ringback.dialing.batches import Batches
 from ringback.dialing.breaker import Breaker
 from ringback.dialing.call import CallRefused, Line, Talker
@@ -27,6 +25,7 @@ from ringback.executions.bulk import Bulk
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution
 from ringback.store.queries import accounts, agents, gates, trunk_gates
+from tests.support.after_call import pipeline
 from tests.support.dial_day_plan import DayPlan, Upload
 from tests.support.dial_listener import DialListener
 from tests.support.loop_database import LoopDatabase, LoopStore
@@ -66,10 +65,10 @@ def worker(around: Surroundings, process: Process) -> Dialler:
     db, clock, wakeup = LoopDatabase(around.store, process), around.clock(process), around.wakeup(process)
     name = process.name
     ledger = Ledger(db, clock, _URL)
-    completion = Completion(ledger, around.folder, PriceBook())
+    after = pipeline(db, ledger, around.folder)
 
     async def after_call(claim: Claim) -> None:
-        await completion.complete(claim.account_id, claim.execution_id, claim.number, name)
+        await after.complete(claim.account_id, claim.execution_id, claim.number, name)
 
     async def prepare(execution: Execution) -> Talker:
         around.prepared += 1

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ringback.aftercall.completion import Completion
-from ringback.billing.prices import PriceBook
 from ringback.clock import SystemClock
 from ringback.dialing.call import Line, LiveCall, Talk, Talker
 from ringback.dialing.claims import Claim, Claims
@@ -24,6 +22,7 @@ from ringback.executions.record import Execution, UsageKind, UsageLine
 from ringback.media.leg import Carrier, Ended
 from ringback.store.database import Database
 from ringback.store.wakeup import Wakeup, open_wakeup
+from tests.support.after_call import pipeline
 from tests.support.ledgers import Books, open_books
 
 TIMEOUT_S = 15
@@ -66,10 +65,10 @@ class Exchange:
         admits: Callable[[], bool] = lambda: True,
     ) -> AsyncIterator[None]:
         clock, store = SystemClock(), (self.books.db, self.books.ledger)
-        completion = Completion(self.books.ledger, self.folder, PriceBook())
+        after = pipeline(*store, self.folder)
 
         async def after_call(claim: Claim) -> None:
-            await completion.complete(claim.account_id, claim.execution_id, claim.number, worker)
+            await after.complete(claim.account_id, claim.execution_id, claim.number, worker)
 
         line = Line(
             claims=Claims(*store, clock, worker, defaults=self.defaults),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,8 @@ from ringback.executions.history import History
 from ringback.executions.ledger import Ledger
 from ringback.executions.listing import Listing
 from ringback.executions.record import Execution, NewExecution
-from ringback.store.database import Database
-from ringback.store.queries import agents
+from ringback.store.database import Database, Row
+from ringback.store.queries import agents, execution_log
 
 EVERYTHING = Filters()
 PUBLIC_URL = "https://ringback.example"
@@ -62,6 +63,10 @@ class Books:
         assert stored is not None
         record: dict[str, Any] = json.loads(stored.body)
         return record
+
+    async def log(self, execution: Execution) -> Sequence[Row]:
+        """In time order."""
+        return await execution_log.of_execution(self.db, execution.account_id, execution.id)
 
     async def list(self, agent_id: str | None = None) -> list[dict[str, Any]]:
         """The v1 list."""

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from ringback.agents.followup import FollowUps
 
 
+class StageError(Exception):
+    """A stage cannot do its work; the message is one clear sentence, without a secret: users read it."""
+
+
 @dataclass(frozen=True, slots=True)
 class FinishedCall:
     """A call that has been disconnected, as far as the earlier stages have brought its record."""
@@ -21,7 +25,7 @@ class FinishedCall:
     turns: Sequence[Turn]
     """What was said, in order."""
     results: Mapping[str, Any]
-    """Of the stages that are done, by their names; those that failed are not in it."""
+    """Of the stages that are done, by their names; those that failed or found nothing are not in it."""
     plan: FollowUps
     """What the agent is to find out afterwards; nothing, where it was deleted meanwhile."""
 
@@ -57,5 +61,8 @@ class Stage(Protocol):
         ...
 
     async def run(self, call: FinishedCall) -> Outcome:
-        """Raises whatever keeps it from its work; the text is shown to users."""
+        """Raises StageError, whose text users read; of anything else they are told to look into the worker's log.
+
+        A StoreError is nobody's fault: all of the work is put off, and nothing is counted.
+        """
         ...

@@ -9,22 +9,22 @@ import os
 import socket
 from zoneinfo import ZoneInfo
 
-from ringback.aftercall.completion import Completion
+from ringback.app.after_call import after_call
 from ringback.app.core import PROVIDER, opened
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.presence import Presence
 from ringback.app.providers import Providers
-from ringback.app.settings import Settings, SettingsError
+from ringback.app.settings import Settings
 from ringback.app.talker import Studio
 from ringback.app.telemetry.opening import watched
 from ringback.app.telemetry.ticker_figures import of_ticker
 from ringback.app.telephony import Telephony, opened_telephony
-from ringback.billing.prices import PriceBook, PriceError, cents
+from ringback.billing.prices import Prices
 from ringback.conversation.dialogue import judging
 from ringback.dialing.breaker import Breaker
 from ringback.dialing.call import Line
 from ringback.dialing.call_events import EventDelivery
-from ringback.dialing.claims import Claim, Claims
+from ringback.dialing.claims import Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.limits import Defaults, interval_us
 from ringback.dialing.reaper import Reaper
@@ -41,7 +41,6 @@ logger = logging.getLogger(__name__)
 async def run(settings: Settings, index: int) -> None:
     """Be worker number `index` of this machine until told to stop; calls under way are finished first."""
     stopping, name = stop_event(), _name(index)
-    prices = price_book(settings)
     async with (
         watched(settings, f"worker-{index}") as watching,
         opened(settings, watching.telemetry.moved) as core,
@@ -52,6 +51,7 @@ async def run(settings: Settings, index: int) -> None:
         await core.queue.wake()  # where that allows more than before, the other workers must know
         ticker, detector = Ticker(), SileroVoiceDetector()
         ticker.after(detector.run)
+        prices = Prices(core.db)
         events = EventDelivery(core.db, core.wakeup, name)
         beside = [asyncio.create_task(ticker.run()), asyncio.create_task(events.run())]
         beside.append(asyncio.create_task(_drain(stopping, telephony)))
@@ -69,11 +69,6 @@ async def run(settings: Settings, index: int) -> None:
             watching.telemetry,
             name,
         )
-        completion = Completion(core.ledger, settings.recordings, prices)
-
-        async def after_call(claim: Claim) -> None:
-            await completion.complete(claim.account_id, claim.execution_id, claim.number, name)
-
         store, dialling = (core.db, core.ledger, core.clock), settings.dialling
         defaults = Defaults(dialling.account_calls or None, interval_us(dialling.account_per_second))
         line = Line(
@@ -94,7 +89,7 @@ async def run(settings: Settings, index: int) -> None:
             carrier=telephony.carrier,
             clock=core.clock,
             prepare=studio.prepare,
-            after_call=after_call,
+            after_call=after_call(core, settings, prices, name),
             ring_timeout_s=settings.trunk.ring_timeout_s,
         )
 
@@ -127,18 +122,6 @@ async def run(settings: Settings, index: int) -> None:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
-
-
-def price_book(settings: Settings) -> PriceBook:
-    """The prices of the settings. Raises SettingsError that names the bad one."""
-    prices = settings.prices
-    try:
-        return PriceBook(
-            network_per_minute=cents(prices.network_per_minute, "prices.network_per_minute"),
-            platform_per_minute=cents(prices.platform_per_minute, "prices.platform_per_minute"),
-        )
-    except PriceError as error:
-        raise SettingsError(str(error)) from None
 
 
 async def _limit_trunk(settings: Settings, db: Database) -> None:

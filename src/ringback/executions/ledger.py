@@ -12,7 +12,7 @@ from ringback.executions import counts, lifecycle, outbox, retries, rows
 from ringback.executions.hold import Held, hold
 from ringback.executions.hold import LeaseLost as LeaseLost  # what callers catch
 from ringback.executions.hold import UnknownExecution as UnknownExecution
-from ringback.executions.lifecycle import TERMINAL, IllegalTransition, Status
+from ringback.executions.lifecycle import STOPPABLE, TERMINAL, IllegalTransition, Status
 from ringback.executions.opening import created, first_attempt, further_attempt
 from ringback.executions.record import (
     Attempt,
@@ -27,6 +27,7 @@ from ringback.executions.record import (
     cost_of,
 )
 from ringback.executions.rendering import has_ended, shown
+from ringback.executions.settlement import settle
 from ringback.store.database import Database, Reader, Transaction
 from ringback.store.queries import (
     accounts,
@@ -138,8 +139,9 @@ class Ledger:
 
         `usage` is billed to the current attempt, and the execution's cost is the sum of all its lines. As no
         transition happens twice, neither does its bill. A terminal status is written to the attempt too, which is
-        then done unless `attempt` says otherwise. Where the retry policy wants another attempt, and its lane is not
-        stopped, that is opened at the same moment: the execution that is returned is `scheduled` again.
+        then done unless `attempt` says otherwise, and its payer's wallet is settled. Where the retry policy wants
+        another attempt, and its lane is not stopped, that is opened at the same moment: the execution that is returned
+        is `scheduled` again.
 
         With `number` the current attempt must be that one, with `lease_owner` its lease must be that owner's. `why`
         is for the log, where the message of an error stands in for it.
@@ -171,6 +173,9 @@ class Ledger:
             )
             if again:
                 await self._log_event(tx, execution, said(to, execution.status))
+            if to in TERMINAL and before not in STOPPABLE:
+                # It was dialled. After everything else: nobody waits for a wallet who is waited for.
+                await settle(tx, held.attempt, execution.cost.total, self.clock.now_us())
         self.moved(ended)
         if again:
             self.moved(execution)

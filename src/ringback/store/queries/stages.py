@@ -7,21 +7,27 @@ from collections.abc import Mapping, Sequence
 from ringback.store.database import Reader, Row, Transaction
 
 
-async def put(tx: Transaction, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert, or replace one that failed and was tried again; one that is settled stays as it is.
-
-    Every row has every column; the attempt must be locked.
-    """
+async def insert(tx: Transaction, rows: Sequence[Mapping[str, object]]) -> None:
+    """Every row has every column. A stage that has a row already is refused: its effect was written with that."""
     await tx.execute_many(
         """
         INSERT INTO stages (account_id, execution_id, attempt, name, state, tries, result, error, at_us)
         VALUES (:account_id, :execution_id, :attempt, :name, :state, :tries, :result, :error, :at_us)
-        ON CONFLICT (account_id, execution_id, attempt, name) DO UPDATE
-        SET state = excluded.state, tries = excluded.tries, result = excluded.result, error = excluded.error,
-          at_us = excluded.at_us
-        WHERE stages.state = 'failing'
         """,
         rows,
+    )
+
+
+async def forget_failing(tx: Transaction, account_id: str, execution_id: str, attempt: int) -> None:
+    """Those that failed and were tried again: the new row takes the old one's place."""
+    await tx.execute(
+        """
+        DELETE FROM stages WHERE account_id = :account_id AND execution_id = :execution_id AND attempt = :attempt
+          AND state = 'failing'
+        """,
+        account_id=account_id,
+        execution_id=execution_id,
+        attempt=attempt,
     )
 
 
