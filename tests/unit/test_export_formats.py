@@ -50,7 +50,6 @@ OMITTED = {
     "workflow_retries",
     "campaign_id",
     "deleted",
-    "extraction_webhook_status",
 }
 NESTED = {
     "cost_breakdown",

@@ -139,6 +139,8 @@ class Execution:
     """Of the batch's file, from 1."""
     moves: int = 1
     """Statuses that it has had, the first one too."""
+    extraction_webhook_status: bool | None = None
+    """Whether the webhook task's server has taken what was extracted; None: there was nothing to tell."""
 
     @property
     def created_at(self) -> int:
@@ -277,6 +279,7 @@ class ExecutionChanges(TypedDict, total=False):
     rescheduled_at: int | None
     initiated_at: int | None
     latency_data: Mapping[str, Any] | None
+    extraction_webhook_status: bool | None
 
 
 class AttemptChanges(TypedDict, total=False):

@@ -19,7 +19,6 @@ _CONSTANTS: Final[dict[str, Any]] = {
     "workflow_retries": None,
     "campaign_id": None,
     "deleted": False,
-    "extraction_webhook_status": None,
 }
 
 
@@ -110,6 +109,7 @@ def render(
         "latency_data": execution.latency_data,
         "termination_reason": execution.termination_reason,
         **_CONSTANTS,
+        "extraction_webhook_status": execution.extraction_webhook_status,
         "createdAt": created_at,
         "updatedAt": updated_at,
     }

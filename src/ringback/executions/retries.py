@@ -47,6 +47,7 @@ def reopened(execution: Execution, number: int, due_us: int, now_us: int) -> dic
         "answered_by_voice_mail": False,
         "termination_reason": None,
         "latency_data": None,
+        "extraction_webhook_status": None,
     }
 
 

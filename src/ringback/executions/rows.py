@@ -41,6 +41,7 @@ _FLAGS: Final = frozenset(
         "cancel_requested",
         "interrupted",
         "bypass_guardrails",
+        "extraction_webhook_status",
     }
 )
 
@@ -117,7 +118,7 @@ def _to_column(name: str, value: Any) -> object:
     if name in _JSON:
         return None if value is None else json_column(value)
     if name in _FLAGS:
-        return bool(value)
+        return None if value is None else bool(value)
     if isinstance(value, Decimal):
         return format(value, "f")
     return clean(value) if isinstance(value, str) else value

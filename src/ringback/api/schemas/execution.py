@@ -267,7 +267,9 @@ class _Execution(Shape):
     workflow_retries: None
     campaign_id: None
     deleted: Literal[False]
-    extraction_webhook_status: None
+    extraction_webhook_status: bool | None = Field(
+        description="Whether the server of a webhook task has taken what was extracted; null where there is none."
+    )
     createdAt: Timestamp  # noqa: N815 - an alias that old clients read
     updatedAt: Timestamp  # noqa: N815
 

@@ -95,6 +95,7 @@ COLUMNS: Final = (
     Column("context_details.context_data", Kind.JSON),
     Column("extracted_data", Kind.JSON),
     Column("summary", Kind.TEXT),
+    Column("extraction_webhook_status", Kind.FLAG),
     Column("transcript", Kind.TEXT),
 )
 

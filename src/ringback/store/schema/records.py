@@ -124,6 +124,8 @@ executions = Table(
     Column("line", Integer),
     # Statuses so far, the first one too: the position of the newest in the outbox.
     Column("moves", Integer, nullable=False, server_default="0"),
+    # Of a webhook task; null: there is none.
+    Column("extraction_webhook_status", Boolean),
     belongs_to("agents", "account_id", "agent_id"),
     one_of("status", EXECUTION_STATUSES),
     one_of("call_type", ("inbound", "outbound")),

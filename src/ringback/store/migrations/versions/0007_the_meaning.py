@@ -19,6 +19,7 @@ def upgrade() -> None:
 
 def _add_stages() -> None:
     op.add_column("attempts", sa.Column("recording_sha256", sa.Text()))
+    op.add_column("executions", sa.Column("extraction_webhook_status", sa.Boolean()))
     op.create_table(
         "stages",
         sa.Column("account_id", sa.Text(), nullable=False),
