@@ -175,3 +175,61 @@ async def test_check_constraints_are_in_the_database(database: Database, table: 
     with pytest.raises(StoreError, match=f"ck_{table}_{column}"):
         async with database.transaction() as tx:
             await tx.execute(sql, **row)
+
+
+async def test_urls_become_endpoints_and_old_events_stay(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a version that wrote webhooks of batches and sent none."""
+    upgrade_to = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: upgrade_to(config, "0005"))
+    await upgrade(empty_database_url)
+    db = await open_database(empty_database_url)
+    agents = [
+        ("1", '{"webhook_url": "https://one.example"}'),
+        ("2", '{"webhook_url": null}'),
+        ("3", '{"webhook_url": "https://one.example"}'),
+    ]
+    async with db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO accounts (account_id, name, last_seq, created_at) VALUES ('a', 'a', 9, 1)"
+        )
+        for agent_id, definition in agents:
+            await tx.execute(
+                """
+                INSERT INTO agents (account_id, id, definition, prompts, status, created_at, updated_at)
+                VALUES ('a', :id, :definition, '{}', 'processed', CAST(:id AS INTEGER), 1)
+                """.replace("CAST(:id AS INTEGER)", agent_id),
+                id=agent_id,
+                definition=definition,
+            )
+        for event in ("processed", "completed"):
+            await tx.execute(
+                """
+                INSERT INTO webhook_deliveries (account_id, id, kind, subject, event, url, due_at, created_at)
+                VALUES ('a', :event, 'batch', 'batch', :event, 'https://two.example', 7, 7)
+                """,
+                event=event,
+            )
+    await db.close()
+    monkeypatch.undo()
+    await upgrade(empty_database_url)
+    db = await open_database(empty_database_url)
+    endpoints = await db.fetch_all("SELECT id, url, secret, state, created_at FROM webhook_endpoints ORDER BY url")
+    urls = await db.fetch_all("SELECT webhook_url FROM agents ORDER BY id")
+    deliveries = await db.fetch_all(
+        "SELECT subject, position, event, endpoint_id, state, last_error, payload FROM webhook_deliveries"
+        " ORDER BY position"
+    )
+    await db.close()
+    assert [(row["url"], row["state"], row["created_at"]) for row in endpoints] == [
+        ("https://one.example", "enabled", 1),
+        ("https://two.example", "enabled", 7),
+    ]
+    assert len({row["secret"] for row in endpoints}) == 2
+    assert [row["webhook_url"] for row in urls] == ["https://one.example", None, "https://one.example"]
+    sent = "Written by a version that sent no webhooks"
+    assert [tuple(row.values()) for row in deliveries] == [
+        ("batch", 1, "processed", endpoints[1]["id"], "dead", sent, '{"batch_id":"batch","state":"processed"}'),
+        ("batch", 2, "completed", endpoints[1]["id"], "dead", sent, '{"batch_id":"batch","state":"completed"}'),
+    ]

@@ -105,10 +105,11 @@ class Deliverer:
     async def settle(self) -> int | None:
         """Deliver all that is due by now, and return when something is due next, as far as is known."""
         while True:
+            wrote = bool(self._landed)
             due = await self.round()
             if self._flying:
                 await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
-            elif not self._landed and (due is None or due > self._clock.now_us()):
+            elif not wrote and (due is None or due > self._clock.now_us()):
                 return due
 
     async def round(self) -> int | None:
