@@ -32,5 +32,11 @@ def test_it_says_how_many() -> None:
     assert why.startswith("17 of the last 20 calls failed")
 
 
+def test_a_batch_that_nobody_pays_for_waits_for_a_top_up() -> None:
+    why = trips([Status.BALANCE_LOW] * 20, 20, 0.8)
+    assert why is not None
+    assert why.startswith("20 of the last 20 calls failed or could not be paid for; ")
+
+
 def test_it_can_be_switched_off() -> None:
     assert trips([F] * 100, 0, 0.8) is None

@@ -21,6 +21,9 @@ class Account:
     name: str
     created_at: int
     """Microseconds since the epoch, UTC."""
+    email: str | None = None
+    parent_id: str | None = None
+    """Of a sub-account: who made it, and pays for it."""
 
 
 class Accounts:
@@ -28,10 +31,10 @@ class Accounts:
         self._db = db
         self._clock = clock
 
-    async def create(self, name: str) -> Account:
-        account = Account(str(uuid.uuid4()), name, self._clock.now_us())
+    async def create(self, name: str, email: str | None = None) -> Account:
+        account = Account(str(uuid.uuid4()), name, self._clock.now_us(), email)
         async with self._db.transaction() as tx:
-            await queries.insert(tx, account_id=account.id, name=name, now_us=account.created_at)
+            await queries.insert(tx, account_id=account.id, name=name, now_us=account.created_at, email=email)
         return account
 
     async def get(self, account_id: str) -> Account | None:
@@ -54,4 +57,4 @@ async def ensure_first_account(db: Database, clock: Clock) -> str | None:
 
 
 def _account(row: Row) -> Account:
-    return Account(row["account_id"], row["name"], row["created_at"])
+    return Account(row["account_id"], row["name"], row["created_at"], row["email"], row["parent_id"])

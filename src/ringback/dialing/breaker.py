@@ -8,8 +8,9 @@ from typing import Final
 
 from ringback.executions.lifecycle import Status
 
-_WENT_WRONG: Final = frozenset({Status.FAILED, Status.ERROR})
-"""Somebody's trunk, number or agent is broken; busy people and such that don't answer are not to blame."""
+_WENT_WRONG: Final = frozenset({Status.FAILED, Status.ERROR, Status.BALANCE_LOW})
+"""Somebody's trunk, number or agent is broken, or the wallet is empty; busy people and such that don't answer are not
+to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +32,5 @@ def trips(last: Sequence[Status], calls: int, share: float) -> str | None:
     wrong = sum(status in _WENT_WRONG for status in looked_at)
     if wrong < share * calls:
         return None
-    return f"{wrong} of the last {calls} calls failed; schedule the batch again when the cause is removed"
+    unpaid = " or could not be paid for" if Status.BALANCE_LOW in looked_at else ""
+    return f"{wrong} of the last {calls} calls failed{unpaid}; schedule the batch again when the cause is removed"

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
+from ringback.billing.reservation import BalanceLow
 from ringback.clock import Clock
 from ringback.dialing.claims import Claim, Claims, Intent, NotNow, Stopped
 from ringback.dialing.outcomes import LEFT, STATUS, WORKER_LOST, hangup_fields
@@ -148,6 +149,9 @@ class Call:
         except Stopped as reason:
             await self._stopped(str(reason))
             return
+        except BalanceLow as reason:
+            await self._stopped(str(reason), Status.BALANCE_LOW)
+            return
         try:
             if await self._in_time(intent):
                 request = replace(request, in_time=lambda: line.clock.monotonic() <= intent.deadline_s)
@@ -210,9 +214,9 @@ class Call:
         await self._line.claims.release(self._claim)
         self._freed()
 
-    async def _stopped(self, why: str) -> None:
+    async def _stopped(self, why: str, status: Status = Status.STOPPED) -> None:
         await self._move(
-            Status.STOPPED,
+            status,
             changes={"error_message": why},
             attempt={"state": AttemptState.DONE, "ended_at": self._line.clock.now_us(), **LEFT},
         )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ringback.billing.reservation import PayerGone, Reservations, Reserve
 from ringback.clock import Clock
 from ringback.dialing.grants import Grant, reserve
 from ringback.dialing.limits import Defaults
@@ -99,6 +100,7 @@ class Claims:
         lease_s: float = LEASE_S,
         *,
         defaults: Defaults | None = None,
+        reservations: Reservations | None = None,
     ) -> None:
         self._db = db
         self._ledger = ledger
@@ -106,13 +108,16 @@ class Claims:
         self.owner: Final = owner
         self.lease_s: Final = lease_s
         self._defaults = defaults or Defaults()
+        self._reservations = reservations or Reservations(db, clock)
 
     async def intend(self, claim: Claim, call_id: str) -> Intent:
-        """Commit that this attempt is dialled once, under this Call-ID, at a moment that the rates grant.
+        """Commit that this attempt is dialled once, under this Call-ID, at a moment that the rates grant, and that its
+        payer's wallet keeps aside what it may cost.
 
-        Only then may a packet leave. Raises LeaseLost, IllegalTransition (it was stopped), UnknownExecution, Stopped
-        or NotNow: then nobody may dial.
+        Only then may a packet leave. Raises LeaseLost, IllegalTransition (it was stopped), UnknownExecution, Stopped,
+        NotNow or BalanceLow: then nobody may dial.
         """
+        reserve = await self._wanted(claim)
         async with self._db.transaction() as tx:
             asked = claim.asked or await self._ledger.attempt(claim.account_id, claim.execution_id, tx=tx)
             grant = await self._pass(tx, claim, asked)
@@ -130,6 +135,7 @@ class Claims:
                     "dialled_at": grant.dial_at_us,
                     "dial_at": grant.dial_at_us,
                     "lease_until": now + self._lease_us,
+                    "reserved": reserve.amount if reserve else 0,
                 },
                 number=claim.number,
                 lease_owner=self.owner,
@@ -137,6 +143,8 @@ class Claims:
             )
             if await queue.forbidden(tx, claim.account_id, execution.to_number or ""):
                 raise Stopped("The number is on the account's do-not-call list")
+            if reserve is not None:
+                await self._reservations.make(tx, reserve, claim.key)
         return Intent(execution, grant, deadline_s)
 
     async def regrant(self, claim: Claim, late_us: int) -> Grant:
@@ -204,6 +212,14 @@ class Claims:
                 how = ended.reason if ended else "there is none"
                 text = f"The lost worker came back, its call is over: {how}"
                 await log_event(tx, self._ledger, self._clock, claim, text)
+
+    async def _wanted(self, claim: Claim) -> Reserve | None:
+        """Before the transaction: prices and agents are read, and nobody may wait for that with the gates in hand."""
+        asked = claim.asked or await self._ledger.attempt(claim.account_id, claim.execution_id)
+        try:
+            return await self._reservations.wanted(claim.account_id, asked.agent_id, asked.trunk)
+        except PayerGone as reason:
+            raise Stopped(str(reason)) from None
 
     async def _pass(self, tx: Transaction, claim: Claim, asked: Asked | Attempt, ahead_us: int = 0) -> Grant:
         """When it may be dialled. Raises Stopped, NotNow; the rate that was reserved goes with the transaction."""

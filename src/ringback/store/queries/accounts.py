@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ringback.store.database import Reader, Row, Transaction
+from ringback.store.queries import wallets
+
+_SHOWN: Final = "account_id, name, email, parent_id, created_at"
 
 
-async def insert(tx: Transaction, *, account_id: str, name: str, now_us: int) -> None:
+async def insert(
+    tx: Transaction, *, account_id: str, name: str, now_us: int, email: str | None = None
+) -> None:
+    """With its wallet, which is unlimited."""
     await tx.execute(
         """
-        INSERT INTO accounts (account_id, name, last_seq, created_at) VALUES (:account_id, :name, 0, :now)
+        INSERT INTO accounts (account_id, name, email, last_seq, created_at)
+        VALUES (:account_id, :name, :email, 0, :now)
         """,
         account_id=account_id,
         name=name,
+        email=email,
         now=now_us,
     )
+    await wallets.insert(tx, account_id)
 
 
 async def insert_first(tx: Transaction, *, account_id: str, name: str, now_us: int) -> bool:
     """Insert if there is no account at all; of several processes that try together, one gets True."""
-    return (
-        await tx.execute(
-            """
+    inserted = await tx.execute(
+        """
         INSERT INTO accounts (account_id, name, last_seq, created_at)
         SELECT CAST(:account_id AS TEXT), CAST(:name AS TEXT), 0, CAST(:now AS BIGINT)
         WHERE NOT EXISTS (SELECT 1 FROM accounts)
         ON CONFLICT (account_id) DO NOTHING
         """,
-            account_id=account_id,
-            name=name,
-            now=now_us,
-        )
-        == 1
+        account_id=account_id,
+        name=name,
+        now=now_us,
     )
+    if inserted:
+        await wallets.insert(tx, account_id)
+    return inserted == 1
 
 
 async def get(db: Reader, account_id: str) -> Row | None:
+    """account_id, name, email, parent_id, created_at; None also for one that was deleted."""
     return await db.fetch_one(
-        "SELECT account_id, name, created_at FROM accounts WHERE account_id = :account_id",
+        f"SELECT {_SHOWN} FROM accounts WHERE account_id = :account_id AND deleted_at IS NULL",
         account_id=account_id,
     )
 
 
 async def every(db: Reader) -> list[Row]:
-    """All accounts, oldest first. Cross-account: for the operator's command line."""
+    """All accounts that were not deleted, oldest first. Cross-account: for the operator's command line."""
     return await db.fetch_all(
-        "SELECT account_id, name, created_at FROM accounts ORDER BY created_at, account_id"
+        f"SELECT {_SHOWN} FROM accounts WHERE deleted_at IS NULL ORDER BY created_at, account_id"
     )
 
 

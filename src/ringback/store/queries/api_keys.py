@@ -28,12 +28,13 @@ async def insert(
 
 
 async def owner(db: Reader, key_hash: str) -> Row | None:
-    """The account of a key that is not revoked. Cross-account: the key is all that a caller shows."""
+    """The account, unless it was deleted, of a key that is not revoked. Cross-account: the key is all that a caller
+    shows."""
     return await db.fetch_one(
         """
         SELECT accounts.account_id, accounts.name, accounts.created_at
         FROM api_keys JOIN accounts ON accounts.account_id = api_keys.account_id
-        WHERE api_keys.hash = :hash AND api_keys.revoked_at IS NULL
+        WHERE api_keys.hash = :hash AND api_keys.revoked_at IS NULL AND accounts.deleted_at IS NULL
         """,
         hash=key_hash,
     )

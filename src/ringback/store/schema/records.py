@@ -36,7 +36,7 @@ accounts = Table(
     Column("description", Text),
     # JSON, the client's own.
     Column("metadata", Text),
-    # Calls at a time: how many are kept free for it, and how many it may have. Null: as many as nobody else is promised.
+    # Calls at a time: how many are kept free for it, and how many it may have; null: what nobody else is promised.
     Column("min_concurrency", Integer),
     Column("max_concurrency", Integer),
     Column("updated_at", BigInteger),
