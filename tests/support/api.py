@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,10 @@ from ringback.accounts.accounts import Accounts
 from ringback.accounts.idempotency import Idempotency
 from ringback.accounts.keys import Keys
 from ringback.agents.definition import read
-from ringback.agents.registry import Agents
+from ringback.agents.disposition import Disposition
+from ringback.agents.dispositions import Dispositions
+from ringback.agents.extraction_templates import ExtractionTemplates
+from ringback.agents.registry import Agent, Agents
 from ringback.api.app import create_app
 from ringback.api.services import Services
 from ringback.dialing.batches import Batches
@@ -134,6 +137,24 @@ class Api:
             await task
 
 
+async def found_nothing(
+    agent: Agent, dispositions: Sequence[Disposition], transcript: str, at_us: int
+) -> dict[str, Any]:
+    """What a language model that is not there finds."""
+    found: dict[str, Any] = {}
+    for one in dispositions:
+        found.setdefault(one.category, {})[one.name] = {
+            "subjective": "" if one.is_subjective else None,
+            "objective": None,
+            "confidence": None,
+            "confidence_label": None,
+            "reasoning_subjective": None,
+            "reasoning_objective": None,
+            "validation": None,
+        }
+    return found
+
+
 @asynccontextmanager
 async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
     clock = SetClock()
@@ -156,6 +177,9 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         idempotency=Idempotency(db, clock),
         endpoints=Endpoints(db, clock, wakeup),
         deliveries=Deliveries(db, clock, wakeup),
+        dispositions=Dispositions(db, clock),
+        extraction_templates=ExtractionTemplates(db, clock),
+        try_dispositions=found_nothing,
         clock=clock,
         recordings=recordings,
         uploads=folder / "uploads",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from ringback.agents import definition
@@ -18,6 +18,7 @@ from ringback.api.body import JsonObject, body_of
 from ringback.api.errors import responses
 from ringback.api.schemas import agent as shapes
 from ringback.api.services import ServicesDep
+from ringback.api.streamed import array
 from ringback.api.times import iso
 
 router = APIRouter(tags=["Agents"], responses=responses(400, 401))
@@ -74,15 +75,12 @@ async def create_agent(body: JsonObject, account: AccountId, services: ServicesD
 @router.get("/v2/agent/all", responses={200: {"model": list[shapes.Agent]}})
 async def list_agents(account: AccountId, services: ServicesDep) -> Response:
     """All agents of the account, newest first, as an array."""
-    return StreamingResponse(_array(services.agents.all(account)), media_type="application/json")
+    return array(_all(services.agents.all(account)))
 
 
-async def _array(agents: AsyncIterator[Agent]) -> AsyncIterator[bytes]:
-    opening = b"["
+async def _all(agents: AsyncIterator[Agent]) -> AsyncIterator[dict[str, Any]]:
     async for agent in agents:
-        yield opening + json.dumps(rendered(agent), ensure_ascii=False, separators=(",", ":")).encode()
-        opening = b","
-    yield b"[]" if opening == b"[" else b"]"
+        yield rendered(agent)
 
 
 @router.get("/agent/{agent_id}", deprecated=True, responses={200: {"model": shapes.Agent}, **responses(404)})

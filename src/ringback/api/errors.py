@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringback.accounts.idempotency import KeyReused
+from ringback.agents.dispositions import ForeignAgent, UnknownDisposition
+from ringback.agents.extraction_templates import UnknownTemplate
 from ringback.agents.registry import UnknownAgent
 from ringback.agents.validation import InvalidInput, Problem, problems_in
 from ringback.dialing.batches import UnknownBatch
@@ -63,10 +66,32 @@ class ApiError(Exception):
         return JSONResponse(body, self.status, self.headers)
 
 
-def invalid(problems: list[Problem]) -> ApiError:
-    """400 for bad fields: the first one is the message, all of them (up to a bound) are the details."""
+def invalid(problems: list[Problem], status: int = 400) -> ApiError:
+    """For bad fields: the first one is the message, all of them (up to a bound) are the details."""
     listed = [{"path": problem.path, "message": problem.message} for problem in problems[:_MOST_PROBLEMS]]
-    return ApiError(400, problems[0].message, {"problems": listed})
+    return ApiError(status, problems[0].message, {"problems": listed})
+
+
+class Unprocessable(APIRoute):
+    """A route whose bad fields are answered with 422 instead of 400 (contract 1: dispositions)."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except InvalidInput as error:
+                raise invalid(error.problems, 422) from None
+            except RequestValidationError as error:
+                raise invalid(_of_parameters(error), 422) from None
+
+        return handler
+
+
+def _of_parameters(error: RequestValidationError) -> list[Problem]:
+    # The first step of the location is where the parameter was: path, query.
+    return problems_in([e | {"loc": e["loc"][1:]} for e in error.errors()])
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -79,10 +104,12 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 _DESCRIPTIONS = {
     400: "A malformed parameter or body, or the business refuses it; `details.problems` names each bad field",
     401: "No key, or one that is unknown or revoked",
+    403: "An agent that the account does not have",
     404: "Unknown, or another account's",
     409: "The `Idempotency-Key` came with another request of the last 24 hours",
     413: "The body is larger than the installation allows",
     416: "The range lies outside the recording",
+    422: "A bad field or parameter; `details.problems` names each",
     429: "Too many requests of the account in this minute; `Retry-After` says in how many seconds the next begins",
 }
 
@@ -100,20 +127,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid_parameter(_: Request, error: RequestValidationError) -> JSONResponse:
-        # The first step of the location is where the parameter was: path, query.
-        return invalid(problems_in([e | {"loc": e["loc"][1:]} for e in error.errors()])).response()
+        return invalid(_of_parameters(error)).response()
 
-    @app.exception_handler(UnknownAgent)
-    async def _unknown_agent(_: Request, error: UnknownAgent) -> JSONResponse:
-        return ApiError(404, f"There is no agent {error}").response()
-
-    @app.exception_handler(UnknownExecution)
-    async def _unknown_execution(_: Request, error: UnknownExecution) -> JSONResponse:
-        return ApiError(404, f"There is no execution {error}").response()
-
-    @app.exception_handler(UnknownBatch)
-    async def _unknown_batch(_: Request, error: UnknownBatch) -> JSONResponse:
-        return ApiError(404, f"There is no batch {error}").response()
+    for unknown in _NAMED:
+        app.add_exception_handler(unknown, _not_there)
 
     @app.exception_handler(KeyReused)
     async def _key_reused(_: Request, error: KeyReused) -> JSONResponse:
@@ -135,6 +152,22 @@ def install(app: FastAPI) -> None:
         message = texts.get(error.status_code, str(error.detail))
         headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
         return ApiError(error.status_code, message, headers=headers).response()
+
+
+_NAMED: Final[Mapping[type[Exception], tuple[int, str]]] = {
+    UnknownAgent: (404, "There is no agent {}"),
+    UnknownExecution: (404, "There is no execution {}"),
+    UnknownBatch: (404, "There is no batch {}"),
+    UnknownDisposition: (404, "There is no disposition {}"),
+    UnknownTemplate: (404, "There is no extraction template {}"),
+    ForeignAgent: (403, "The account has no agent {}"),
+}
+"""Their text is the id."""
+
+
+async def _not_there(_: Request, error: Exception) -> JSONResponse:
+    status, text = _NAMED[type(error)]
+    return ApiError(status, text.format(error)).response()
 
 
 def _allowed(request: Request) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from ringback.accounts.idempotency import Idempotency
 from ringback.accounts.keys import Keys
 from ringback.accounts.rate_limits import RateLimits
-from ringback.agents.registry import Agents
+from ringback.agents.disposition import Disposition
+from ringback.agents.dispositions import Dispositions
+from ringback.agents.extraction_templates import ExtractionTemplates
+from ringback.agents.registry import Agent, Agents
 from ringback.clock import Clock
 from ringback.dialing.batches import Batches
 from ringback.dialing.call_events import CallEvents
@@ -23,6 +26,8 @@ from ringback.executions.history import History
 from ringback.executions.listing import Listing
 from ringback.webhooks.deliveries import Deliveries
 from ringback.webhooks.endpoints import Endpoints
+
+TryDispositions = Callable[[Agent, Sequence[Disposition], str, int], Awaitable[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,10 @@ class Services:
     idempotency: Idempotency
     endpoints: Endpoints
     deliveries: Deliveries
+    dispositions: Dispositions
+    extraction_templates: ExtractionTemplates
+    try_dispositions: TryDispositions
+    """Asks them about a transcript that was said at a time (microseconds), by the agent's own language model."""
     clock: Clock
     recordings: Path
     """The folder that recordings lie in."""

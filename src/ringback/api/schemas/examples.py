@@ -9,6 +9,8 @@ from ringback.agents import definition
 from ringback.agents.registry import Agent
 from ringback.api.agents import rendered
 from ringback.api.schemas.batch import BATCH_EXAMPLE
+from ringback.api.schemas.disposition import DISPOSITION_EXAMPLES
+from ringback.api.schemas.extraction import EXTRACTION_EXAMPLES
 from ringback.api.schemas.webhook import WEBHOOK_EXAMPLES
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import (
@@ -277,6 +279,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "BatchDone": {"message": "success", "state": "stopped"},
     "Batch": BATCH_EXAMPLE,
     **WEBHOOK_EXAMPLES,
+    **DISPOSITION_EXAMPLES,
+    **EXTRACTION_EXAMPLES,
     "Health": {"status": "ok"},
 }
 """By the name of the schema."""
@@ -286,6 +290,8 @@ PARAMETERS: Final[dict[str, str]] = {
     "run_id": _EXECUTION_ID,
     "endpoint_id": WEBHOOK_EXAMPLES["WebhookEndpoint"]["id"],
     "delivery_id": WEBHOOK_EXAMPLES["WebhookDelivery"]["id"],
+    "disposition_id": DISPOSITION_EXAMPLES["Disposition"]["id"],
+    "template_id": EXTRACTION_EXAMPLES["ExtractionTemplateData"]["data"]["id"],
     "format": "csv",
     "number": "+14155550199",
 }
@@ -294,12 +300,14 @@ PARAMETERS: Final[dict[str, str]] = {
 REFUSALS: Final[dict[str, str]] = {
     "400": "recipient_phone_number is required",
     "401": "Access denied",
+    "403": f"The account has no agent {_AGENT_ID}",
     "404": f"There is no agent {_AGENT_ID}",
     "408": "The body did not arrive within 30 seconds",
     "409": "Idempotency-Key 'order-4711' came with another request of the last 24 hours; send a new key with a new "
     "request",
     "413": "The body is too large: send at most 1048576 bytes",
     "416": "The range bytes=900000- lies outside the recording of 705644 bytes",
+    "422": "is_subjective or is_objective must be true",
     "429": "Too many requests: an account may send 500 a minute to /call; the next minute begins in 20 s",
     "503": "The database is not available; try again in a moment",
 }
