@@ -63,6 +63,10 @@ class _Finding:
     def is_nothing(self) -> bool:
         return self.error is None and self.outcome == Outcome()
 
+    @property
+    def is_progress(self) -> bool:
+        return self.state != "failing" and not self.is_nothing
+
 
 class Pipeline:
     """Completes records from what the store and the recordings folder hold, so any worker can do it."""
@@ -141,7 +145,8 @@ class _Work:
             began_s = self.ledger.clock.monotonic()
             finding = self._given_up(stage) if hopeless else await self._tried(stage)
             hopeless = False
-            self._take(finding)
+            if careful or not finding.is_nothing:
+                self._take(finding)
             if finding.state == "failing":
                 await self._save()
                 raise NotYet(f"{stage.name} of {self.call.execution.id} is tried again: {finding.error}")
@@ -176,8 +181,6 @@ class _Work:
 
     def _take(self, finding: _Finding) -> None:
         """Later stages see what this one found."""
-        if finding.is_nothing:
-            return
         self.unsaved.append(finding)
         if finding.state == "failed":
             self.failures.append(_failure(finding.name, finding.error))
@@ -195,7 +198,7 @@ class _Work:
         if not self.unsaved:
             return
         attempt = self._attempt_changes()
-        if any(finding.state != "failing" for finding in self.unsaved):
+        if any(finding.is_progress for finding in self.unsaved):
             attempt["tries"] = 0
             self.call = replace(self.call, attempt=replace(self.call.attempt, tries=0))
         async with self.db.transaction() as tx:
@@ -271,7 +274,8 @@ class _Work:
         return [line for finding in self.unsaved for line in finding.outcome.usage]
 
     def _log(self) -> list[LogRow]:
-        return [_said(finding, self.call.execution) for finding in self.unsaved]
+        found = [finding for finding in self.unsaved if not finding.is_nothing]
+        return [_said(finding, self.call.execution) for finding in found]
 
     def _now(self) -> int:
         return self.ledger.clock.now_us()
