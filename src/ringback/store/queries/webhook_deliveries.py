@@ -29,8 +29,9 @@ _SHOWN: Final = """
 SELECT d.subject, d.position, d.kind, d.event, d.endpoint_id, e.url, d.state, d.due_at, d.lease_until, d.tries,
   d.first_try_at, d.last_try_at, d.last_code, d.last_error, d.ended_at, d.created_at
 FROM webhook_deliveries d JOIN webhook_endpoints e ON e.account_id = d.account_id AND e.id = d.endpoint_id
+WHERE d.account_id = :account_id
 """
-_THIS: Final = "account_id = :account_id AND subject = :subject AND position = :position"
+_THIS: Final = "subject = :subject AND position = :position"
 _FREE: Final = "(lease_until IS NULL OR lease_until <= :now)"
 
 
@@ -60,7 +61,10 @@ async def claim(
         limit=limit,
     )
     await tx.execute_many(
-        f"UPDATE webhook_deliveries SET due_at = :until, lease_until = :until WHERE {_THIS}",
+        f"""
+        UPDATE webhook_deliveries SET due_at = :until, lease_until = :until
+        WHERE account_id = :account_id AND {_THIS}
+        """,
         [
             {
                 "account_id": account_id,
@@ -82,7 +86,7 @@ async def delivered(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
         UPDATE webhook_deliveries SET state = 'delivered', tries = tries + 1,
           first_try_at = COALESCE(first_try_at, CAST(:at AS BIGINT)), last_try_at = :at, last_code = :code,
           last_error = NULL, lease_until = NULL, ended_at = :at
-        WHERE {_THIS} AND lease_until = :lease AND state = 'waiting'
+        WHERE account_id = :account_id AND {_THIS} AND lease_until = :lease AND state = 'waiting'
         """,
         rows,
     )
@@ -108,7 +112,7 @@ async def failed(
               first_try_at = COALESCE(first_try_at, CAST(:now AS BIGINT)), last_try_at = :now, last_code = :code,
               last_error = :error, lease_until = NULL,
               ended_at = CASE WHEN CAST(:state AS TEXT) = 'dead' THEN CAST(:now AS BIGINT) END
-            WHERE {_THIS} AND lease_until = :lease AND state = 'waiting'
+            WHERE account_id = :account_id AND {_THIS} AND lease_until = :lease AND state = 'waiting'
             """,
             account_id=account_id,
             **key._asdict(),
@@ -158,7 +162,7 @@ async def replay(tx: Transaction, account_id: str, key: Key, *, now_us: int) -> 
         f"""
         UPDATE webhook_deliveries SET state = 'waiting', due_at = :now, tries = 0, first_try_at = NULL,
           lease_until = NULL, ended_at = NULL
-        WHERE {_THIS} AND {_FREE}
+        WHERE account_id = :account_id AND {_THIS} AND {_FREE}
         """,
         account_id=account_id,
         **key._asdict(),
@@ -182,7 +186,7 @@ async def replay(tx: Transaction, account_id: str, key: Key, *, now_us: int) -> 
 async def get(db: Reader, account_id: str, key: Key) -> Row | None:
     """All but the payload, with the `url`."""
     return await db.fetch_one(
-        f"{_SHOWN} WHERE d.account_id = :account_id AND d.subject = :subject AND d.position = :position",
+        f"{_SHOWN} AND d.subject = :subject AND d.position = :position",
         account_id=account_id,
         **key._asdict(),
     )
@@ -206,7 +210,7 @@ async def newest(
         fits += " AND d.state <> 'delivered'"  # the words of the index
     return await db.fetch_all(
         f"""
-        {_SHOWN} WHERE d.account_id = :account_id AND d.created_at <= :created_at
+        {_SHOWN} AND d.created_at <= :created_at
           AND (d.created_at, d.subject, d.position) < (:created_at, :last_subject, :last_position) {fits}
         ORDER BY d.created_at DESC, d.subject DESC, d.position DESC LIMIT :limit
         """,
@@ -244,7 +248,7 @@ async def too_old(
 async def remove(tx: Transaction, account_id: str, keys: Sequence[Key]) -> None:
     """But not what is replayed meanwhile."""
     await tx.execute_many(
-        f"DELETE FROM webhook_deliveries WHERE {_THIS} AND state <> 'waiting'",
+        f"DELETE FROM webhook_deliveries WHERE account_id = :account_id AND {_THIS} AND state <> 'waiting'",
         [{"account_id": account_id, **key._asdict()} for key in keys],
     )
 
@@ -270,7 +274,7 @@ async def give_up(tx: Transaction, account_id: str, keys: Sequence[Key], *, why:
     await tx.execute_many(
         f"""
         UPDATE webhook_deliveries SET state = 'dead', last_error = :why, lease_until = NULL, ended_at = :now
-        WHERE {_THIS} AND state = 'waiting'
+        WHERE account_id = :account_id AND {_THIS} AND state = 'waiting'
         """,
         [{"account_id": account_id, **key._asdict(), "why": why, "now": now_us} for key in keys],
     )
