@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Final
 
 _NUMBER: Final = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{1,30})?|\.\d{1,30})")
@@ -19,6 +19,14 @@ def is_date(text: str) -> bool:
     """YYYY-MM-DD."""
     try:
         return bool(date.fromisoformat(text)) and len(text) == 10
+    except ValueError:
+        return False
+
+
+def is_time(text: str) -> bool:
+    """HH:MM, and whatever ISO 8601 lets follow it."""
+    try:
+        return text[2:3] == ":" and bool(time.fromisoformat(text) or True)
     except ValueError:
         return False
 

@@ -11,10 +11,13 @@ from ringback.aftercall.recording import RecordingStage
 from ringback.aftercall.stage import Stage
 from ringback.aftercall.telephone import TelephoneStage
 from ringback.aftercall.transcript import TranscriptStage
+from ringback.aftercall.webhook_task import WebhookStage
 from ringback.agents.compile_followup import compile_follow_ups
 from ringback.agents.followup import FollowUps
 from ringback.agents.registry import Agents, UnknownAgent
 from ringback.app.core import Core
+from ringback.app.meaning import meaning_stages
+from ringback.app.providers import Providers
 from ringback.app.settings import Settings
 from ringback.billing.prices import Prices
 from ringback.dialing.call import AfterCall
@@ -26,12 +29,14 @@ _KEPT: Final = 256
 """Agents whose compiled follow-ups are kept."""
 
 
-def after_call(core: Core, settings: Settings, prices: Prices, owner: str) -> AfterCall:
+def after_call(core: Core, settings: Settings, providers: Providers, prices: Prices, owner: str) -> AfterCall:
     """For the worker `owner`."""
     stages: tuple[Stage, ...] = (
         RecordingStage(settings.recordings),
         TranscriptStage(),
+        *meaning_stages(core, providers, prices),
         TelephoneStage(prices),
+        WebhookStage(providers.outbound),
     )
     pipeline = Pipeline(core.db, core.ledger, stages, CompiledFollowUps(core.agents).of)
 

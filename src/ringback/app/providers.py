@@ -26,6 +26,9 @@ CHAT: Final = ("openai", "custom", "openrouter", "groq", "azure", "ollama", "vll
 """All of them through the OpenAI-compatible endpoint of the agent's or the installation's `base_url`."""
 
 SCRIPTED: Final = "scripted"
+PATIENT_FIRST_TOKEN_S: Final = 45.0
+PATIENT_TOTAL_S: Final = 90.0
+"""Where nobody waits on the telephone: a whole transcript takes a small machine long to read."""
 
 
 class UnknownProvider(Exception):
@@ -55,8 +58,9 @@ class Providers:
         speech = settings.speech
         self._settings = settings
         self._tls = httpx2.create_ssl_context()
-        self._tools = HttpToolRunner(GuardedClient(allowed(settings), tls=self._tls))
-        self._chats: dict[tuple[str, str | None, OtherModel | None], ChatModel] = {}
+        self._client = GuardedClient(allowed(settings), tls=self._tls)
+        self._tools = HttpToolRunner(self._client)
+        self._chats: dict[tuple[str, str | None, OtherModel | None, bool], ChatModel] = {}
         # Our own speech process takes the telephone's rate as it is; others expect 16 kHz.
         self._transcriber = (
             WyomingTranscriber(speech.transcriber_uri, timeout_s=speech.timeout_s)
@@ -82,6 +86,11 @@ class Providers:
         """What runs the functions of all agents."""
         return self._tools
 
+    @property
+    def outbound(self) -> GuardedClient:
+        """For requests to URLs that users wrote."""
+        return self._client
+
     def transcriber(self, part: SpeechPart) -> Transcriber:
         if part.provider not in LOCAL_TRANSCRIBERS:
             raise UnknownProvider("transcriber", part.provider, LOCAL_TRANSCRIBERS)
@@ -94,11 +103,22 @@ class Providers:
             raise UnknownVoice(part.voice)
         return self._synthesizer
 
-    def chat(self, dialogue: GraphPlan | ChatPlan) -> ChatModel | None:
-        """None where the dialogue needs no language model."""
+    def chat(self, dialogue: GraphPlan | ChatPlan, *, waiting: bool = True) -> ChatModel | None:
+        """None where the dialogue needs no language model. `waiting`: a person is, on the telephone."""
         if isinstance(dialogue, GraphPlan) and dialogue.provider == SCRIPTED:
             return None
-        return self._chat(dialogue.provider, dialogue.base_url, dialogue.fallback or self._fallback(dialogue))
+        fallback = dialogue.fallback or self._fallback(dialogue)
+        return self._chat(dialogue.provider, dialogue.base_url, fallback, waiting)
+
+    def endpoint(self, base_url: str | None) -> str | None:
+        """Where questions for it go: an URL, an empty text for OpenAI's own. None: nobody is there to be asked."""
+        llm = self._settings.llm
+        return (base_url or llm.base_url) or ("" if llm.api_key.get_secret_value() else None)
+
+    @property
+    def model(self) -> str:
+        """The installation's own, where it names one."""
+        return self._settings.llm.model
 
     def _fallback(self, dialogue: GraphPlan | ChatPlan) -> OtherModel | None:
         """The installation's second model is for those who talk to its first: where else the words of an
@@ -108,27 +128,30 @@ class Providers:
             return None
         return OtherModel(llm.fallback_provider, llm.fallback_model, llm.fallback_base_url or None)
 
-    def _chat(self, provider: str, base_url: str | None, fallback: OtherModel | None) -> ChatModel:
+    def _chat(
+        self, provider: str, base_url: str | None, fallback: OtherModel | None, waiting: bool
+    ) -> ChatModel:
         """One client for each endpoint, so that its connections are used again."""
-        if (known := self._chats.get((provider, base_url, fallback))) is not None:
+        if (known := self._chats.get((provider, base_url, fallback, waiting))) is not None:
             return known
         if provider not in CHAT:
             raise UnknownProvider("language model", provider, CHAT)
         llm = self._settings.llm
         chat: ChatModel
         if fallback is not None:
-            second = self._chat(fallback.provider, fallback.base_url, None)
-            chat = FallbackChat(self._chat(provider, base_url, None), second, fallback.model)
+            second = self._chat(fallback.provider, fallback.base_url, None, waiting)
+            chat = FallbackChat(self._chat(provider, base_url, None, waiting), second, fallback.model)
         else:
+            first_s, total_s = (0.0, 0.0) if waiting else (PATIENT_FIRST_TOKEN_S, PATIENT_TOTAL_S)
             chat = OpenAICompatible(
                 provider,
                 base_url or llm.base_url or None,
                 self._key(base_url),
-                first_token_timeout_s=llm.first_token_timeout_s,
-                total_timeout_s=llm.total_timeout_s,
+                first_token_timeout_s=max(first_s, llm.first_token_timeout_s),
+                total_timeout_s=max(total_s, llm.total_timeout_s),
                 tls=self._tls,
             )
-        self._chats[provider, base_url, fallback] = chat
+        self._chats[provider, base_url, fallback, waiting] = chat
         return chat
 
     def _key(self, base_url: str | None) -> str | None:

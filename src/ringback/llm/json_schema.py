@@ -20,10 +20,13 @@ def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-_Validator: Final = validators.extend(Draft202012Validator, {"pattern": _pattern})
+_Validator: Final[Any] = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _pattern}
+)
 _FORMATS: Final = FormatChecker(formats=())
 for _name, _is in (
     ("date", value_types.is_date),
+    ("time", value_types.is_time),
     ("date-time", value_types.is_timestamp),
     ("email", value_types.is_email),
 ):
