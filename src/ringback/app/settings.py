@@ -6,6 +6,7 @@ Nested settings join with two underscores: `RINGBACK_TRUNK__HOST=sip.example.net
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -87,6 +88,11 @@ class LanguageModelSettings(BaseModel, extra="forbid"):
         "", description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:11434/v1; empty: OpenAI's own."
     )
     api_key: SecretStr = Field(SecretStr(""), description="Its key.")
+    model: str = Field(
+        "",
+        description="Model of `base_url` that is asked about calls of agents without a language model of their own,"
+        " where dispositions and templates name only the default, gpt-4.1-mini; empty: that one.",
+    )
     first_token_timeout_s: float = Field(8.0, gt=0, description="Longest wait for the first token.")
     total_timeout_s: float = Field(30.0, gt=0, description="Longest whole reply.")
     fallback_model: str = Field(
@@ -106,6 +112,18 @@ class OutboundSettings(BaseModel, extra="forbid"):
         default_factory=list,
         description="Private networks and hosts that they may reach all the same: addresses, CIDR networks"
         ' ("10.0.0.0/8"), host names ("crm.internal").',
+    )
+
+
+class WalletSettings(BaseModel, extra="forbid"):
+    """Accounts whose wallet is limited; others are only metered."""
+
+    reserve_extra_cents: Decimal = Field(
+        Decimal(0),
+        ge=0,
+        le=1_000_000,
+        description="Cents kept aside for each call beside the telephone and the transcriber until `call_terminate`:"
+        " what language model and voice may cost.",
     )
 
 
@@ -218,6 +236,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     llm: LanguageModelSettings = Field(default_factory=LanguageModelSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
+    wallet: WalletSettings = Field(default_factory=WalletSettings)
     rate_limits: RateLimitSettings = Field(default_factory=RateLimitSettings)
     dialling: DiallingSettings = Field(default_factory=DiallingSettings)
     batches: BatchSettings = Field(default_factory=BatchSettings)

@@ -20,6 +20,7 @@ from ringback.app.telemetry.opening import watched
 from ringback.app.telemetry.ticker_figures import of_ticker
 from ringback.app.telephony import Telephony, opened_telephony
 from ringback.billing.prices import Prices
+from ringback.billing.reservation import Reservations
 from ringback.conversation.dialogue import judging
 from ringback.dialing.breaker import Breaker
 from ringback.dialing.call import Line
@@ -29,6 +30,7 @@ from ringback.dialing.dialler import Dialler
 from ringback.dialing.limits import Defaults, interval_us
 from ringback.dialing.reaper import Reaper
 from ringback.dialing.taking import Taking
+from ringback.executions.record import CENT
 from ringback.media.admission import WINDOW_S, Admission
 from ringback.media.ticker import Ticker
 from ringback.speech.vad import SileroVoiceDetector
@@ -51,14 +53,14 @@ async def run(settings: Settings, index: int) -> None:
         await core.queue.wake()  # where that allows more than before, the other workers must know
         ticker, detector = Ticker(), SileroVoiceDetector()
         ticker.after(detector.run)
-        prices = Prices(core.db)
+        prices, providers = Prices(core.db), Providers(settings)
         events = EventDelivery(core.db, core.wakeup, name)
         beside = [asyncio.create_task(ticker.run()), asyncio.create_task(events.run())]
         beside.append(asyncio.create_task(_drain(stopping, telephony)))
         studio = Studio(
             core.agents,
             core.ledger,
-            Providers(settings),
+            providers,
             ticker,
             detector,
             core.clock,
@@ -72,7 +74,15 @@ async def run(settings: Settings, index: int) -> None:
         store, dialling = (core.db, core.ledger, core.clock), settings.dialling
         defaults = Defaults(dialling.account_calls or None, interval_us(dialling.account_per_second))
         line = Line(
-            claims=Claims(*store, name, dialling.lease_s, defaults=defaults),
+            claims=Claims(
+                *store,
+                name,
+                dialling.lease_s,
+                defaults=defaults,
+                reservations=Reservations(
+                    core.db, core.clock, round(settings.wallet.reserve_extra_cents * CENT)
+                ),
+            ),
             taking=Taking(
                 *store,
                 name,
@@ -89,7 +99,7 @@ async def run(settings: Settings, index: int) -> None:
             carrier=telephony.carrier,
             clock=core.clock,
             prepare=studio.prepare,
-            after_call=after_call(core, settings, prices, name),
+            after_call=after_call(core, settings, providers, prices, name),
             ring_timeout_s=settings.trunk.ring_timeout_s,
         )
 
