@@ -10,7 +10,7 @@ import pytest
 
 from ringback.agents.plan import GraphPlan, Node, TalkSettings
 from ringback.conversation.dialogue.dialogue import DialogueError
-from ringback.conversation.result import ConversationResult, Usage
+from ringback.conversation.result import ConversationResult
 from ringback.conversation.transcript import Failure
 from ringback.media.leg import Digit, EndedBy, HangupCause, Held, Resumed
 from ringback.media.ticker import Ticker
@@ -37,9 +37,19 @@ def test_a_scripted_call() -> None:
     assert result.slots == {"code": "42"}
     assert (result.cause, result.failure, result.ended.by) == (HangupCause.AGENT, None, EndedBy.US)
     assert stage.leg.hangups == [HangupCause.AGENT]
-    characters = sum(map(len, stage.synthesizer.texts))
-    assert Usage("synthesizer", "fake", "tone", "characters", characters) in result.usage
-    assert [line.unit for line in result.usage] == ["milliseconds", "characters"]
+    spoken = [line for line in result.usage if line.component == "synthesizer"]
+    assert [(line.turn, line.purpose, line.quantity) for line in spoken] == [
+        (0, "welcome_message", 39),
+        (2, "conversation", 13),
+        (4, "conversation", 18),
+    ]
+    assert sum(line.quantity for line in spoken) == sum(map(len, stage.synthesizer.texts))
+    heard = [line for line in result.usage if line.component == "transcriber"]
+    assert [(line.turn, line.unit) for line in heard] == [(1, "milliseconds"), (3, "milliseconds")]
+    for line in result.usage:
+        assert line.turn is not None
+        assert line.at_ms <= result.turns[line.turn].end_ms
+    assert [line.at_ms for line in result.usage] == sorted(line.at_ms for line in result.usage)
     assert sum("graph_routing" in entry.component for entry in stage.watcher.entries) == 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.executions.lifecycle import TERMINAL, V1_STATUS, Status
-from ringback.executions.record import CostBreakdown, Turn, UsageKind, UsageLine
+from ringback.executions.record import (
+    CENT,
+    CostBreakdown,
+    Turn,
+    UsageKind,
+    UsageLine,
+    UsagePurpose,
+    cost_of,
+)
 from ringback.executions.rendering import render, v1
 from tests.support.records import CREATED_AT, SEED_LIST_SCHEMA, an_attempt, an_execution
 
@@ -99,6 +107,20 @@ USAGE = [
     UsageLine(UsageKind.TRANSCRIBER, "local", "whisper-base", "ms", 12_345, 7_000),
     UsageLine(UsageKind.NETWORK, "sip-trunk", "", "ms", 42_400, 12_000),
 ]
+BREAKDOWN = {
+    "llm_breakdown": {
+        "conversation": 4.2,
+        "extraction": 0,
+        "summarization": 0,
+        "analytics": 0,
+        "hangup": 0,
+        "voicemail": 0,
+    },
+    "synthesizer_breakdown": {"conversation": 6.8, "welcome_message": 0},
+    "transcriber_breakdown": {"conversation": 0.7, "analytics": 0},
+    "transfer_cost": 0,
+}
+FREE = {name: dict.fromkeys(parts, 0) if isinstance(parts, dict) else 0 for name, parts in BREAKDOWN.items()}
 
 
 def rendered(execution: dict[str, Any], attempt: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -133,12 +155,13 @@ def test_the_example_of_the_page_has_the_same_names_order_nesting_and_types() ->
     assert found == expected
     assert list(record)[:16] == list(SEED_EXAMPLE)
     assert list(record["telephony_data"])[:11] == list(SEED_EXAMPLE["telephony_data"])
-    assert list(record["cost_breakdown"]) == list(SEED_EXAMPLE["cost_breakdown"])
+    assert list(record["cost_breakdown"])[:5] == list(SEED_EXAMPLE["cost_breakdown"])
 
 
 def test_the_example_of_the_page_has_the_same_values() -> None:
     record = rendered(**COMPLETED)
     expected = SEED_EXAMPLE | {
+        "cost_breakdown": SEED_EXAMPLE["cost_breakdown"] | BREAKDOWN,
         "conversation_time": 123,
         "transcript": "assistant: Hello?\nuser: Yes. I\nam here.",
         "context_details": {"recipient_data": {}, "recipient_phone_number": "+10123456789"},
@@ -178,7 +201,7 @@ def test_every_key_of_the_contract_is_there_before_anything_is_known() -> None:
         "total_cost": 0,
         "answered_by_voice_mail": False,
         "transcript": "",
-        "cost_breakdown": {"llm": 0, "network": 0, "platform": 0, "synthesizer": 0, "transcriber": 0},
+        "cost_breakdown": {"llm": 0, "network": 0, "platform": 0, "synthesizer": 0, "transcriber": 0} | FREE,
         "transfer_call_data": None,
         "batch_run_details": None,
         "extracted_data": None,
@@ -282,9 +305,49 @@ amounts = st.integers(min_value=0, max_value=10**12)
 def test_total_cost_is_exactly_the_sum_of_the_five_parts_as_printed(cost: CostBreakdown) -> None:
     body = render(an_execution(status=Status.COMPLETED, cost=cost), an_attempt(), (), (), "")
     record = json.loads(body, parse_float=Decimal, parse_int=Decimal)
-    printed = record["cost_breakdown"].values()
+    printed = [record["cost_breakdown"][kind] for kind in UsageKind]
     assert sum(printed) == record["total_cost"] == Decimal(cost.total) / 10_000
     assert all(-value.as_tuple().exponent <= 4 for value in (*printed, record["total_cost"]))
+
+
+purposes = st.sampled_from(get_args(UsagePurpose))
+lines = st.builds(
+    UsageLine,
+    st.sampled_from(UsageKind),
+    st.just("p"),
+    st.just("m"),
+    st.just("ms"),
+    st.just(1),
+    amounts,
+    purpose=purposes,
+)
+
+
+@given(st.lists(lines, max_size=8))
+def test_every_breakdown_is_exactly_its_leg_by_purpose(used: list[UsageLine]) -> None:
+    body = render(
+        an_execution(status=Status.COMPLETED, cost=cost_of(used)), an_attempt(), (), used, "https://x.example"
+    )
+    costs = json.loads(body, parse_float=Decimal, parse_int=Decimal)["cost_breakdown"]
+    for kind in ("llm", "synthesizer", "transcriber"):
+        assert sum(costs[f"{kind}_breakdown"].values()) == costs[kind]
+    assert costs["transfer_cost"] <= costs["network"]
+    for name, shown in (("extraction", "extraction"), ("dispositions", "analytics"), ("hangup", "hangup")):
+        due = sum(line.amount for line in used if line.kind is UsageKind.LLM and line.purpose == name)
+        assert costs["llm_breakdown"][shown] == Decimal(due) / CENT
+    moved = [line for line in used if line.kind is UsageKind.NETWORK and line.purpose == "transfer"]
+    assert costs["transfer_cost"] == Decimal(sum(line.amount for line in moved)) / CENT
+    welcome = [line for line in used if (line.kind, line.purpose) == ("synthesizer", "welcome_message")]
+    assert (
+        costs["synthesizer_breakdown"]["welcome_message"]
+        == Decimal(sum(line.amount for line in welcome)) / CENT
+    )
+
+
+def test_while_another_attempt_runs_no_breakdown_is_shown() -> None:
+    """Its lines are not read then."""
+    record = rendered(COMPLETED["execution"] | {"status": Status.IN_PROGRESS, "retry_count": 1})
+    assert record["cost_breakdown"] == SEED_EXAMPLE["cost_breakdown"] | FREE
 
 
 json_values = st.recursive(

@@ -19,6 +19,10 @@ class PriceBook:
     """
 
     def __init__(self, prices: Iterable[Price], account_id: str = EVERY_ACCOUNT) -> None:
+        prices = list(prices)
+        ends = {price.valid_until for price in prices if price.valid_until is not None}
+        self.changes = sorted({price.valid_from for price in prices} | ends)
+        """When any of them begins or ends (microseconds)."""
         self._prices: defaultdict[tuple[UsageKind, UsageUnit], list[Price]] = defaultdict(list)
 
         def rank(price: Price) -> tuple[bool, bool, bool, bool]:
@@ -28,9 +32,7 @@ class PriceBook:
         for price in sorted(prices, key=rank, reverse=True):
             self._prices[price.kind, price.unit].append(price)
 
-    def price(
-        self, kind: UsageKind, provider: str, model: str, unit: UsageUnit, at_us: int
-    ) -> Price | None:
+    def price(self, kind: UsageKind, provider: str, model: str, unit: UsageUnit, at_us: int) -> Price | None:
         """None: it costs nothing."""
         for price in self._prices.get((kind, unit), ()):
             if price.provider in (ANY, provider) and price.model in (ANY, model) and price.holds_at(at_us):

@@ -34,7 +34,9 @@ class Price:
 
     def __post_init__(self) -> None:
         if not self.price.is_finite() or self.price < 0:
-            raise PriceError(f"{self.name}: a price must be a number of at least zero cents, not {self.price}")
+            raise PriceError(
+                f"{self.name}: a price must be a number of at least zero cents, not {self.price}"
+            )
         if self.per < 1 or self.step < 1:
             raise PriceError(f"{self.name}: per and step must be at least 1")
 

@@ -106,10 +106,10 @@ def _whole(entry: Mapping[str, Any], name: str) -> int:
 
 def _text(entry: Mapping[str, Any], name: str) -> str:
     value = entry.get(name, ANY)
-    if not isinstance(value, str):
-        raise PriceError(f"{name} must be a text, not {value!r}")
+    if not isinstance(value, str) or not value.isprintable():
+        raise PriceError(f"{name} must be a text without control characters, not {value!r}")
     return value
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=True)
+    return json.dumps(text, ensure_ascii=False)

@@ -32,17 +32,21 @@ class Loaded:
     kept: int
 
 
+async def read_book(db: Reader, account_id: str) -> PriceBook:
+    """The prices of an account, of its parent and of all accounts, at any time."""
+    prices = [_price(row) for row in await price_rows.that_hold(db, account_id)]
+    if not any(price.account_id == EVERY_ACCOUNT for price in prices):
+        prices.extend(price_list.default())
+    return PriceBook(prices, account_id)
+
+
 class Prices:
     def __init__(self, db: Database) -> None:
         self._db = db
 
     async def book(self, account_id: str, *, tx: Reader | None = None) -> PriceBook:
         """The prices of an account. One query."""
-        rows = await price_rows.that_hold(tx or self._db, account_id)
-        prices = [_price(row) for row in rows]
-        if not any(price.account_id == EVERY_ACCOUNT for price in prices):
-            prices.extend(price_list.default())
-        return PriceBook(prices, account_id)
+        return await read_book(tx or self._db, account_id)
 
     async def valid(self, account_id: str, at_us: int) -> list[Price]:
         """The account's own prices at a moment, with EVERY_ACCOUNT those of all."""
@@ -78,7 +82,12 @@ class Prices:
             for row in rows:
                 price = _price(row)
                 same = wanted.get(price.key)
-                if same and price.valid_until is None and price.holds_at(valid_from) and same.terms == price.terms:
+                if (
+                    same
+                    and price.valid_until is None
+                    and price.holds_at(valid_from)
+                    and same.terms == price.terms
+                ):
                     del wanted[price.key]
                     kept += 1
                 elif price.valid_until is None or price.valid_until > valid_from:

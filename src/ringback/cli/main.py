@@ -9,12 +9,14 @@ import typer
 from ringback.app.settings import SettingsError
 from ringback.cli import (
     accounts,
+    audit,
     demo,
     do_not_call,
     export,
     keys,
     limits,
     migrate,
+    prices,
     retention,
     roles,
     settings,
@@ -34,9 +36,11 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(do_not_call.app, name="do-not-call")
 app.add_typer(limits.app, name="limits")
+app.add_typer(prices.app, name="prices")
 app.add_typer(retention.app, name="retention")
 app.add_typer(webhooks.app, name="webhooks")
 roles.register(app)
+audit.register(app)
 demo.register(app)
 export.register(app)
 migrate.register(app)

@@ -83,9 +83,7 @@ class Transcriptions:
 class Answers:
     """The language model's. `chat` is None for a plan that never asks."""
 
-    def __init__(
-        self, chat: ChatModel | None, tasks: Tasks, post: Post, write: Write, meter: Meter
-    ) -> None:
+    def __init__(self, chat: ChatModel | None, tasks: Tasks, post: Post, write: Write, meter: Meter) -> None:
         self._meter = meter
         self._chat = chat
         self._tasks = tasks

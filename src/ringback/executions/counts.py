@@ -132,7 +132,7 @@ def _sums(changes: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _value(dimension: str, change: Row) -> str | None:
-    """Of a change; None: it does not count there. As `_VALUES` of the queries."""
+    """Of a change; None: it does not count there. As `VALUES` of the queries."""
     match dimension:
         case "all":
             return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +19,20 @@ _CONSTANTS: Final[dict[str, Any]] = {
     "workflow_retries": None,
     "campaign_id": None,
     "deleted": False,
+}
+
+# By what the purposes of usage lines are called on the wire; any other is a part of the conversation.
+_PURPOSES: Final[Mapping[UsageKind, Mapping[str, Collection[str]]]] = {
+    UsageKind.LLM: {
+        "conversation": ("conversation",),
+        "extraction": ("extraction",),
+        "summarization": ("summarization",),
+        "analytics": ("dispositions",),
+        "hangup": ("hangup",),
+        "voicemail": ("voicemail",),
+    },
+    UsageKind.SYNTHESIZER: {"conversation": ("conversation",), "welcome_message": ("welcome_message",)},
+    UsageKind.TRANSCRIBER: {"conversation": ("conversation",), "analytics": ("dispositions",)},
 }
 
 
@@ -85,7 +99,7 @@ def render(
         "transcript": "\n".join(turn.line for turn in turns) if ended else "",
         "created_at": created_at,
         "updated_at": updated_at,
-        "cost_breakdown": {str(kind): _cents(getattr(cost, kind)) for kind in UsageKind},
+        "cost_breakdown": _cost(cost, usage if execution.status in TERMINAL else ()),
         "telephony_data": _telephony(execution, attempt, public_url),
         "transfer_call_data": None,
         "batch_run_details": _batch_run(execution),
@@ -204,6 +218,33 @@ def _batch_run(execution: Execution) -> dict[str, Any] | None:
         "updated_at": timestamp(execution.updated_at),
         "retried": execution.retry_count,
     }
+
+
+def _cost(cost: CostBreakdown, lines: Sequence[UsageLine]) -> dict[str, Any]:
+    """Contract 4.2: the five legs, and what three of them and the transfer were for."""
+    return {
+        **{str(kind): _cents(getattr(cost, kind)) for kind in UsageKind},
+        **{f"{kind}_breakdown": _purposes(kind, shown, lines) for kind, shown in _PURPOSES.items()},
+        "transfer_cost": _cents(
+            sum(
+                line.amount for line in lines if line.kind is UsageKind.NETWORK and line.purpose == "transfer"
+            )
+        ),
+    }
+
+
+def _purposes(
+    kind: UsageKind, shown: Mapping[str, Collection[str]], lines: Sequence[UsageLine]
+) -> dict[str, int | float]:
+    """The amounts of a leg by purpose; they add up to the whole leg."""
+    amounts = dict.fromkeys(shown, 0)
+    for line in lines:
+        if line.kind is kind:
+            name = next(
+                (name for name, purposes in shown.items() if line.purpose in purposes), "conversation"
+            )
+            amounts[name] += line.amount
+    return {name: _cents(amount) for name, amount in amounts.items()}
 
 
 def _usage(lines: Sequence[UsageLine]) -> dict[str, Any]:

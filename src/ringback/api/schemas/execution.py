@@ -28,8 +28,36 @@ StatusV1 = Annotated[Status, WithJsonSchema({"type": "string", "enum": _V1})]
 """The eleven that the v1 endpoints know (contract 4.4, row 3)."""
 
 
+class LlmCosts(Shape):
+    """What the language models' part was for; zero until the execution is over."""
+
+    conversation: Cents
+    """Also the way through a graph."""
+    extraction: Cents
+    summarization: Cents
+    analytics: Cents
+    """Dispositions."""
+    hangup: Cents
+    """Whether the conversation was over."""
+    voicemail: Cents
+
+
+class SynthesizerCosts(Shape):
+    """What the synthesizer's part was for; zero until the execution is over."""
+
+    conversation: Cents
+    welcome_message: Cents
+
+
+class TranscriberCosts(Shape):
+    """What the transcriber's part was for; zero until the execution is over."""
+
+    conversation: Cents
+    analytics: Cents
+
+
 class CostBreakdown(Shape):
-    """The five parts of `total_cost`."""
+    """The five parts of `total_cost`, and what they were for."""
 
     llm: Cents
     network: Cents
@@ -37,6 +65,11 @@ class CostBreakdown(Shape):
     platform: Cents
     synthesizer: Cents
     transcriber: Cents
+    llm_breakdown: LlmCosts
+    synthesizer_breakdown: SynthesizerCosts
+    transcriber_breakdown: TranscriberCosts
+    transfer_cost: Cents
+    """Of the leg to the person that a call was handed over to; a part of `network`."""
 
 
 class TelephonyData(Shape):

@@ -37,6 +37,13 @@ async def insert_many(tx: Transaction, columns: Sequence[str], rows: Sequence[Se
     await tx.insert_rows("attempts", columns, rows)
 
 
+async def of_execution(db: Reader, account_id: str, execution_id: str) -> list[Row]:
+    """All, in their order."""
+    return await db.fetch_all(
+        f"{_OF_EXECUTION} ORDER BY number", account_id=account_id, execution_id=execution_id
+    )
+
+
 async def current(db: Reader, account_id: str, execution_id: str) -> Row | None:
     return await db.fetch_one(_CURRENT, account_id=account_id, execution_id=execution_id)
 

@@ -13,7 +13,7 @@ from ringback.store.database import Reader, Row, Transaction
 HOUR_US: Final = 3_600_000_000
 
 # Each dimension's value of a change, as a text; the counts are kept per dimension and value.
-_VALUES: Final = {
+VALUES: Final = {
     "all": "''",
     "status": "status",
     "call_type": "call_type",
@@ -23,7 +23,7 @@ _VALUES: Final = {
     "answered_by_voice_mail": "CASE WHEN answered_by_voice_mail THEN 'true' ELSE 'false' END",
     "hour": "CAST(hour AS TEXT)",
 }
-DIMENSIONS: Final = frozenset(_VALUES) - {"hour"}
+DIMENSIONS: Final = frozenset(VALUES) - {"hour"}
 
 
 async def add(tx: Transaction, changes: Sequence[Mapping[str, object]]) -> None:
@@ -51,7 +51,7 @@ async def total(db: Reader, account_id: str, agent_id: str, dimension: str, valu
             AND dimension = :dimension AND value = :value
           ), 0) + COALESCE((
             SELECT SUM(delta) FROM count_changes WHERE account_id = :account_id AND agent_id = :agent_id
-            AND {_VALUES[dimension]} = :value
+            AND {VALUES[dimension]} = :value
           ), 0) AS BIGINT) AS total
         """,
         account_id=account_id,
@@ -74,7 +74,7 @@ async def of_batch(
           WHERE account_id = :account_id AND agent_id = :agent_id AND dimension = 'batch_status'
             AND value IN ({", ".join(f":{name}" for name in values)})
           UNION ALL
-          SELECT {_VALUES["batch_status"]} AS value, delta AS count FROM count_changes
+          SELECT {VALUES["batch_status"]} AS value, delta AS count FROM count_changes
           WHERE account_id = :account_id AND agent_id = :agent_id AND batch_id = :batch_id
         ) AS parts GROUP BY value
         """,

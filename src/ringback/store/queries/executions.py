@@ -35,6 +35,18 @@ async def get(db: Reader, account_id: str, execution_id: str) -> Row | None:
     return await db.fetch_one(_GET, account_id=account_id, id=execution_id)
 
 
+async def account_of(db: Reader, execution_id: str) -> str | None:
+    """The account that an execution is of. Cross-account: for the operator, who has only its id."""
+    row = await db.fetch_one(
+        """
+        SELECT a.account_id FROM accounts a JOIN executions e
+          ON e.account_id = a.account_id AND e.id = :id LIMIT 1
+        """,
+        id=execution_id,
+    )
+    return None if row is None else str(row["account_id"])
+
+
 async def lock(tx: Transaction, account_id: str, execution_id: str) -> Row | None:
     """As `get`, and nobody else changes it until the transaction ends."""
     return await tx.fetch_one(f"{_GET} FOR UPDATE", account_id=account_id, id=execution_id)

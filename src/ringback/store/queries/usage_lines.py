@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ringback.store.database import Reader, Row, Transaction
 
+_COLUMNS = "kind, provider, model, unit, quantity, amount, detail, turn, at_us, purpose, price, per, step"
+
 
 async def insert(tx: Transaction, rows: Sequence[Mapping[str, object]]) -> None:
     """Every row has every column but the position, which is counted: the execution's row must be locked."""
@@ -26,9 +28,20 @@ async def insert(tx: Transaction, rows: Sequence[Mapping[str, object]]) -> None:
 async def of_execution(db: Reader, account_id: str, execution_id: str) -> list[Row]:
     """Of all attempts, in the order of their writing."""
     return await db.fetch_all(
-        """
-        SELECT kind, provider, model, unit, quantity, amount, detail, turn, at_us, purpose, price, per, step
-        FROM usage_lines
+        f"""
+        SELECT {_COLUMNS} FROM usage_lines
+        WHERE account_id = :account_id AND execution_id = :execution_id ORDER BY position
+        """,
+        account_id=account_id,
+        execution_id=execution_id,
+    )
+
+
+async def billed(db: Reader, account_id: str, execution_id: str) -> list[Row]:
+    """As `of_execution`, with their attempt and position."""
+    return await db.fetch_all(
+        f"""
+        SELECT attempt, position, {_COLUMNS} FROM usage_lines
         WHERE account_id = :account_id AND execution_id = :execution_id ORDER BY position
         """,
         account_id=account_id,
