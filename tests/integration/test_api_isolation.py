@@ -32,6 +32,10 @@ class Case:
     """Comes with the body, which is a form then."""
     queries: Callable[[Belongings], Iterable[dict[str, str]]] = lambda of: ({},)
     """Given whose ids they are to hold; each is tried."""
+    refused: tuple[int, ...] = (404,)
+    """What an id of another's is answered with."""
+    looked_up: bool = False
+    """An id in its query is refused as well; elsewhere nothing is found with it."""
     anybodys: bool = False
     """Its ids are no account's own: what one does with them is done for oneself."""
 
@@ -83,6 +87,23 @@ def _deliveries(of: Belongings) -> Iterable[dict[str, str]]:
     yield {"state": "waiting", "page_size": "1"}
 
 
+def _question(of: Belongings) -> Any:
+    return {"name": of.mark, "question": of.mark, "is_subjective": True, "agent_id": of.agent_id}
+
+
+def _questions(of: Belongings) -> Any:
+    return {"agent_ids": [of.agent_id], "dispositions": [_question(of)]}
+
+
+def _other_question(of: Belongings) -> Any:
+    return {"question": of.mark, "agent_id": of.agent_id}
+
+
+def _of_agent(of: Belongings) -> Iterable[dict[str, str]]:
+    yield {}
+    yield {"agent_id": of.agent_id}
+
+
 def _exports(of: Belongings) -> Iterable[dict[str, str]]:
     for kind in ("csv", "ndjson"):
         for filters in list(_filters(of))[:3]:
@@ -125,6 +146,28 @@ CASES: dict[Route, Case] = {
     **{(method, "/webhooks/endpoints/{endpoint_id}/secret"): Case() for method in ("GET", "POST")},
     ("GET", "/webhooks/deliveries"): Case(queries=_deliveries),
     ("POST", "/webhooks/deliveries/{delivery_id}/replay"): Case(),
+    **{
+        (method, path): Case(body=body, queries=queries, refused=(403,), looked_up=True)
+        for path in ("/dispositions/", "/dispositions")
+        for method, body, queries in (("GET", None, _of_agent), ("POST", _question, lambda _: ({},)))
+    },
+    ("POST", "/dispositions/bulk"): Case(body=_questions, refused=(403,)),
+    ("GET", "/dispositions/{disposition_id}"): Case(queries=_of_agent, refused=(403, 404), looked_up=True),
+    ("PUT", "/dispositions/{disposition_id}"): Case(body=_other_question, refused=(403, 404)),
+    ("DELETE", "/dispositions/{disposition_id}"): Case(),
+    ("POST", "/v2/agent/{agent_id}/dispositions/test"): Case(body=lambda _: {"transcript": "user: yes"}),
+    ("GET", "/extractions"): Case(),
+    ("POST", "/extractions"): Case(body=lambda _: {"name": "Leads", "json_schema": {}}),
+    ("GET", "/extractions/{template_id}"): Case(),
+    ("PUT", "/extractions/{template_id}"): Case(body=lambda _: {"name": "taken over"}),
+    ("DELETE", "/extractions/{template_id}"): Case(),
+    ("GET", "/user/me"): Case(),
+    ("POST", "/sub-accounts/create"): Case(body=lambda _: {"name": "Gotham branch"}),
+    ("GET", "/sub-accounts/all"): Case(),
+    ("GET", "/sub-accounts/all/usage"): Case(),
+    ("GET", "/sub-accounts/{sub_account_id}/usage"): Case(),
+    ("PATCH", "/sub-accounts/{sub_account_id}"): Case(body=lambda _: {"name": "taken over"}),
+    ("DELETE", "/sub-accounts/{sub_account_id}"): Case(),
     ("GET", "/do-not-call"): Case(),
     ("PUT", "/do-not-call/{number}"): Case(body=_reason, anybodys=True),
     ("GET", "/do-not-call/{number}"): Case(),
@@ -175,9 +218,10 @@ class Attempt:
     query: dict[str, str]
     body: Any
 
-    def names(self, whose: Belongings) -> bool:
-        """By an id in the path or the body."""
-        return any(id_ in json.dumps([self.ids, self.body]) for id_ in (*whose.ids.values(), whose.queued))
+    def names(self, whose: Belongings, *, looked_up: bool) -> bool:
+        """By an id in the path or the body, or in the query, where that is looked up."""
+        asked = json.dumps([self.ids, self.body, self.query if looked_up else None])
+        return any(id_ in asked for id_ in (*whose.ids.values(), whose.queued))
 
     async def send(self, client: httpx.AsyncClient, route: Route) -> httpx.Response:
         method, path = route
@@ -214,8 +258,9 @@ async def test_a_stranger_neither_sees_nor_changes_it(neighbours: Neighbours, ro
     asked = [attempt for attempt in attempts(route, theirs, mine) if attempt not in own]
     for attempt in asked or own:
         answer = await attempt.send(stranger, route)
-        if attempt.names(mine) and not CASES[route].anybodys:
-            assert answer.status_code == 404, attempt
+        case = CASES[route]
+        if attempt.names(mine, looked_up=case.looked_up) and not case.anybodys:
+            assert answer.status_code in case.refused, attempt
         else:
             assert answer.is_success, (attempt, answer.content)
         told = answer.content.decode("latin-1")

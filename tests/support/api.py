@@ -14,8 +14,11 @@ import httpx
 import uvicorn
 
 from ringback.accounts.accounts import Accounts
+from ringback.accounts.concurrency import Concurrencies
 from ringback.accounts.idempotency import Idempotency
 from ringback.accounts.keys import Keys
+from ringback.accounts.sub_accounts import SubAccounts
+from ringback.accounts.usage import Usages
 from ringback.agents.definition import read
 from ringback.agents.disposition import Disposition
 from ringback.agents.dispositions import Dispositions
@@ -23,6 +26,7 @@ from ringback.agents.extraction_templates import ExtractionTemplates
 from ringback.agents.registry import Agent, Agents
 from ringback.api.app import create_app
 from ringback.api.services import Services
+from ringback.billing.wallet import Wallets
 from ringback.dialing.batches import Batches
 from ringback.dialing.call_events import CallEvents
 from ringback.dialing.do_not_call import DoNotCall
@@ -175,6 +179,11 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         do_not_call=DoNotCall(db, clock),
         batches=Batches(db, clock, wakeup, calls, sweep, MACHINE),
         idempotency=Idempotency(db, clock),
+        accounts=Accounts(db, clock),
+        sub_accounts=SubAccounts(db, clock),
+        usages=Usages(db),
+        wallets=Wallets(db, clock),
+        concurrencies=Concurrencies(db, clock),
         endpoints=Endpoints(db, clock, wakeup),
         deliveries=Deliveries(db, clock, wakeup),
         dispositions=Dispositions(db, clock),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import uuid4
 
+from ringback.accounts.sub_accounts import Details
 from ringback.agents.definition import read
+from ringback.agents.disposition_fields import DispositionFields
+from ringback.agents.extraction_template import TemplateFields
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import LogRow, NewExecution, Turn, UsageKind, UsageLine
 from tests.support import agent_definitions
@@ -31,6 +34,11 @@ class Belongings:
     """On their do-not-call list."""
     endpoint_id: str
     """Of their webhooks."""
+    disposition_id: str
+    """Of the agent."""
+    template_id: str
+    """Of an extraction."""
+    sub_account_id: str
     mark: str
     """Stands in every text of theirs."""
 
@@ -45,6 +53,9 @@ class Belongings:
             "number": self.number,
             "endpoint_id": self.endpoint_id,
             "delivery_id": f"{self.batch_id}-1",
+            "disposition_id": self.disposition_id,
+            "template_id": self.template_id,
+            "sub_account_id": self.sub_account_id,
         }
 
     @property
@@ -81,9 +92,32 @@ async def furnish(api: Api, account: str) -> Belongings:
     (api.recordings / path).write_bytes(AUDIO)
     await _talking(api, account, live.id)
     await _completed(api, account, completed.id, mark, token, path)
+    disposition, template = await _meaning(api, account, agent.id, mark)
+    sub_account, _ = await api.services.sub_accounts.create(account, Details(mark, metadata={"mark": mark}))
     return Belongings(
-        account, agent.id, completed.id, batch, token, queued.id, live.id, number, endpoint, mark
+        account,
+        agent.id,
+        completed.id,
+        batch,
+        token,
+        queued.id,
+        live.id,
+        number,
+        endpoint,
+        disposition,
+        template,
+        sub_account.id,
+        mark,
     )
+
+
+async def _meaning(api: Api, account: str, agent: str, mark: str) -> tuple[str, str]:
+    """What is to be found out after their calls."""
+    question = DispositionFields(name=mark, question=mark, category=mark, is_subjective=True)
+    [disposition] = await api.services.dispositions.create(account, [question], [agent])
+    fields = TemplateFields(name=mark, json_schema={"title": mark}, instructions=mark)
+    template = await api.services.extraction_templates.create(account, fields)
+    return disposition.id, template.id
 
 
 async def _batch(

@@ -36,6 +36,9 @@ NAMES: Final = {
     "number": "c0000000-0000-4000-8000-000000000001",
     "endpoint_id": "90000000-0000-4000-8000-000000000001",
     "delivery_id": "d0000000-0000-4000-8000-000000000001-1",
+    "disposition_id": "60000000-0000-4000-8000-000000000001",
+    "template_id": "50000000-0000-4000-8000-000000000001",
+    "sub_account_id": "20000000-0000-4000-8000-000000000001",
     "token": "70000000-0000-4000-8000-000000000001",
 }
 _NOWHERE: Final = "00000000-0000-4000-8000-000000000000"
@@ -51,6 +54,9 @@ _OFFERED: Final = {name: [there, _NOWHERE] for name, there in NAMES.items()} | {
     "task_type": ["extraction", "conversation"],
     "buffer_size": [250],
     "call_terminate": [90],
+    "json_schema": [{"type": "object", "properties": {"lead": {"type": "string"}}}, {"type": "array"}],
+    "is_subjective": [True, False],
+    "subjective_type": ["text", "regex"],
     "scheduled_at": ["2026-12-04T09:00:00Z", "2020-01-01T00:00:00Z"],
     "from_phone_numbers": [[FROM], ["+14155550199"]],
     "file": ["contact_number,name\r\n+14155550123,Ann\r\n", "name\r\nAnn\r\n"],

@@ -22,32 +22,36 @@ class Share:
 ELASTIC: Final = Share()
 
 
-class OverSubscribed(ValueError):
-    """More is promised than there is; the message says so, the numbers are what a client is told."""
+class BadShare(ValueError):
+    """It cannot be had; the message says why, the numbers what there is."""
 
-    def __init__(self, requested: int, available: int, limit: int) -> None:
-        super().__init__(
-            f"Concurrency limit exceeded: {requested} calls at a time were asked for, and {available} of the account's "
-            f"{limit} are left"
-        )
-        self.requested = requested
-        self.available = available
-        self.limit = limit
+    def __init__(self, why: str, numbers: Mapping[str, int] | None = None) -> None:
+        super().__init__(why)
+        self.numbers = numbers
 
 
 def check(share: Share, others: Mapping[str, Share], limit: int | None) -> None:
     """Whether a share may stand beside the others. `limit`: the parent's calls at a time, None: any number.
 
-    Raises OverSubscribed, and ValueError for one that contradicts itself.
+    Raises BadShare for one that contradicts itself, or promises more than there is.
     """
     if share.maximum and share.maximum < share.minimum:
-        raise ValueError("max_concurrency must be at least min_concurrency, 0 (paused) or null (elastic)")
+        raise BadShare("max_concurrency must be at least min_concurrency, 0 (paused) or null (elastic)")
     if limit is None:
         return
     available = max(0, limit - sum(other.promised for other in others.values()))
     requested = max(share.promised, share.maximum or 0)
     if share.promised > available or requested > limit:
-        raise OverSubscribed(requested, available, limit)
+        raise BadShare(
+            f"Concurrency limit exceeded: {requested} calls at a time were asked for, and {available} of the account's "
+            f"{limit} are not promised to others",
+            {
+                "requested": requested,
+                "available": available,
+                "account_limit": limit,
+                "subaccount_usage": limit - available,
+            },
+        )
 
 
 def allowed(shares: Mapping[str, Share], limit: int | None) -> dict[str, int | None]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -60,7 +60,7 @@ class SubAccounts:
         self._default_calls = default_calls
 
     async def create(self, parent_id: str, details: Details) -> tuple[SubAccount, str]:
-        """A sub-account and its key, which cannot be had again. Raises OverSubscribed, ValueError (`shares.check`)."""
+        """A sub-account and its key, which cannot be had again. Raises BadShare."""
         now, made = self._clock.now_us(), str(uuid.uuid4())
         async with self._db.transaction() as tx:
             others = await self._lock(tx, parent_id)
@@ -78,13 +78,22 @@ class SubAccounts:
             bounds = allowed(_shares(rows), await self._limit(reader, parent_id))
         return [_sub_account(row, bounds[row["account_id"]]) for row in rows]
 
-    async def change(self, parent_id: str, sub_account_id: str, changes: Mapping[str, Any]) -> None:
-        """`changes` are fields of Details. Raises UnknownSubAccount, OverSubscribed, ValueError (`shares.check`)."""
+    async def change(
+        self,
+        parent_id: str,
+        sub_account_id: str,
+        changes: Mapping[str, Any],
+        share: Callable[[Share], Share] = lambda share: share,
+    ) -> None:
+        """`changes` are fields of Details; `share` is given the one it has, and gives the new one.
+
+        Raises UnknownSubAccount, BadShare.
+        """
         now = self._clock.now_us()
         async with self._db.transaction() as tx:
             others = await self._lock(tx, parent_id)
             found = await self._get(tx, parent_id, sub_account_id)
-            details = replace(_details(found), **changes)
+            details = replace(_details(found), **changes, share=share(_share(found)))
             if details.share != _share(found):
                 await self._check(tx, parent_id, sub_account_id, details.share, others)
             columns = _columns(sub_account_id, parent_id, details, now)

@@ -23,6 +23,8 @@ from ringback.api import (
     metrics,
     openapi,
     recordings,
+    sub_accounts,
+    user,
     webhooks,
 )
 from ringback.api.body import BodyLimit
@@ -70,6 +72,8 @@ def create_app(services: Services) -> FastAPI:
     ):
         app.include_router(resource.router)
     app.include_router(do_not_call.router)
+    app.include_router(user.router)
+    app.include_router(sub_accounts.router)
     # The last one added is the outermost.
     app.add_middleware(errors.Unexpected)
     if services.rate_limits is not None:

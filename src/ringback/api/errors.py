@@ -18,6 +18,8 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringback.accounts.idempotency import KeyReused
+from ringback.accounts.shares import BadShare
+from ringback.accounts.sub_accounts import NotAParent, UnknownSubAccount
 from ringback.agents.dispositions import ForeignAgent, UnknownDisposition
 from ringback.agents.extraction_templates import UnknownTemplate
 from ringback.agents.registry import UnknownAgent
@@ -104,7 +106,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 _DESCRIPTIONS = {
     400: "A malformed parameter or body, or the business refuses it; `details.problems` names each bad field",
     401: "No key, or one that is unknown or revoked",
-    403: "An agent that the account does not have",
+    403: "What this key may not do: an agent that the account does not have; sub-accounts of a sub-account",
     404: "Unknown, or another account's",
     409: "The `Idempotency-Key` came with another request of the last 24 hours",
     413: "The body is larger than the installation allows",
@@ -131,6 +133,18 @@ def install(app: FastAPI) -> None:
 
     for unknown in _NAMED:
         app.add_exception_handler(unknown, _not_there)
+
+    @app.exception_handler(NotAParent)
+    async def _not_a_parent(_: Request, error: NotAParent) -> JSONResponse:
+        return ApiError(403, "Only the account's own keys may do this, not those of a sub-account").response()
+
+    @app.exception_handler(UnknownSubAccount)
+    async def _unknown_sub_account(_: Request, error: UnknownSubAccount) -> JSONResponse:
+        return ApiError(404, f"There is no sub-account {error}").response()
+
+    @app.exception_handler(BadShare)
+    async def _bad_share(_: Request, error: BadShare) -> JSONResponse:
+        return ApiError(400, str(error), error.numbers).response()
 
     @app.exception_handler(KeyReused)
     async def _key_reused(_: Request, error: KeyReused) -> JSONResponse:

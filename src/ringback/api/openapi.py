@@ -13,6 +13,7 @@ from ringback.agents.definition import AgentPatch, AgentRequest
 from ringback.api.call_events import CallEventRequest
 from ringback.api.calls import CallRequest
 from ringback.api.do_not_call import DoNotCallRequest
+from ringback.api.schemas.account import SubAccountPatch, SubAccountRequest
 from ringback.api.schemas.batch import BatchRequest, ScheduleRequest
 from ringback.api.schemas.disposition import (
     DispositionBulkCreate,
@@ -32,6 +33,8 @@ _MODELS: Final = (
     CallEventRequest,
     BatchRequest,
     ScheduleRequest,
+    SubAccountRequest,
+    SubAccountPatch,
     EndpointPatch,
     DispositionCreate,
     DispositionBulkCreate,

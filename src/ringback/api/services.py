@@ -10,13 +10,18 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from ringback.accounts.accounts import Accounts
+from ringback.accounts.concurrency import Concurrencies
 from ringback.accounts.idempotency import Idempotency
 from ringback.accounts.keys import Keys
 from ringback.accounts.rate_limits import RateLimits
+from ringback.accounts.sub_accounts import SubAccounts
+from ringback.accounts.usage import Usages
 from ringback.agents.disposition import Disposition
 from ringback.agents.dispositions import Dispositions
 from ringback.agents.extraction_templates import ExtractionTemplates
 from ringback.agents.registry import Agent, Agents
+from ringback.billing.wallet import Wallets
 from ringback.clock import Clock
 from ringback.dialing.batches import Batches
 from ringback.dialing.call_events import CallEvents
@@ -51,6 +56,11 @@ class Services:
     do_not_call: DoNotCall
     batches: Batches
     idempotency: Idempotency
+    accounts: Accounts
+    sub_accounts: SubAccounts
+    usages: Usages
+    wallets: Wallets
+    concurrencies: Concurrencies
     endpoints: Endpoints
     deliveries: Deliveries
     dispositions: Dispositions

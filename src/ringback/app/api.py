@@ -9,19 +9,28 @@ from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 
 import uvicorn
 
+from ringback.accounts.accounts import Accounts
+from ringback.accounts.concurrency import Concurrencies
 from ringback.accounts.idempotency import Idempotency
 from ringback.accounts.keys import Keys
 from ringback.accounts.rate_limits import RateLimits, windows
+from ringback.accounts.sub_accounts import SubAccounts
+from ringback.accounts.usage import Usages
+from ringback.agents.dispositions import Dispositions
+from ringback.agents.extraction_templates import ExtractionTemplates
 from ringback.api.app import create_app
 from ringback.api.services import Scrape, Services
 from ringback.app.batching import batching
 from ringback.app.core import Core, opened
 from ringback.app.lifespan import say_ready, stop_event
+from ringback.app.meaning import TriedDispositions
+from ringback.app.providers import Providers
 from ringback.app.settings import Settings, SettingsError
 from ringback.app.telemetry.opening import API, Watched, watched
 from ringback.app.telemetry.queue_figures import of_queue
 from ringback.app.upkeep import upkeep
 from ringback.app.webhooks import delivering
+from ringback.billing.wallet import Wallets
 from ringback.dialing.call_events import CallEvents
 from ringback.dialing.do_not_call import DoNotCall
 from ringback.dialing.uploads import Leftovers
@@ -49,6 +58,7 @@ async def run(settings: Settings) -> None:
         delivering(settings, core),
         watching.pulse(core.clock, of_queue(watching.telemetry, core.db, core.clock)),
     ):
+        default_calls = settings.dialling.account_calls or None
         services = Services(
             keys=Keys(core.db, core.clock),
             agents=core.agents,
@@ -59,8 +69,16 @@ async def run(settings: Settings) -> None:
             do_not_call=DoNotCall(core.db, core.clock),
             batches=batches,
             idempotency=Idempotency(core.db, core.clock),
+            accounts=Accounts(core.db, core.clock),
+            sub_accounts=SubAccounts(core.db, core.clock, default_calls),
+            usages=Usages(core.db),
+            wallets=Wallets(core.db, core.clock),
+            concurrencies=Concurrencies(core.db, core.clock, default_calls),
             endpoints=Endpoints(core.db, core.clock, core.wakeup),
             deliveries=Deliveries(core.db, core.clock, core.wakeup),
+            dispositions=Dispositions(core.db, core.clock),
+            extraction_templates=ExtractionTemplates(core.db, core.clock),
+            try_dispositions=TriedDispositions(Providers(settings)),
             clock=core.clock,
             recordings=settings.recordings,
             uploads=settings.uploads,

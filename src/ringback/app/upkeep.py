@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from ringback.accounts.idempotency import Idempotency
+from ringback.billing import wallet
 from ringback.clock import Clock
 from ringback.dialing.uploads import Leftovers
 from ringback.executions import counts, segments
@@ -66,6 +67,7 @@ class LedgerUpkeep:
         await segments.cut(self._db, agents)
         self._looked_at_all = True
         await segments.seal(self._db)
+        await wallet.count(self._db)
 
 
 async def _regularly(name: str, work: Callable[[], Awaitable[object]], clock: Clock, every_s: float) -> None:

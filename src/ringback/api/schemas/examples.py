@@ -198,6 +198,22 @@ AGENT_REQUEST: Final[dict[str, Any]] = {
     "agent_prompts": {},
 }
 
+_ACCOUNT_ID: Final = "9b1c2e0a-4a5f-4d3e-8a46-2f0d7c1b6e52"
+_SUB_ACCOUNT: Final[dict[str, Any]] = {
+    "id": "5d0f2a7e-6c1b-4f6a-9a0e-1b7d3c5e8f90",
+    "name": "Gotham branch",
+    "user_id": _ACCOUNT_ID,
+    "organization_id": _ACCOUNT_ID,
+    "email": None,
+    "description": None,
+    "metadata": {"region": "east"},
+    "multi_tenant": False,
+    "allow_concurrent_calls": 8,
+    "min_concurrency": 2,
+    "max_concurrency": None,
+    "created_at": "2024-01-23T01:14:37Z",
+    "updated_at": "2024-01-23T01:14:37Z",
+}
 _LISTED: Final = {
     "number": "+14155550199",
     "reason": "asked on the phone not to be called",
@@ -281,6 +297,32 @@ EXAMPLES: Final[dict[str, Any]] = {
     **WEBHOOK_EXAMPLES,
     **DISPOSITION_EXAMPLES,
     **EXTRACTION_EXAMPLES,
+    "User": {
+        "id": _ACCOUNT_ID,
+        "name": "Bruce Wayne",
+        "email": "bruce@wayne.example",
+        "wallet": 4242.5,
+        "concurrency": {"max": 10, "current": 7},
+    },
+    "SubAccountRequest": {"name": "Gotham branch", "min_concurrency": 2, "max_concurrency": None},
+    "SubAccountPatch": {"max_concurrency": 5},
+    "SubAccount": _SUB_ACCOUNT,
+    "SubAccountCreated": _SUB_ACCOUNT | {"api_key": "sa-b33f4fbf011d4661a273a46b11d185f8"},
+    "SubAccountUsage": {
+        "from": "2024-01-01T00:00:00Z",
+        "to": "2024-01-23T23:59:59Z",
+        "sub_account_id": _SUB_ACCOUNT["id"],
+        "sub_account_name": "Gotham branch",
+        "total_records": 12,
+        "total_duration": 151.0,
+        "total_cost": 31.521,
+        "total_platform_cost": 22.0,
+        "total_telephony_cost": 2.673,
+        "status_map": {"completed": 11, "no-answer": 1},
+        "synthesizer_cost_map": {"elevenlabs": {"eleven_turbo_v2_5": {"characters": 577, "cost": 5.77}}},
+        "transcriber_cost_map": {"deepgram": {"nova-2": {"duration": 125.6, "cost": 1.0}}},
+        "llm_cost_map": {"cost": 0.078, "tokens": {"gpt-4o-mini": {"input": 2698, "output": 605}}},
+    },
     "Health": {"status": "ok"},
 }
 """By the name of the schema."""
@@ -292,6 +334,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "delivery_id": WEBHOOK_EXAMPLES["WebhookDelivery"]["id"],
     "disposition_id": DISPOSITION_EXAMPLES["Disposition"]["id"],
     "template_id": EXTRACTION_EXAMPLES["ExtractionTemplateData"]["data"]["id"],
+    "sub_account_id": _SUB_ACCOUNT["id"],
     "format": "csv",
     "number": "+14155550199",
 }
