@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -150,8 +149,3 @@ def _wallet(row: Row) -> Wallet:
 def _entered(row: Row) -> Entered:
     entry = Entry(EntryKind(row["kind"]), Book(row["debit"]), Book(row["credit"]), row["amount"], row["note"])
     return Entered(row["at_us"], entry, row["spender"], row["execution_id"], row["attempt"])
-
-
-def total(entries: Sequence[Entered], book: Book) -> int:
-    """What the entries amount to on one side of the books."""
-    return sum(entered.entry.added_to(book) for entered in entries)

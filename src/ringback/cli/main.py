@@ -21,6 +21,7 @@ from ringback.cli import (
     roles,
     settings,
     status,
+    wallet,
     webhooks,
 )
 from ringback.store.database import StoreError
@@ -38,6 +39,7 @@ app.add_typer(do_not_call.app, name="do-not-call")
 app.add_typer(limits.app, name="limits")
 app.add_typer(prices.app, name="prices")
 app.add_typer(retention.app, name="retention")
+app.add_typer(wallet.app, name="wallet")
 app.add_typer(webhooks.app, name="webhooks")
 roles.register(app)
 audit.register(app)

@@ -1,0 +1,68 @@
+"""Cents as a person writes them, and what a call may cost at its longest."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ringback.billing.book import PriceBook
+from ringback.billing.price import Price
+from ringback.billing.price_list import default
+from ringback.billing.reservation import longest
+from ringback.billing.wallet import MOST_CENTS, WalletError, read_cents
+from ringback.executions.record import UsageKind
+
+EARS = Price(UsageKind.TRANSCRIBER, "ms", Decimal("0.6"), per=60_000, step=1_000, provider="deepgram")
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("1", 10_000), ("12.5", 125_000), ("0.0001", 1), (" 7 ", 70_000), ("1e3", 10_000_000)],
+)
+def test_cents(text: str, amount: int) -> None:
+    assert read_cents(text) == amount
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ten", "0", "-5", "0.00001", "NaN", "Infinity", str(MOST_CENTS + 1), "1,5"]
+)
+def test_what_is_no_sum_of_money(text: str) -> None:
+    with pytest.raises(WalletError):
+        read_cents(text)
+
+
+def definition(call_terminate: float | None, transcriber: str = "local") -> dict[str, Any]:
+    task = {
+        "task_type": "conversation",
+        "task_config": None if call_terminate is None else {"call_terminate": call_terminate},
+        "tools_config": {"transcriber": {"provider": transcriber, "model": "nova-2"}},
+    }
+    return {"tasks": [{"task_type": "extraction"}, task]}
+
+
+@pytest.mark.parametrize(
+    ("agent", "amount"),
+    [
+        (definition(60), 32_000),
+        (definition(60.5), 64_000),
+        (definition(90), 64_000),
+        (definition(None), 64_000),
+        ({}, 64_000),
+        (definition(90, "deepgram"), 64_000 + 9_000),
+        (definition(90.5, "deepgram"), 64_000 + 9_100),
+    ],
+)
+def test_the_telephone_and_the_transcriber_until_call_terminate(agent: dict[str, Any], amount: int) -> None:
+    assert longest(PriceBook([*default(), EARS]), agent, "sip-trunk", 1) == amount
+
+
+def test_the_prices_of_that_moment_and_that_carrier() -> None:
+    dear = Price(UsageKind.NETWORK, "ms", Decimal(10), 60_000, 60_000, provider="gold", valid_from=5)
+    book = PriceBook([dear])
+    assert [longest(book, definition(60), *of) for of in (("gold", 5), ("gold", 4), ("sip-trunk", 5))] == [
+        100_000,
+        0,
+        0,
+    ]
