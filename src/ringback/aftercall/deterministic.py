@@ -118,17 +118,30 @@ def _timestamp(exchange: Exchange, day: date, language: str) -> str | None:
 
 
 _DECIMAL: Final = re.compile(r"(?<![\d.,])-?\d+\.\d+(?![\d.,]*\d)")
-_SAID_DECIMAL: Final = re.compile(r"\b(\d+)\s+(?:point|comma|coma|komma|virgule)\s+(\d+)\b")
+_POINT: Final = re.compile(r"\b(?:point|comma|coma|komma|virgule|virgola|vírgula)\b", re.IGNORECASE)
 _DAYS_AND_TIMES: Final = re.compile(r"\b\d{1,2}[:/]\d{1,2}(?:/\d{2,4})?\b|\b\d{4}-\d{2}-\d{2}\b")
 
 
 def _number(text: str, day: date, language: str) -> int | float | None:
-    """The one that was said; where there are several the sentence has to be understood."""
+    """The one that was said; of several nobody knows which is meant."""
     text = _DAYS_AND_TIMES.sub(" ", text)
-    if match := _DECIMAL.search(text) or _SAID_DECIMAL.search(text):
-        return float(match[0] if match.re is _DECIMAL else f"{match[1]}.{match[2]}")
+    if match := _DECIMAL.search(text):
+        return float(match[0])
+    if match := _POINT.search(text):
+        return _said_decimal(text[: match.start()], text[match.end() :], language)
+    if len(set(traits(language).digit_runs(text))) > 1:
+        return None
     found = understand(Number(), text, day, language)
     return None if found is None else int(found.value)
+
+
+def _said_decimal(before: str, after: str, language: str) -> float | None:
+    """ "twelve" and "five dollars"."""
+    known = traits(language)
+    whole, rest = known.digit_runs(before), known.digit_runs(after)
+    if not whole or not rest or not known.ends_with_number(before) or not known.digit_runs(after.split()[0]):
+        return None
+    return float(f"{whole[-1]}.{rest[0]}")
 
 
 def _match(pattern: str, text: str, language: str) -> str | None:
@@ -149,12 +162,15 @@ _COMMON: Final = frozenset(
         "did them they she him its let also just any some one all for"
     )
 )
+_ONE_WORD: Final = (
+    (re.compile(r"\be-mail", re.IGNORECASE), "email"),
+    (re.compile(r"\bcall(?:ed|ing|s)? (?:\w+ )?back\b", re.IGNORECASE), "callback"),
+)
 _SAME: Final = {
     "old": "age",
     "born": "birth",
     "birthday": "birth",
     "mail": "email",
-    "e-mail": "email",
     "cost": "price",
     "persons": "people",
     "guests": "people",
@@ -165,8 +181,10 @@ _SAME: Final = {
 
 def _stems(text: str) -> frozenset[str]:
     """Words that mean something, so that "appointment_confirmed" and "confirm the appointment" meet."""
-    plain = re.sub(r"e-mail", "email", re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", text), flags=re.IGNORECASE)
-    return frozenset(_stem(_SAME.get(word, word)) for word in _meaning(words(plain)))
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", text)
+    for pattern, one in _ONE_WORD:
+        plain = pattern.sub(one, plain)
+    return frozenset(_stem(_stem(_SAME.get(word, word))) for word in _meaning(words(plain)))
 
 
 def _meaning(said: Sequence[str]) -> list[str]:
@@ -174,5 +192,5 @@ def _meaning(said: Sequence[str]) -> list[str]:
 
 
 def _stem(word: str) -> str:
-    short = re.sub(r"(?:'s|ies|s|ed|ing|ation|tion|ment|er|e|y)$", "", word) if len(word) > 4 else word
+    short = re.sub(r"(?:'s|ies|s|ed|ing|ation|tion|ment|er|e|y)$", "", word) if len(word) > 3 else word
     return re.sub(r"([^aeiou])\1$", r"\1", short)

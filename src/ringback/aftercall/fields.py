@@ -18,7 +18,7 @@ _PROSE: Final = re.compile(
     r"|values?|the|this|from|answer|output|format)\b",
     re.IGNORECASE,
 )
-_LEADING_KIND: Final = re.compile(r"^\(?(?P<kind>[\w-]{1,20}(?:[ /][\w-]{1,10})?)\)?(?=[,.;)\s]|$)")
+_LEADING_KIND: Final = re.compile(r"^\(?(?P<kind>[\w-]{1,20}(?:/[\w-]{1,10})?)\)?(?=[,.;)\s]|$)")
 _SCALAR: Final = ["string", "number", "boolean", "null"]
 _KINDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "number": {"type": "number"},

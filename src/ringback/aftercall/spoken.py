@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final, Literal
@@ -53,13 +53,12 @@ class Spoken:
 
     def as_data(self) -> str:
         """The day and the transcript, as JSON: no text of it can end the data and go on as something else."""
-        said, length = [], 0
-        texts = [line.text for line in self.lines]
-        total = sum(map(len, texts))
-        for line in self.lines:
-            start, length = length, length + len(line.text)
-            if text := _kept(line.text, start, total):
-                said.append({line.role: text})
+        said: list[dict[str, str]] = [{line.role: line.text} for line in self.lines]
+        left_out = sum(len(line.text) for line in self.lines) - MAX_CHARACTERS
+        if left_out > 0:
+            head = _first(self.lines, _BEGINNING)
+            tail = _first(self.lines[::-1], MAX_CHARACTERS - _BEGINNING, backwards=True)[::-1]
+            said = [*head, {"left out": f"{left_out} characters"}, *tail]
         transcript = json.dumps(said, ensure_ascii=False)
         return f"The call took place on {self.day:%A}, {self.day.isoformat()}. Its transcript:\n{transcript}"
 
@@ -112,13 +111,12 @@ def _day(at_us: int, user_data: Mapping[str, Any]) -> date:
     return datetime.fromtimestamp(at_us / 1e6, prompts.zone_of(user_data)).date()
 
 
-def _kept(text: str, start: int, total: int) -> str:
-    """What of a text that begins at `start` remains when the middle of the whole is cut out."""
-    if total <= MAX_CHARACTERS:
-        return text
-    end_of_head, begin_of_tail = _BEGINNING, total - (MAX_CHARACTERS - _BEGINNING)
-    head = text[: max(0, end_of_head - start)]
-    tail = text[max(0, begin_of_tail - start) :] if start + len(text) > begin_of_tail else ""
-    if len(head) == len(text) or len(tail) == len(text):
-        return text
-    return f"{head} [...] {tail}".strip() if head or tail else ""
+def _first(lines: Sequence[Said], room: int, backwards: bool = False) -> list[dict[str, str]]:
+    """So many characters of them; of the last one that there is room for its beginning (`backwards`: its end)."""
+    kept = []
+    for line in lines:
+        if room <= 0:
+            break
+        kept.append({line.role: line.text[-room:] if backwards else line.text[:room]})
+        room -= len(line.text)
+    return kept

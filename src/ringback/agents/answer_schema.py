@@ -96,6 +96,8 @@ class _Reader:
     def _referred(self, reference: Any, where: str) -> Mapping[str, Any]:
         """Within the same schema only: nothing is fetched."""
         found: Any = self._schema
+        if reference == "#":
+            return self._schema
         if not isinstance(reference, str) or not reference.startswith("#/"):
             raise BadSchema(f"{where} refers to {reference!r}, which is not in the same schema")
         for step in reference[2:].split("/"):
@@ -111,6 +113,8 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     if not schema.keys() - {"description"}:
         return schema
     kind = schema.get("type")
+    if {"type": "null"} in schema.get("anyOf", ()):
+        return schema
     if kind is None:
         if list(schema) == ["enum"] or set(schema) == {"enum", "description"}:
             return {**schema, "enum": _with_null(schema["enum"])}
