@@ -48,8 +48,8 @@ async def counters(db: Reader, limit: int) -> list[Row]:
     profile = "account_id, agent_id, status, call_type, provider, batch_id, answered_by_voice_mail"
     expanded = " UNION ALL ".join(
         f"""
-        SELECT account_id, agent_id, '{dimension}' AS dimension, {value} AS value, SUM(delta) AS number
-        FROM differences WHERE {value} IS NOT NULL GROUP BY account_id, agent_id, {value}
+        SELECT account_id, agent_id, '{dimension}' AS dimension, {value} AS value, delta AS number
+        FROM differences WHERE {value} IS NOT NULL
         """
         for dimension, value in VALUES.items()
     )
