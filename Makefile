@@ -6,7 +6,7 @@ PYTHON ?= $(shell for v in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-dial crash-test simulate-days clean
+.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-dial bench-aftercall crash-test simulate-days clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,8 +63,13 @@ bench-dial: $(VENV)/.installed-dev  ## Intake, latency, claims a second, idle CP
 	@sh scripts/packages.sh bench
 	$(BIN)/python -m benchmarks.dialling $(BENCH)
 
+# What to measure, e.g. BENCH='--store sqlite --part pipeline'; without it everything, which takes some minutes.
+bench-aftercall: $(VENV)/.installed-dev  ## Records completed, webhooks delivered, the store audited; a line of JSON a store
+	@sh scripts/packages.sh bench
+	$(BIN)/python -m benchmarks.aftercall $(BENCH)
+
 # E.g. CRASH='--kills 100 --store sqlite --seed 7'; a thousand kills a store take some ten minutes.
-crash-test: $(VENV)/.installed-dev  ## Kill call workers at random while they dial; a line of JSON a store, all zeros
+crash-test: $(VENV)/.installed-dev  ## Kill call workers at random while they dial and in the work after; a line of JSON a store, all zeros
 	@sh scripts/packages.sh bench
 	$(BIN)/python -m benchmarks.crash $(CRASH)
 

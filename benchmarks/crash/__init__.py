@@ -1,1 +1,2 @@
-"""Workers killed and stopped at random while they dial, and what the database and the wire say afterwards."""
+"""Workers killed and stopped at random while they dial and after a call, and what the database, the wire and the webhooks say
+afterwards."""

@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from benchmarks.crash.worker import FROM, PROVIDER, PUBLIC_URL
 from ringback.accounts.accounts import Accounts
+from ringback.billing.wallet import Wallets
 from ringback.clock import SystemClock
 from ringback.dialing.queue import CallQueue, NewCall, NotStoppable
 from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import TERMINAL
+from ringback.net.signing import new_secret
 from ringback.store.database import Database, StoreError
-from ringback.store.queries import agents, gates
+from ringback.store.queries import agents, gates, webhook_endpoints
 from ringback.store.wakeup import Wakeup
 
 AGENT: Final = "agent"
@@ -98,9 +100,17 @@ async def unfinished(db: Database) -> int:
     return count
 
 
-async def open_account(db: Database, *, max_calls: int | None = None, interval_us: int | None = None) -> str:
-    """An account with one agent, and limits of its own; its id."""
-    account = await Accounts(db, SystemClock()).create("the account")
+async def open_account(
+    db: Database,
+    *,
+    max_calls: int | None = None,
+    interval_us: int | None = None,
+    webhook_url: str | None = None,
+    wallet: int | None = None,
+) -> str:
+    """An account with one agent, and limits of its own; its id. `wallet`: what it has, in 1e-4 cents, and no more."""
+    clock = SystemClock()
+    account = await Accounts(db, clock).create("the account")
     async with db.transaction() as tx:
         await agents.insert(
             tx,
@@ -110,6 +120,12 @@ async def open_account(db: Database, *, max_calls: int | None = None, interval_u
             prompts="{}",
             status="processed",
             now_us=1,
+            webhook_url=webhook_url,
         )
         await gates.set_limits(tx, account.id, "account", "", max_calls=max_calls, interval_us=interval_us)
+        if webhook_url is not None:
+            await webhook_endpoints.ensure(tx, account.id, webhook_url, secret=new_secret(), now_us=1)
+    if wallet is not None:
+        await Wallets(db, clock).top_up(account.id, wallet)
+        await Wallets(db, clock).limit(account.id)
     return account.id

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.crash.aftermath import aftermath
 from benchmarks.crash.clients import Clients, open_account, unfinished
 from benchmarks.crash.worker import Post
 from benchmarks.crash.workforce import Workforce
@@ -20,16 +21,20 @@ from ringback.store.wakeup import open_wakeup
 from tests.support.dial_case import Breach, Violation
 from tests.support.dial_checker import counted, violations
 from tests.support.dial_history import History
-from tests.support.dial_sink import dial_sink
+from tests.support.dial_sink import DialSink, dial_sink
+from tests.support.webhook_post import Receiver, receiver
 
 logger = logging.getLogger(__name__)
 
 _KILLED_SHARE: Final = 0.6
 _PAUSE_S: Final = (0.05, 0.3)
 _STOP_S: Final = (0.1, 6.0)
-_SETTLE_S: Final = 90.0
+_SETTLE_S: Final = 120.0
+"""Leases of webhooks take 30 s to run out."""
 _LOOK_S: Final = 0.25
 _SHOWN: Final = 5
+_WALLET: Final = 10**12
+"""Enough for all calls; each reserves what it may cost all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Plan:
     interval_us: int = 10_000
     lease_s: float = 2.0
     unknown_s: float = 5.0
+    pondering_s: float = 0.6
+    """How long each of three stages after a call may take."""
     loss: float = 0.05
     """Share of the packets that vanish, in each direction."""
 
@@ -53,6 +60,10 @@ class Report:
     history: History
     violations: Sequence[Violation]
     """Of the end, and of looks in the middle."""
+    taken_over: int
+    """How often a worker went on with the work after a call that another had begun, or not."""
+    arrived: int
+    """Webhooks, those that came twice too."""
 
     def figures(self) -> dict[str, Any]:
         """By the names of the breaches; all but the first should be 0."""
@@ -78,35 +89,56 @@ class Report:
         return (
             f"{len(self.history.executions)} calls, {len(self.history.attempts)} attempts, {dials} dials; "
             f"{len(self.history.stopped)} stopped by clients; {lost_live} live calls lost and completed; "
+            f"the work after a call was taken over {self.taken_over} times; {self.arrived} webhooks arrived; "
             + ", ".join(f"{count} {state}" for state, count in states.most_common())
         )
 
 
 async def crash(url: str, folder: Path, plan: Plan) -> Report:
     """The database needs its tables and nothing else. What everybody logs is in the folder."""
-    with dial_sink(folder, loss=plan.loss, seed=plan.seed) as sink:
-        db = await open_database(url)
-        wakeup = await open_wakeup(db, folder)
-        try:
-            account_id = await open_account(db, max_calls=plan.max_calls, interval_us=plan.interval_us)
-            clients = Clients(db, wakeup, account_id, random.Random(plan.seed))
-            post = Post(
-                url,
-                folder,
-                sink.port,
-                lease_s=plan.lease_s,
-                unknown_s=plan.unknown_s,
-                ring_timeout_s=1.5,
-            )
-            found = await _kill_while_they_dial(db, clients, post, plan)
-            told = clients.told
-            history = await History.read(db, sink.events(), told.placed, told.stopped)
-            # Looks in the middle see the same one again and again.
-            found = list(dict.fromkeys([*found, *violations(history), *_failed(history)]))
-            return Report(plan.kills, history, found)
-        finally:
-            await wakeup.close()
-            await db.close()
+    async with receiver() as told_to:
+        with dial_sink(folder, loss=plan.loss, seed=plan.seed) as sink:
+            return await _crash(url, folder, plan, sink, told_to)
+
+
+async def _crash(url: str, folder: Path, plan: Plan, sink: DialSink, told_to: Receiver) -> Report:
+    db = await open_database(url)
+    wakeup = await open_wakeup(db, folder)
+    try:
+        account_id = await open_account(
+            db,
+            max_calls=plan.max_calls,
+            interval_us=plan.interval_us,
+            webhook_url=told_to.url,
+            wallet=_WALLET,
+        )
+        clients = Clients(db, wakeup, account_id, random.Random(plan.seed))
+        post = Post(
+            url,
+            folder,
+            sink.port,
+            lease_s=plan.lease_s,
+            unknown_s=plan.unknown_s,
+            ring_timeout_s=1.5,
+            pondering_s=plan.pondering_s,
+            delivers=True,
+        )
+        found = await _kill_while_they_dial(db, clients, post, plan)
+        told = clients.told
+        history = await History.read(db, sink.events(), told.placed, told.stopped)
+        found += [*violations(history), *_failed(history), *await aftermath(db, told_to)]
+        # Looks in the middle see the same one again and again.
+        found = list(dict.fromkeys(found))
+        return Report(
+            plan.kills, history, found, await asyncio.to_thread(_taken_over, folder), len(told_to.got)
+        )
+    finally:
+        await wakeup.close()
+        await db.close()
+
+
+def _taken_over(folder: Path) -> int:
+    return sum(path.read_text().count("its record is completed here") for path in folder.glob("worker-*.log"))
 
 
 def _failed(history: History) -> list[Violation]:
@@ -178,7 +210,14 @@ async def _settled(db: Database, workforce: Workforce) -> None:
     started = time.monotonic()
     while time.monotonic() - started < _SETTLE_S:
         row = await db.fetch_one("SELECT COUNT(*) AS n FROM attempts WHERE slot_since IS NOT NULL")
-        if not await unfinished(db) and row is not None and not row["n"]:
+        mail = await db.fetch_one("SELECT COUNT(*) AS n FROM webhook_deliveries WHERE state = 'waiting'")
+        if (
+            not await unfinished(db)
+            and row is not None
+            and not row["n"]
+            and mail is not None
+            and not mail["n"]
+        ):
             return
         for index in range(len(workforce)):
             workforce.revive(index)

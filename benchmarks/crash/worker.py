@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import logging
 import os
 import signal
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.crash.pondering import NAMES, Pondering
+from ringback.billing.reservation import Reservations
 from ringback.clock import SystemClock
 from ringback.dialing.call import Line, Talker
 from ringback.dialing.claims import Claim, Claims
@@ -23,10 +28,13 @@ from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution
 from ringback.media.leg import DialRequest, Ended, EndedBy, Outcome
 from ringback.media.rtp_stream import PortRange
-from ringback.store.database import open_database
-from ringback.store.wakeup import open_wakeup
+from ringback.net.addresses import Allowed
+from ringback.net.client import GuardedClient
+from ringback.store.database import Database, open_database
+from ringback.store.wakeup import Wakeup, open_wakeup
 from ringback.telephony.sip.carrier import SipCarrier, Trunk
 from ringback.telephony.sip.endpoint import Endpoint
+from ringback.webhooks.deliverer import Deliverer
 from tests.support.after_call import pipeline
 from tests.support.dial_listener import DialListener
 from tests.support.simulated_carrier import SimulatedCarrier, SimulatedLeg
@@ -54,6 +62,10 @@ class Post:
     ring_timeout_s: float = 30.0
     talk_s: float = 0.5
     """After which a talker hangs up."""
+    pondering_s: float = 0.0
+    """How long each of the stages after a call may take that stand for a language model's; 0: there are none."""
+    delivers: bool = False
+    """Its webhooks are delivered by the same process, so that they die together."""
     busy: bool = False
     """Nobody is dialled at all: every call ends as busy at once."""
     stamps: bool = False
@@ -99,7 +111,8 @@ async def _serve(index: int, post: Post) -> None:
     wakeup = await open_wakeup(db, post.folder)
     endpoint = await Endpoint.open("127.0.0.1", 0, PortRange(20000, 59999))
     ledger = Ledger(db, clock, PUBLIC_URL)
-    after = pipeline(db, ledger, post.folder)
+    pondering = [Pondering(name, post.pondering_s) for name in NAMES] if post.pondering_s else ()
+    after = pipeline(db, ledger, post.folder, *pondering)
 
     async def after_call(claim: Claim) -> None:
         await after.complete(claim.account_id, claim.execution_id, claim.number, name)
@@ -107,7 +120,7 @@ async def _serve(index: int, post: Post) -> None:
     async def prepare(execution: Execution) -> Talker:
         return DialListener(ledger, name, post.talk_s)
 
-    claims = Claims(db, ledger, clock, name, post.lease_s)
+    claims = Claims(db, ledger, clock, name, post.lease_s, reservations=Reservations(db, clock))
     taking = Taking(db, ledger, clock, name, lease_s=post.lease_s)
     reaper = Reaper(db, ledger, clock, name, lease_s=post.lease_s, unknown_s=post.unknown_s, wakeup=wakeup)
     if post.stamps:
@@ -124,10 +137,23 @@ async def _serve(index: int, post: Post) -> None:
         after_call=after_call,
         ring_timeout_s=post.ring_timeout_s,
     )
-    await Dialler(line, wakeup, capacity=post.capacity, drain_s=20).run(stopping)
+    async with _delivering(db, wakeup) if post.delivers else contextlib.nullcontext():
+        await Dialler(line, wakeup, capacity=post.capacity, drain_s=20).run(stopping)
     await endpoint.close()
     await wakeup.close()
     await db.close()
+
+
+@asynccontextmanager
+async def _delivering(db: Database, wakeup: Wakeup) -> AsyncIterator[None]:
+    client = GuardedClient(Allowed(["127.0.0.0/8"]))
+    delivering = asyncio.create_task(Deliverer(db, SystemClock(), wakeup, client).run())
+    try:
+        yield
+    finally:
+        delivering.cancel()
+        await asyncio.gather(delivering, return_exceptions=True)
+        await client.close()
 
 
 def _stamp(taking: Taking, path: Path) -> None:

@@ -51,6 +51,11 @@ class Postgresql(Store):
         if (self._folder / "data" / "postmaster.pid").exists():
             self._control("-m", "fast", "-t", "120", "stop", check=False)
 
+    @property
+    def pid(self) -> int:
+        """Of the server while it runs."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+
     def url(self, database: str) -> str:
         return f"postgresql://ringback:{_PASSWORD}@127.0.0.1:{self._port}/{database}"
 

@@ -60,7 +60,7 @@ class History:
             await db.fetch_all(
                 """
                 SELECT execution_id, attempt, kind, COUNT(*) AS n FROM usage_lines
-                GROUP BY account_id, execution_id, attempt, kind, provider, model, detail
+                GROUP BY account_id, execution_id, attempt, kind, provider, model, detail, purpose
                 """
             ),
             await db.fetch_all(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from decimal import Decimal
+from typing import Final
 
 from ringback.dialing.call import LiveCall, Talk
 from ringback.executions.ledger import LeaseLost, Ledger
 from ringback.executions.record import Turn, UsageKind, UsageLine
 from ringback.media.leg import Ended, HangupCause
 from ringback.store.database import StoreError
+
+_PRICE: Final = Decimal("0.75")
 
 
 class DialListener:
@@ -29,7 +33,9 @@ class DialListener:
             await self._say(call, 1)
         finally:
             enough.cancel()
-        usage = [UsageLine(UsageKind.TRANSCRIBER, "ears", "", "ms", 1000, 125)]
+        usage = [
+            UsageLine(UsageKind.TRANSCRIBER, "ears", "", "ms", 1000, 125, price=_PRICE, per=60_000, step=1000)
+        ]
         return Talk(event, conversation_ms=1000, usage=usage)
 
     async def _say(self, call: LiveCall, index: int) -> None:

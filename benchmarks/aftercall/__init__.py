@@ -1,0 +1,1 @@
+"""What comes after the call, on both databases: records completed, webhooks delivered, the store audited."""
