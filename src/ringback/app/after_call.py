@@ -34,7 +34,7 @@ def after_call(core: Core, settings: Settings, providers: Providers, prices: Pri
     stages: tuple[Stage, ...] = (
         RecordingStage(settings.recordings),
         TranscriptStage(),
-        *meaning_stages(core, providers, prices),
+        *meaning_stages(core.db, core.clock, providers, prices),
         TelephoneStage(prices),
         WebhookStage(providers.outbound),
     )

@@ -21,21 +21,19 @@ from ringback.agents.dispositions import Dispositions
 from ringback.agents.extraction_templates import ExtractionTemplates, UnknownTemplate
 from ringback.agents.plan import ChatPlan
 from ringback.agents.registry import Agent
-from ringback.app.core import Core
 from ringback.app.providers import SCRIPTED, Providers, UnknownProvider
 from ringback.billing.prices import Prices
+from ringback.clock import Clock
 from ringback.llm.structured import Model
+from ringback.store.database import Database
 
 _OPENAI: Final = "api.openai.com"
 
 
-def meaning_stages(core: Core, providers: Providers, prices: Prices) -> tuple[Stage, ...]:
+def meaning_stages(db: Database, clock: Clock, providers: Providers, prices: Prices) -> tuple[Stage, ...]:
     """Extraction, dispositions and summary, in this order."""
-    models, bill = ChatModels(providers), Bill(prices, core.clock)
-    templates, dispositions = (
-        ExtractionTemplates(core.db, core.clock),
-        Dispositions(core.db, core.clock),
-    )
+    models, bill = ChatModels(providers), Bill(prices, clock)
+    templates, dispositions = ExtractionTemplates(db, clock), Dispositions(db, clock)
 
     async def template(account_id: str, template_id: str) -> Template | None:
         try:
