@@ -159,7 +159,8 @@ async def test_what_is_under_way_is_not_sent_twice(api: Api) -> None:
     async with api.db.transaction() as tx:
         until = api.clock.us + 30_000_000
         await tx.execute(
-            "UPDATE webhook_deliveries SET due_at = :until, lease_until = :until WHERE position = 1", until=until
+            "UPDATE webhook_deliveries SET due_at = :until, lease_until = :until WHERE position = 1",
+            until=until,
         )
     answer = (await api.client.post(f"/webhooks/deliveries/{call}-1/replay")).json()
     assert (answer["under_way"], answer["next_try_at"]) == (True, "2026-11-24T04:04:36Z")

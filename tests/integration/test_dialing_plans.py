@@ -169,4 +169,4 @@ async def test_a_call_is_claimed_and_dialled_with_few_statements(database: Datab
         [claim] = (await taking.take(5)).claims
     claimed = recorder.seen.count
     await Claims(recorder, ledger, books.clock, "one").intend(claim, "call-1")
-    assert (claimed - before, recorder.seen.count - claimed) == (11, 8)
+    assert (claimed - before, recorder.seen.count - claimed) == (11, 10)

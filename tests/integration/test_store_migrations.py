@@ -215,7 +215,9 @@ async def test_urls_become_endpoints_and_old_events_stay(
     monkeypatch.undo()
     await upgrade(empty_database_url)
     db = await open_database(empty_database_url)
-    endpoints = await db.fetch_all("SELECT id, url, secret, state, created_at FROM webhook_endpoints ORDER BY url")
+    endpoints = await db.fetch_all(
+        "SELECT id, url, secret, state, created_at FROM webhook_endpoints ORDER BY url"
+    )
     urls = await db.fetch_all("SELECT webhook_url FROM agents ORDER BY id")
     deliveries = await db.fetch_all(
         "SELECT subject, position, event, endpoint_id, state, last_error, payload FROM webhook_deliveries"
@@ -230,6 +232,22 @@ async def test_urls_become_endpoints_and_old_events_stay(
     assert [row["webhook_url"] for row in urls] == ["https://one.example", None, "https://one.example"]
     sent = "Written by a version that sent no webhooks"
     assert [tuple(row.values()) for row in deliveries] == [
-        ("batch", 1, "processed", endpoints[1]["id"], "dead", sent, '{"batch_id":"batch","state":"processed"}'),
-        ("batch", 2, "completed", endpoints[1]["id"], "dead", sent, '{"batch_id":"batch","state":"completed"}'),
+        (
+            "batch",
+            1,
+            "processed",
+            endpoints[1]["id"],
+            "dead",
+            sent,
+            '{"batch_id":"batch","state":"processed"}',
+        ),
+        (
+            "batch",
+            2,
+            "completed",
+            endpoints[1]["id"],
+            "dead",
+            sent,
+            '{"batch_id":"batch","state":"completed"}',
+        ),
     ]

@@ -62,11 +62,14 @@ async def test_each_status_arrives_once_in_order_and_signed(post: Post, hook: Re
         assert request.headers["content-type"] == "application/json"
         assert request.headers["user-agent"].startswith("Ringback/")
         # The clock of the test is not that of the library.
-        assert Webhook(secret.text).sign(
-            request.headers["webhook-id"],
-            _moment(request),
-            request.body.decode(),
-        ) == request.headers["webhook-signature"]
+        assert (
+            Webhook(secret.text).sign(
+                request.headers["webhook-id"],
+                _moment(request),
+                request.body.decode(),
+            )
+            == request.headers["webhook-signature"]
+        )
     rows = await post.rows()
     assert {(row["state"], row["tries"], row["last_code"], row["lease_until"]) for row in rows} == {
         ("delivered", 1, 200, None)
@@ -122,7 +125,9 @@ async def test_an_endpoint_that_never_answers_is_disabled_and_goes_on_in_order(
     await post.until(began + 4 * DAY_US)
     endpoint = await post.endpoint(hook.url)
     assert endpoint.state == "disabled"
-    assert endpoint.disabled_why == "No delivery succeeded for three days; at last: The receiver answered 503."
+    assert (
+        endpoint.disabled_why == "No delivery succeeded for three days; at last: The receiver answered 503."
+    )
     assert endpoint.disabled_at == pytest.approx(began + TRIED_FOR_US, abs=2 * SECOND)
     assert await states(post) == {"waiting": 6}
     tried = len(hook.got)

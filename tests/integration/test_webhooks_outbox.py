@@ -13,6 +13,7 @@ import pytest
 
 from ringback.agents.definition import read
 from ringback.agents.registry import Agents
+from ringback.executions import outbox_check
 from ringback.executions.bulk import BatchTemplate, Bulk, Move
 from ringback.executions.lifecycle import TERMINAL, TRANSITIONS, IllegalTransition, Status
 from ringback.executions.record import Execution, Turn
@@ -227,7 +228,38 @@ async def test_a_batch_is_told_twice(database: Database, tmp_path: Path) -> None
         102,
     )
     assert (completed["status"], completed["execution_status"]) == ("completed", {"stopped": 102})
-    assert [execution["id"] for execution in completed["executions"]] == [row["id"] for row in executions][:100]
+    assert [execution["id"] for execution in completed["executions"]] == [row["id"] for row in executions][
+        :100
+    ]
     assert {execution["status"] for execution in completed["executions"]} == {"stopped"}
     assert completed["has_more_executions"] is True
     assert "webhooks" in desk.wakeup.topics
+
+
+async def test_the_audit_misses_what_was_not_told(post: Post) -> None:
+    async with post.db.transaction() as tx:
+        await tx.execute("UPDATE agents SET updated_at = 1")
+    calls = [await post.call(*TALK) for _ in range(3)]
+    retried = await post.books.create(retry_config=RETRIES)
+    await post.walk(retried, Status.INITIATED, Status.BUSY, Status.STOPPED)
+    now = post.clock.us
+
+    async def wrong() -> list[str]:
+        found = [
+            *await outbox_check.untold(post.db, 10, now_us=now),
+            *await outbox_check.disordered(post.db, 10),
+        ]
+        return [row["subject"] for row in found]
+
+    assert await wrong() == []
+    for sql, subject in [
+        ("DELETE FROM webhook_deliveries WHERE subject = :id AND position = 6", calls[0].id),
+        ("UPDATE webhook_deliveries SET event = 'queued' WHERE subject = :id AND position = 3", calls[1].id),
+        ("UPDATE executions SET status = 'error' WHERE id = :id", calls[2].id),
+    ]:
+        before = await wrong()
+        async with post.db.transaction() as tx:
+            await tx.execute(sql, id=subject)
+        assert {*await wrong()} == {*before, subject}
+    assert await outbox_check.untold(post.db, 1, now_us=now) != []
+    assert await outbox_check.untold(post.db, 10, now_us=now + 8 * 86_400_000_000) == []

@@ -16,6 +16,7 @@ from typing import Any, Final
 from ringback.billing.book import PriceBook
 from ringback.billing.prices import read_book
 from ringback.billing.rating import amount
+from ringback.executions import outbox_check
 from ringback.store.database import Database, Reader, Row
 from ringback.store.queries import audit
 
@@ -83,6 +84,8 @@ CHECKS: Final = (
     Check("costs", "An execution costs the sum of its usage lines.", audit.costs),
     Check("amounts", "A usage line amounts to its quantity times its price.", amounts),
     Check("prices", "A usage line has the price of its moment.", prices),
+    Check("webhooks", "A webhook delivered or waiting tells each status of an execution.", outbox_check.untold),
+    Check("webhook-order", "No webhook tells a status after one that it cannot follow.", outbox_check.disordered),
 )
 
 

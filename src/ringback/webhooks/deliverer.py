@@ -35,7 +35,7 @@ TIMEOUT_S: Final = 10.0
 """For the whole request."""
 AT_ONCE: Final = 128
 """Requests of this process."""
-EACH_AT_ONCE: Final = 48
+EACH_AT_ONCE: Final = 32
 """To one endpoint; to one that is down, one."""
 _DOWN_AT_ONCE: Final = 32
 """To all endpoints that are down: the others' deliveries are never without room."""
