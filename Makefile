@@ -6,7 +6,7 @@ PYTHON ?= $(shell for v in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-dial bench-aftercall crash-test simulate-days clean
+.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-dial bench-aftercall crash-test simulate-days mutation clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,5 +78,11 @@ DAYS ?= 10000
 simulate-days: $(VENV)/.installed-dev  ## Live random days of dialling, in which processes die; a bad one says how to see it again
 	RINGBACK_DAYS=$(DAYS) $(BIN)/python -m pytest -q tests/simulation/test_dialling_days.py tests/simulation/test_dialling_day_statements.py
 
+# What changes in prices, rating, invoices, wallets or settlement and no test notices; half an hour on two cores.
+mutation: $(VENV)/.installed-dev  ## Change the code of the money everywhere, a little: the tests must notice
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 clean:  ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants build dist
