@@ -146,6 +146,23 @@ def an_intent_does_not_wait_for_the_disk(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Claims, "intend", intend)
 
 
+def an_end_settles_nothing(patch: pytest.MonkeyPatch) -> None:
+    async def settle(*_: Any) -> None:
+        pass
+
+    patch.setattr(ledger, "settle", settle)
+
+
+def a_lost_dial_stays_reserved(patch: pytest.MonkeyPatch) -> None:
+    true = ledger.settle
+
+    async def settle(tx: Any, attempt: Any, *more: Any) -> None:
+        if attempt.state is not AttemptState.DIALLING or attempt.ringing_at is not None:
+            await true(tx, attempt, *more)
+
+    patch.setattr(ledger, "settle", settle)
+
+
 class _Hasty:
     def __init__(self, db: Any) -> None:
         self._db = db
@@ -171,6 +188,8 @@ MUTANTS: tuple[Mutate, ...] = (
     lost_dials_are_dialled_again,
     cancelled_calls_are_dialled,
     an_intent_does_not_wait_for_the_disk,
+    an_end_settles_nothing,
+    a_lost_dial_stays_reserved,
 )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.dial_day_plan import (
+    LONGEST_CALL,
     Account,
     Agent,
     DayPlan,
@@ -49,7 +50,7 @@ def day(death: Death) -> DayPlan:
     return DayPlan(
         seed=seed,
         start_us=START_US,
-        accounts=(Account("account", 2, 200_000),),
+        accounts=(Account("account", 2, 200_000, 10 * LONGEST_CALL),),
         agents=(agent,),
         deeds=(
             Upload(0, agent, f"{1:032x}", content, RETRY),

@@ -23,7 +23,7 @@ HAPPENS = {
     200: ("calls", "done completed", "done busy"),
     60: ("done no-answer", "done failed"),
     30: ("done stopped", "done error", "unknown error", "kills of a worker"),
-    5: ("done canceled", "kills of the api", "live calls lost", "power cuts"),
+    5: ("done canceled", "done balance-low", "kills of the api", "live calls lost", "power cuts"),
 }
 
 

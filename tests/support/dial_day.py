@@ -20,7 +20,7 @@ from tests.support.dial_checker import violations
 from tests.support.dial_day_clients import Clients
 from tests.support.dial_day_plan import DayPlan, Deed, S
 from tests.support.dial_day_rules import Day as Seen
-from tests.support.dial_day_rules import broken, miscounted
+from tests.support.dial_day_rules import broken, miscounted, poor
 from tests.support.dial_day_staff import Office, Surroundings, settle_in, worker
 from tests.support.dial_history import History
 from tests.support.loop_database import LoopStore
@@ -242,7 +242,7 @@ class Day:
         """At what holds at every moment."""
         moment = await History.read(self.store, (), finished=False)
         self.wrong += [f"{one.breach}: {one.execution_id} {one.what}" for one in violations(moment)]
-        self.wrong += miscounted(self.store)
+        self.wrong += miscounted(self.store) + poor(self.store)
 
     # Processes.
 

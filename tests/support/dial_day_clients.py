@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final
 
+from ringback.billing import wallet
 from ringback.dialing.batches import NewBatch, NotRunning, UnknownBatch
 from ringback.dialing.queue import NewCall, NotStoppable
 from ringback.executions import counts
@@ -24,6 +25,7 @@ from tests.support.dial_day_plan import (
     StopAgent,
     StopBatch,
     StopSome,
+    TopUp,
     Upload,
 )
 from tests.support.dial_day_rules import Told
@@ -134,8 +136,14 @@ class Clients:
             case Forbid(_, account, number):
                 await office.do_not_call.put(account, number, "they asked")
                 self.told.forbidden.append((account, number, self._around.now_us()))
+            case TopUp(_, account, amount, limited):
+                if limited is not None:
+                    await (office.wallets.limit if limited else office.wallets.unlimit)(account)
+                if amount:
+                    await office.wallets.top_up(account, amount)
             case Fold():
                 await counts.fold(office.db)
+                await wallet.count(office.db)
 
     async def _upload(self, office: Office, deed: Upload) -> None:
         account_id = deed.agent.account

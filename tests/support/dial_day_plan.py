@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
@@ -36,6 +36,9 @@ SAID: Final = (
 )
 """Zones that clients name: odd ones, and their clocks change by half an hour, at midnight, or around Ramadan."""
 
+LONGEST_CALL: Final = 64_000
+"""What is reserved for a call: telephone and platform for 90 s, in 1e-4 cents."""
+
 NO_TRUNK_LIMIT: Final[tuple[int | None, int | None]] = (None, None)
 _STATUSES: Final = ("busy", "no-answer", "failed", "error")
 
@@ -62,6 +65,8 @@ class Account:
     id: str
     max_calls: int | None = None
     interval_us: int | None = None
+    wallet: int | None = None
+    """What it can spend, 1e-4 cents; None: it is unlimited."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +132,20 @@ class Forbid:
 
 
 @dataclass(frozen=True)
+class TopUp:
+    """Somebody pays, or limits a wallet, or lifts its limit."""
+
+    at_s: float
+    account: str
+    amount: int = 0
+    """1e-4 cents; 0: only the limit changes."""
+    limited: bool | None = None
+    """None: it stays."""
+
+
+@dataclass(frozen=True)
 class Fold:
-    """Counters are folded, as upkeep does."""
+    """Counters are folded and wallets counted, as upkeep does."""
 
     at_s: float
 
@@ -141,7 +158,7 @@ class Restart:
     worker: int
 
 
-Deed = Upload | Schedule | Place | StopSome | StopBatch | StopAgent | Forbid | Fold | Restart
+Deed = Upload | Schedule | Place | StopSome | StopBatch | StopAgent | Forbid | TopUp | Fold | Restart
 
 
 @dataclass(frozen=True)
@@ -249,6 +266,7 @@ def draw(seed: int) -> DayPlan:
         draft.deeds.append(Fold(draft.at()))
     if chance.random() < 0.3:
         draft.deeds.append(Restart(draft.at(), chance.randrange(3)))
+    accounts = _wallets(draft, accounts, random.Random(f"wallets of {seed}"))
     return DayPlan(
         seed,
         draft.start_us,
@@ -272,6 +290,23 @@ def draw(seed: int) -> DayPlan:
         },
         breaker_calls=chance.choice((20, 20, 5)),
     )  # fmt: skip
+
+
+def _wallets(draft: _Draft, accounts: tuple[Account, ...], chance: random.Random) -> tuple[Account, ...]:
+    """Half of the accounts pay in advance: plenty, hardly enough, or too little until somebody tops it up."""
+    paying = []
+    for account in accounts:
+        wallet = None
+        if chance.random() < 0.5:
+            wallet = chance.choice((1000, 1000, 4, 2, 1)) * LONGEST_CALL + chance.randint(-1, LONGEST_CALL)
+            for _ in range(chance.choice((0, 0, 1, 3))):
+                amount = chance.randint(1, 5 * LONGEST_CALL)
+                draft.deeds.append(TopUp(chance.uniform(0, 16 * 3600), account.id, amount))
+        if chance.random() < 0.1:
+            for limited in (wallet is None, wallet is not None):
+                draft.deeds.append(TopUp(chance.uniform(0, 16 * 3600), account.id, 0, limited))
+        paying.append(replace(account, wallet=wallet))
+    return tuple(paying)
 
 
 def _batch(draft: _Draft, agent: Agent, batch: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from tests.support.dial_day_plan import ZONES
+from tests.support.wallets import ROWS, contradicting
 
 DIARY: Final = """
 CREATE TABLE diary (
@@ -276,6 +277,25 @@ def _order(day: Day) -> Iterator[str]:
         yield f"attempt {row['number']} of {row['execution_id']} was claimed before somebody who came first"
 
 
+def _money(day: Day) -> Iterator[str]:
+    """Every cent of a wallet is entered, each attempt is settled once, and nothing stays reserved."""
+    yield from poor(day.store)
+    for row in day.store.rows("SELECT account_id, reserved FROM wallets WHERE reserved <> 0"):
+        yield f"{row['reserved']} of {row['account_id']} are reserved, and nobody talks"
+    for row in day.store.rows(
+        """
+        SELECT a.execution_id, a.number FROM attempts a JOIN wallets w ON w.account_id = a.account_id
+        WHERE a.status = 'balance-low' AND a.dialled_at IS NOT NULL
+        """
+    ):
+        yield f"attempt {row['number']} of {row['execution_id']} was dialled and not paid for"
+
+
+def poor(store: _Store) -> list[str]:
+    """What contradicts itself in the wallets: at any moment."""
+    return contradicting(*[store.rows(sql) for sql in ROWS])
+
+
 def _batches(day: Day) -> Iterator[str]:
     """Each line of a file is an execution or a fault, the totals say so, and each batch has one end."""
     yield from miscounted(day.store)
@@ -314,4 +334,5 @@ _RULES: Final[Sequence[Callable[[Day], Iterator[str]]]] = (
     _lines,
     _order,
     _batches,
+    _money,
 )

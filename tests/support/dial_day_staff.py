@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ringback.billing.wallet import Wallets
 from ringback.dialing.batches import Batches
 from ringback.dialing.breaker import Breaker
 from ringback.dialing.call import CallRefused, Line, Talker
@@ -24,7 +25,8 @@ from ringback.dialing.taking import Taking
 from ringback.executions.bulk import Bulk
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution
-from ringback.store.queries import accounts, agents, gates, trunk_gates
+from ringback.executions.settlement import Book, Entry, EntryKind, enter
+from ringback.store.queries import accounts, agents, gates, trunk_gates, wallets
 from tests.support.after_call import pipeline
 from tests.support.dial_day_plan import DayPlan, Upload
 from tests.support.dial_listener import DialListener
@@ -106,6 +108,7 @@ class Office:
         self.queue = CallQueue(db, ledger, wakeup, provider=PROVIDER, from_numbers=[FROM])
         self.batches = Batches(db, clock, wakeup, self.queue, sweep, "here")
         self.do_not_call = DoNotCall(db, clock)
+        self.wallets = Wallets(db, clock)
         self.jobs = Jobs(
             db,
             clock,
@@ -127,6 +130,10 @@ async def settle_in(around: Surroundings) -> None:
             await accounts.insert(tx, account_id=account.id, name=account.id, now_us=around.now_us())
             limits = {"max_calls": account.max_calls, "interval_us": account.interval_us}
             await gates.set_limits(tx, account.id, "account", "", **limits)
+            if account.wallet is not None:
+                paid = Entry(EntryKind.TOP_UP, Book.CASH, Book.WALLET, account.wallet)
+                await enter(tx, account.id, [paid], around.now_us())
+                await wallets.set_unlimited(tx, account.id, False)
         for agent in plan.agents:
             hours = agent.window and dict(
                 zip(("call_start_hour", "call_end_hour"), agent.window, strict=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ringback.billing.wallet import Wallet, Wallets
 from ringback.dialing.claims import LEASE_S, Claim, Claims
@@ -12,7 +12,7 @@ from ringback.dialing.reaper import Reaper
 from ringback.dialing.taking import Taking
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptState, UsageKind, UsageLine
-from ringback.store.database import Database
+from ringback.store.database import Database, Row
 from tests.support.ledgers import Books
 
 RESERVED = 64_000
@@ -88,12 +88,29 @@ class Till:
         return [(str(each.entry.kind), each.entry.amount) for each in reversed(entries)]
 
 
+ROWS: Final = (
+    "SELECT * FROM wallets",
+    "SELECT * FROM wallet_entries",
+    "SELECT account_id, execution_id, attempt, CAST(SUM(amount) AS BIGINT) AS amount FROM usage_lines"
+    " GROUP BY account_id, execution_id, attempt",
+    "SELECT * FROM attempts",
+)
+"""What `contradicting` looks at."""
+
+
 async def contradictions(db: Database) -> list[str]:
-    """What is wrong with the wallets, a line each; reckoned here, without the product's queries."""
+    """What is wrong with the wallets, a line each."""
+    return contradicting(*[await db.fetch_all(sql) for sql in ROWS])
+
+
+def contradicting(
+    wallets: Sequence[Row], entries: Sequence[Row], costs: Sequence[Row], attempts: Sequence[Row]
+) -> list[str]:
+    """As `contradictions`; reckoned here, without the product's queries."""
     wrong = []
     sums: dict[str, dict[str, int]] = {}
     charged: dict[tuple[Any, ...], dict[str, int]] = {}
-    for entry in await db.fetch_all("SELECT * FROM wallet_entries"):
+    for entry in entries:
         books = sums.setdefault(entry["account_id"], {})
         books[entry["credit"]] = books.get(entry["credit"], 0) + entry["amount"]
         books[entry["debit"]] = books.get(entry["debit"], 0) - entry["amount"]
@@ -102,7 +119,7 @@ async def contradictions(db: Database) -> list[str]:
             books["late"] = books.get("late", 0) - entry["amount"]
         call = charged.setdefault((entry["spender"], entry["execution_id"], entry["attempt"]), {})
         call[entry["kind"]] = call.get(entry["kind"], 0) + entry["amount"]
-    for wallet in await db.fetch_all("SELECT * FROM wallets"):
+    for wallet in wallets:
         books = sums.get(wallet["account_id"], {})
         if wallet["balance"] + books.get("late", 0) != books.get("wallet", 0):
             wrong.append(f"{wallet} has another balance than its entries: {books}")
@@ -110,16 +127,10 @@ async def contradictions(db: Database) -> list[str]:
             wrong.append(f"{wallet} has other reservations than its entries: {books}")
         if not wallet["unlimited"] and wallet["balance"] < 0:
             wrong.append(f"{wallet} is below zero")
-    lines = {
-        (row["account_id"], row["execution_id"], row["attempt"]): row["amount"]
-        for row in await db.fetch_all(
-            "SELECT account_id, execution_id, attempt, SUM(amount) AS amount FROM usage_lines"
-            " GROUP BY account_id, execution_id, attempt"
-        )
-    }
-    for attempt in await db.fetch_all("SELECT * FROM attempts"):
+    lines = {(row["account_id"], row["execution_id"], row["attempt"]): row["amount"] for row in costs}
+    for attempt in attempts:
         key = attempt["account_id"], attempt["execution_id"], attempt["number"]
-        wrong += _of_attempt(attempt, charged.get(key, {}), int(lines.get(key, 0)))
+        wrong += _of_attempt(attempt, charged.get(key, {}), lines.get(key, 0))
     return wrong
 
 
