@@ -114,6 +114,14 @@ def test_without_a_language_model() -> None:
     assert found.summarization.model is None
 
 
+def test_a_task_without_a_language_model_asks_the_conversations() -> None:
+    prompts = {"task_2": {"system_prompt": "mood : how the user felt"}}
+    [found] = compile_follow_ups(with_tasks({"task_type": "extraction"}, prompts=prompts)).extractions
+    assert found.model is not None
+    assert (found.model.chat.model, found.model.system_prompt) == ("gpt-4.1-mini", "mood : how the user felt")
+    assert found.details == "mood : how the user felt"
+
+
 def test_details_of_the_conversation_hold_where_no_task_has_any() -> None:
     body = bodies.simple()
     config = body["agent_config"]["tasks"][0]["tools_config"]["llm_agent"]["llm_config"]

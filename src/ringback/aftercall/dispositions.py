@@ -104,7 +104,7 @@ async def _answer(
         findings.notes.append(
             f"{NO_MODEL}: no option is chosen and no text written, only plain types are looked for"
         )
-        return _without_a_model(disposition, spoken)
+        return await asyncio.to_thread(_without_a_model, disposition, spoken)
     return await _asked(model, spoken, disposition, findings, by)
 
 

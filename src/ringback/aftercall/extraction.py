@@ -67,7 +67,7 @@ class ExtractionStage:
             ExecutionChanges(extraction_webhook_status=False) if call.plan.webhooks else ExecutionChanges()
         )
         if not call.plan.extractions:
-            return Outcome(execution_changes=changes)
+            return Outcome(execution_changes=changes, note="; ".join(call.plan.notes))
         if not call.turns:
             return Outcome(execution_changes=changes, note="nobody said anything")
         spoken, findings, data = of_call(call), Findings(self.name), dict[str, Any]()
@@ -86,7 +86,7 @@ class ExtractionStage:
             result={"fields": len(data), "found": known},
             execution_changes=changes,
             usage=await self._bill.lines(call.execution.account_id, findings.usage, "extraction"),
-            note=findings.note(f"{known} of {len(data)} values found"),
+            note=findings.note(f"{known} of {len(data)} values found", *call.plan.notes),
         )
 
     async def _extracted(
@@ -99,7 +99,8 @@ class ExtractionStage:
             findings.fail(str(error))
             return {}
         if model is None:
-            return _without_a_model(form, spoken, findings)
+            # It is reckoned by many expressions, and beside it people are talking.
+            return await asyncio.to_thread(_without_a_model, form, spoken, findings)
         answer = await ask_about(_own(model), spoken, form.task, form.schema)
         findings.take(answer)
         findings.notes.append(f"by {model.name}")

@@ -15,6 +15,8 @@ from ringback.agents import prompts
 MAX_CHARACTERS: Final = 50_000
 """Of a transcript that is asked about (contract 13). Of a longer one the end tells more than the beginning."""
 _BEGINNING: Final = 10_000
+_OF_AN_EXCHANGE: Final = 2_000
+"""Characters of a question, and of the answer to it, that are looked at without a language model."""
 _PERSON: Final = re.compile(
     r"^\s*(?:user|customer|caller|callee|person|human|client|lead|patient|guest|prospect|recipient)\s*:\s*",
     re.IGNORECASE,
@@ -70,11 +72,11 @@ class Spoken:
                 answer.append(line.text)
                 continue
             if answer:
-                yield Exchange(" ".join(question), " ".join(answer))
+                yield _exchange(question, answer)
                 question, answer = [], []
             question.append(line.text)
         if answer:
-            yield Exchange(" ".join(question), " ".join(answer))
+            yield _exchange(question, answer)
 
 
 def of_call(call: FinishedCall) -> Spoken:
@@ -111,9 +113,13 @@ def _day(at_us: int, user_data: Mapping[str, Any]) -> date:
     return datetime.fromtimestamp(at_us / 1e6, prompts.zone_of(user_data)).date()
 
 
+def _exchange(question: Sequence[str], answer: Sequence[str]) -> Exchange:
+    return Exchange(" ".join(question)[-_OF_AN_EXCHANGE:], " ".join(answer)[:_OF_AN_EXCHANGE])
+
+
 def _first(lines: Sequence[Said], room: int, backwards: bool = False) -> list[dict[str, str]]:
     """So many characters of them; of the last one that there is room for its beginning (`backwards`: its end)."""
-    kept = []
+    kept: list[dict[str, str]] = []
     for line in lines:
         if room <= 0:
             break

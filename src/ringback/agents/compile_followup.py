@@ -28,28 +28,32 @@ def compile_follow_ups(definition: Definition) -> FollowUps:
         config = check(AgentConfig, definition.config)
     except InvalidInput as error:  # stored by a version that allowed more
         return FollowUps(notes=(str(error),))
-    tasks = list(enumerate(config.tasks, 1))
-    found = FollowUps()
-    talks: tuple[LlmConfig, ChatPlan | None] | None = None
-    for number, task in tasks:
+    talks = next((task for task in config.tasks if task.task_type == "conversation"), None)
+    llm = _llm(talks) if talks else None
+    own = _model(llm, "")
+    found = FollowUps(model=own, language=_language(talks) if talks else "en")
+    for number, task in enumerate(config.tasks, 1):
         prompt = definition.prompts.get(f"task_{number}", {}).get("system_prompt") or ""
-        llm = _llm(task)
-        model = _model(llm, prompt)
-        match task.task_type:
-            case "conversation":
-                found = replace(found, model=found.model or model, language=_language(task))
-                talks = talks or ((llm, model and replace(model, system_prompt="")) if llm else None)
-            case "extraction":
-                wanted = _extraction(llm, model, prompt)
-                found = replace(found, extractions=(*found.extractions, wanted))
-            case "summarization" if found.summarization is None:
-                details = (llm.summarization_details if llm else None) or ""
-                found = replace(found, summarization=Summarization(model, details))
-            case "webhook":
-                found = _with_webhook(found, task, config.webhook_url)
-            case other:
-                found = replace(found, notes=(*found.notes, f"task {number} ({other}) is not done"))
-    return _of_the_conversation(found, *talks) if talks else found
+        found = _with_task(found, number, task, prompt, config.webhook_url)
+    return _of_the_conversation(found, llm, own) if llm else found
+
+
+def _with_task(found: FollowUps, number: int, task: Task, prompt: str, agents_url: str | None) -> FollowUps:
+    """A task that names no language model is for the conversation's."""
+    llm = _llm(task)
+    model = _model(llm, prompt) if llm else found.model and replace(found.model, system_prompt=prompt)
+    match task.task_type:
+        case "conversation":
+            return found
+        case "extraction":
+            return replace(found, extractions=(*found.extractions, _extraction(llm, model, prompt)))
+        case "summarization" if found.summarization is None:
+            details = (llm.summarization_details if llm else None) or ""
+            return replace(found, summarization=Summarization(model, details))
+        case "webhook":
+            return _with_webhook(found, task, agents_url)
+        case other:
+            return replace(found, notes=(*found.notes, f"task {number} ({other}) is not done"))
 
 
 def _of_the_conversation(found: FollowUps, llm: LlmConfig, model: ChatPlan | None) -> FollowUps:

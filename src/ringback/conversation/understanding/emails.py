@@ -11,9 +11,11 @@ _WRITTEN: Final = re.compile(
 _AT: Final = "at|arobase|arroba|chiocciola|apenstaartje|ät|klammeraffe"
 _DOT: Final = "dot|point|punto|punkt|ponto|punt"
 _JOINS: Final = {"underscore": "_", "dash": "-", "hyphen": "-", "minus": "-", "plus": "+"}
-_PIECE: Final = r"[\w.+-]+"
+_PIECE: Final = r"[\w.+-]{1,64}"
+_LABEL: Final = r"[\w-]{1,63}"
 _SAID: Final = re.compile(
-    rf"(?P<before>\S+ )?(?P<local>{_PIECE})(?: ?@ ?| (?:{_AT}) )(?P<domain>[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{{2,24}})\b"
+    rf"(?P<before>\S{{1,40}} )?(?P<local>{_PIECE})(?: ?@ ?| (?:{_AT}) )"
+    rf"(?P<domain>{_LABEL}(?:\.{_LABEL}){{0,8}}\.[^\W\d_]{{2,24}})\b"
 )
 _DIGITS: Final = dict(
     zip(
@@ -23,8 +25,8 @@ _DIGITS: Final = dict(
     )
 )
 _INTRODUCES: Final = (
-    "is it's its c'est to on under address mail email e-mail my me yes yeah sure okay ok that's thats so um uh well and "
-    "es ist est é è la el die mio mi meine"
+    "is it's its c'est to on under address mail email e-mail my me yes yeah sure okay ok that's thats so um uh well "
+    "and es ist est é è la el die mio mi meine"
 )
 _BEFORE: Final = frozenset(_INTRODUCES.split())
 """Words after which an address may begin. Any other could be its first part: "john smith at ..." may be either."""
