@@ -1,5 +1,5 @@
 """Reduces an OpenAPI description to the facts that tests need: paths, parameters, statuses, types. No prose, no
-examples, no defaults; of the operations on agents, executions, calls and batches only.
+examples, no defaults; of the operations that there are here.
 
     python scripts/reduce_description.py openapi.yml > tests/data/vendor_description.json
 """
@@ -20,6 +20,8 @@ _OPERATIONS = re.compile(
     r"|/executions/\{execution_id\}(/log)?"
     r"|/batches(/\{batch_id\}(/executions|/stop|/schedule)?|/\{agent_id\}/all)?"
     r"|/call(/\{execution_id\}/stop)?"
+    r"|/dispositions/(bulk|\{disposition_id\})?|/v2/agent/\{agent_id\}/dispositions/test"
+    r"|/extractions(/\{template_id\})?"
 )
 _NAMED = {"properties", "schemas"}
 """Below these the keys are names of the API's."""

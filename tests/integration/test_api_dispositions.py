@@ -243,10 +243,20 @@ async def test_bad_fields_are_422_and_bad_json_400(api: Api) -> None:
     no_question = {key: value for key, value in SENT.items() if key != "question"}
     bad: Sequence[tuple[str, str, Any, str]] = [
         ("POST", "/dispositions/", no_question, "question is required"),
-        ("POST", "/dispositions", SENT | {"is_objective": False}, "is_subjective or is_objective must be true"),
+        (
+            "POST",
+            "/dispositions",
+            SENT | {"is_objective": False},
+            "is_subjective or is_objective must be true",
+        ),
         ("POST", "/dispositions/", SENT | {"agent_id": "42"}, "agent_id must be a UUID"),
         ("POST", "/dispositions/", SENT | {"agent_ids": ["42"]}, "agent_ids[0] must be a UUID"),
-        ("PUT", f"/dispositions/{disposition_id}", {"agent_id": 42, "name": "x"}, "agent_id must be a string"),
+        (
+            "PUT",
+            f"/dispositions/{disposition_id}",
+            {"agent_id": 42, "name": "x"},
+            "agent_id must be a string",
+        ),
         ("PUT", f"/dispositions/{disposition_id}", {"model": ""}, "model must not be empty"),
         ("PUT", "/dispositions/42", {"name": "x"}, "disposition_id must be a UUID"),
         ("GET", "/dispositions/42", None, "disposition_id must be a UUID"),
@@ -277,7 +287,9 @@ async def test_put_changes_what_is_named_for_all_agents(api: Api) -> None:
     disposition_id = await created(api, agent_ids=[one, two])
     before = await got(api, disposition_id)
     api.clock.us += 60_000_000
-    answer = await api.client.put(f"/dispositions/{disposition_id}", json={"name": "Ending", "system_prompt": "Hm."})
+    answer = await api.client.put(
+        f"/dispositions/{disposition_id}", json={"name": "Ending", "system_prompt": "Hm."}
+    )
     described_as("DispositionUpdated", answer.json())
     after = before | {"name": "Ending", "system_prompt": "Hm.", "updated_at": "2026-11-24T04:05:05Z"}
     assert (answer.status_code, answer.json()) == (
@@ -383,7 +395,9 @@ async def test_an_agent_that_is_deleted_leaves_its_dispositions(api: Api) -> Non
     assert (await got(api, shared))["agent_ids"] == [two]
     assert (await got(api, own))["agent_ids"] == []
     assert_refused(
-        await api.client.get("/dispositions/", params={"agent_id": one}), 403, f"The account has no agent {one}"
+        await api.client.get("/dispositions/", params={"agent_id": one}),
+        403,
+        f"The account has no agent {one}",
     )
     answer = await api.client.put(f"/dispositions/{shared}", json={"agent_id": two, "name": "x"})
     assert (answer.status_code, answer.json()["id"]) == (200, shared), "it is exclusive now"
@@ -398,7 +412,9 @@ async def test_while_a_deleted_agent_still_talks_it_counts_no_more(api: Api) -> 
         await tx.execute("UPDATE agents SET status = 'deleted' WHERE id = :id", id=one)
     assert (await got(api, shared))["agent_ids"] == [two]
     assert_refused(
-        await api.client.post("/dispositions/", json=SENT | {"agent_id": one}), 403, f"The account has no agent {one}"
+        await api.client.post("/dispositions/", json=SENT | {"agent_id": one}),
+        403,
+        f"The account has no agent {one}",
     )
     answer = await api.client.put(f"/dispositions/{shared}", json={"agent_id": two, "name": "x"})
     assert (answer.status_code, answer.json()["id"]) == (200, shared)
@@ -452,7 +468,9 @@ async def test_trying_them(api: Api) -> None:
     recorded = Recorded()
     client = api.with_services(try_dispositions=recorded)
     path = f"/v2/agent/{agent}/dispositions/test"
-    answer = await client.post(path, json={"transcript": "user: yes", "call_date": "2026-04-01T10:00:00+05:30"})
+    answer = await client.post(
+        path, json={"transcript": "user: yes", "call_date": "2026-04-01T10:00:00+05:30"}
+    )
     assert answer.status_code == 200
     described_as("DispositionTestResult", answer.json())
     assert answer.json()["extracted_data"]["Lead"]["Call Outcome"]["subjective"] == ""
@@ -474,7 +492,9 @@ async def test_trying_them(api: Api) -> None:
 
 
 async def test_an_agent_without_any_finds_nothing(api: Api) -> None:
-    answer = await api.client.post(f"/v2/agent/{await api.agent()}/dispositions/test", json={"transcript": "x"})
+    answer = await api.client.post(
+        f"/v2/agent/{await api.agent()}/dispositions/test", json={"transcript": "x"}
+    )
     assert (answer.status_code, answer.json()) == (200, {"extracted_data": {}})
 
 

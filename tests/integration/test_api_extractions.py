@@ -57,7 +57,9 @@ async def test_put_changes_what_is_named(api: Api) -> None:
     }
     assert (answer.status_code, answer.json()) == (200, {"data": changed})
     api.clock.us += 60_000_000
-    assert (await api.client.put(path, json=changed)).json() == {"data": changed}, "what GET gave changes nothing"
+    assert (await api.client.put(path, json=changed)).json() == {"data": changed}, (
+        "what GET gave changes nothing"
+    )
     assert await listed(api) == [changed]
 
 
@@ -101,7 +103,9 @@ async def test_ids_that_lead_nowhere(api: Api, method: str) -> None:
     unknown = str(uuid4())
     answer = await api.client.request(method, f"/extractions/{unknown}", json=body)
     assert_refused(answer, 404, f"There is no extraction template {unknown}")
-    assert_refused(await api.client.request(method, "/extractions/42", json=body), 400, "template_id must be a UUID")
+    assert_refused(
+        await api.client.request(method, "/extractions/42", json=body), 400, "template_id must be a UUID"
+    )
 
 
 async def test_bad_bodies_write_nothing(api: Api) -> None:

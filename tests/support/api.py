@@ -67,7 +67,7 @@ class SetClock:
         return self.us / 1e6
 
     async def sleep(self, seconds: float) -> None:
-        raise AssertionError("nothing in the API waits for the clock")
+        assert seconds == 0, "nothing in the API waits for the clock"
 
 
 class _Server(uvicorn.Server):
@@ -150,9 +150,9 @@ async def found_nothing(
         found.setdefault(one.category, {})[one.name] = {
             "subjective": "" if one.is_subjective else None,
             "objective": None,
-            "confidence": None,
-            "confidence_label": None,
-            "reasoning_subjective": None,
+            "confidence": 0.0,
+            "confidence_label": "Low",
+            "reasoning_subjective": "nobody was asked",
             "reasoning_objective": None,
             "validation": None,
         }

@@ -16,6 +16,7 @@ from ringback.api.app import create_app
 from ringback.api.services import Services
 
 Json = dict[str, Any]
+Pairs = frozenset[tuple[Any, Any]]
 
 _UUID = "4c06b4d1-4096-4561-919a-4f94539c8d4a"
 _KNOWN_FORMATS = ("uuid", "date-time", "uri")
@@ -103,18 +104,27 @@ class Taken:
         return [self.below(schema)]
 
 
-def excess(narrow: Taken, wide: Taken, where: str, *, answer: bool) -> list[str]:
+def excess(narrow: Taken, wide: Taken, where: str, *, answer: bool, within: Pairs = frozenset()) -> list[str]:
     """What `narrow` may take and `wide` does not, as far as their types, names, values and formats say.
 
-    In an answer, everything that `wide` names must be named, and bounds count.
+    In an answer, everything that `wide` names must be named, and bounds count. Shapes within themselves are compared
+    once.
     """
+    pair = (narrow.schema.get("$ref"), wide.schema.get("$ref"))
+    if all(pair):
+        if pair in within:
+            return []
+        within |= {pair}
     found: list[str] = []
     accepted = wide.alternatives()
     for option in narrow.alternatives():
         kind = option.schema.get("type")
         alike = [other for other in accepted if _takes(other.schema.get("type"), kind)]
         if alike:
-            found += min((list(_simple(option, other, where, answer=answer)) for other in alike), key=len)
+            found += min(
+                (list(_simple(option, other, where, answer=answer, within=within)) for other in alike),
+                key=len,
+            )
         else:
             instead = " or ".join(other.schema["type"] for other in accepted)
             found.append(f"{where} is {kind or 'anything'} instead of {instead}")
@@ -125,7 +135,7 @@ def _takes(kind: str | None, given: str | None) -> bool:
     return kind in (None, given) or (kind, given) == ("number", "integer")
 
 
-def _simple(narrow: Taken, wide: Taken, where: str, *, answer: bool) -> Iterator[str]:
+def _simple(narrow: Taken, wide: Taken, where: str, *, answer: bool, within: Pairs) -> Iterator[str]:
     one, other = narrow.schema, wide.schema
     if one.get("type") == "null":
         return
@@ -139,7 +149,8 @@ def _simple(narrow: Taken, wide: Taken, where: str, *, answer: bool) -> Iterator
         inner = one.get("properties", {}).get(name, one.get("additionalProperties"))
         inner = inner if isinstance(inner, dict) else None
         if inner is not None:
-            yield from excess(narrow.below(inner), wide.below(schema), f"{where}.{name}", answer=answer)
+            below = narrow.below(inner), wide.below(schema)
+            yield from excess(*below, f"{where}.{name}", answer=answer, within=within)
         elif answer:
             yield f"{where}.{name} is not described"
     for key in ("items", "additionalProperties"):
@@ -149,7 +160,8 @@ def _simple(narrow: Taken, wide: Taken, where: str, *, answer: bool) -> Iterator
                 if answer:
                     yield f"{where}[] is not described"
                 continue
-            yield from excess(narrow.below(inner), wide.below(schema), f"{where}[]", answer=answer)
+            below = narrow.below(inner), wide.below(schema)
+            yield from excess(*below, f"{where}[]", answer=answer, within=within)
 
 
 def _values(one: Json, other: Json, where: str) -> Iterator[str]:

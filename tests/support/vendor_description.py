@@ -1,4 +1,4 @@
-"""The vendor's description of the operations on agents, executions, calls and batches (facts only, see
+"""The vendor's description of the operations that there are here (facts only, see
 scripts/reduce_description.py), and the one list of where ours goes another way."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FACTS = Path(__file__).parents[1] / "data" / "vendor_description.json"
 _REF = "#/components/schemas/"
 _E164 = r"^\+[1-9][0-9]{1,14}$"
 
-_WITH_BODY = "POST .*/agent|POST /call|POST /batches(/.*/schedule)?|PUT .*|PATCH .*"
+_WITH_BODY = "POST .*/agent|POST /call|POST /batches(/.*/schedule)?|POST .*/dispositions.*|POST /extractions|PUT .*|PATCH .*"
 
 Change = Callable[[Json], None]
 """Edits a description in place."""
@@ -88,7 +88,7 @@ def _status(status: str, operations: str) -> Change:
         for path, methods in description["paths"].items():
             for method, operation in methods.items():
                 if re.fullmatch(operations, f"{method.upper()} {path}"):
-                    operation["responses"][status] = deepcopy(operation["responses"]["400"])
+                    operation["responses"][status] = deepcopy(operation["responses"]["401"])
 
     return edit
 
@@ -116,6 +116,12 @@ def _page_or_array(description: Json) -> None:
     answer = description["paths"]["/batches/{batch_id}/executions"]["get"]["responses"]["200"]
     media = answer["content"]["application/json"]
     media["schema"] = {"anyOf": [media["schema"], {"$ref": f"{_REF}AgentExecutionV2ListAnswer"}]}
+
+
+def _results(response: Json) -> Json:
+    inner: Json = response["properties"]["extracted_data"]["additionalProperties"]["additionalProperties"]
+    inner["properties"] = {name: _or_null(schema) for name, schema in inner["properties"].items()}
+    return response
 
 
 def _sent(path: str, names: str, **facts: str) -> Change:
@@ -236,6 +242,15 @@ DEVIATIONS: Sequence[Deviation] = (
         _answered("Batch.batch_id", lambda id_: {**id_, "pattern": "^[a-f0-9]{32}$"}),
     ),
     *_each("9: what a batch does not have is null", "Batch.scheduled_at Batch.from_phone_number", _or_null),
+    # Dispositions.
+    Deviation(
+        "1: a body that is not JSON is 400", _status("400", "POST /dispositions.*|POST .*/dispositions/test")
+    ),
+    Deviation(
+        "13: what a disposition does not have is null",
+        _answered("SubjectiveTypeConfig.description", _or_null),
+    ),
+    Deviation("4.3: what was not asked for is null", _answered("DispositionTestResponse", _results)),
     # Parameters.
     Deviation("1: a batch_id is a UUID, with or without dashes", _uuid_of_batch),
 )

@@ -122,7 +122,10 @@ def test_what_is_unknown_is_left_out() -> None:
         ),
         (OBJECTIVE | {"objective_options": ["yes"]}, "objective_options[0] must be an object"),
         (OBJECTIVE | {"objective_options": [{"value": "yes"}]}, "objective_options[0].condition is required"),
-        (OBJECTIVE | {"objective_options": [YES, YES]}, "objective_options[1].value is in objective_options twice"),
+        (
+            OBJECTIVE | {"objective_options": [YES, YES]},
+            "objective_options[1].value is in objective_options twice",
+        ),
         (
             OBJECTIVE | {"objective_options": [YES | {"sub_options": [YES, YES]}]},
             "objective_options[0].sub_options[1].value is in objective_options[0].sub_options twice",
@@ -242,8 +245,7 @@ def is_sound(fields: dict[str, Any]) -> bool:
 def test_what_is_accepted_is_sound_and_stays_itself(sent: dict[str, Any], change: dict[str, Any]) -> None:
     try:
         fields = plain(SUBJECTIVE | sent)
-    except InvalidInput as refused:
-        assert refused.problems
+    except InvalidInput:
         return
     assert is_sound(fields)
     assert plain(fields) == fields

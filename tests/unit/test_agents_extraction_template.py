@@ -9,7 +9,10 @@ import pytest
 from ringback.agents.extraction_template import MAX_SCHEMA, NAMES, TemplateFields, changed
 from ringback.agents.validation import InvalidInput, check
 
-SCHEMA: dict[str, Any] = {"type": "object", "properties": {"lead": {"type": "string", "enum": ["hot", "cold"]}}}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"lead": {"type": "string", "enum": ["hot", "cold"]}},
+}
 SENT: dict[str, Any] = {"name": "Leads", "json_schema": SCHEMA}
 
 
@@ -31,7 +34,11 @@ def test_the_defaults() -> None:
 
 
 def test_a_schema_stays_as_it_was_sent() -> None:
-    schema = {"title": "Ünits", "properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"b": {"type": ["string", "null"]}}}
+    schema = {
+        "title": "Ünits",
+        "properties": {"a": {"$ref": "#/$defs/b"}},
+        "$defs": {"b": {"type": ["string", "null"]}},
+    }
     assert plain(SENT | {"json_schema": schema})["json_schema"] == schema
     assert plain(SENT | {"json_schema": {}})["json_schema"] == {}
 
@@ -43,7 +50,10 @@ def test_a_schema_stays_as_it_was_sent() -> None:
         ({"name": "Leads"}, "json_schema is required"),
         (SENT | {"name": ""}, "name must not be empty"),
         (SENT | {"json_schema": [SCHEMA]}, "json_schema must be an object"),
-        (SENT | {"json_schema": {"type": "array"}}, "json_schema cannot be asked for: must describe an object"),
+        (
+            SENT | {"json_schema": {"type": "array"}},
+            "json_schema cannot be asked for: must describe an object",
+        ),
         (
             SENT | {"json_schema": {"properties": {"a": {"$ref": "https://example.com/a"}}}},
             "json_schema cannot be asked for: \"a\" refers to 'https://example.com/a', which is not in the same schema",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -141,16 +141,22 @@ class DispositionValidation(Shape):
 
 
 class DispositionResult(Shape):
-    """What was found. Empty text: nothing; null: not asked for, or none of the options."""
+    """What was found. Empty text: nothing; null: not asked for, or none of the options; with both null the reasoning
+    says why nothing could be found out."""
 
-    subjective: Any
+    subjective: str | None
+    """Also a number, a day or `true` as text."""
     objective: str | None
-    confidence: Annotated[float, Field(ge=0, le=1)] | None
-    confidence_label: Literal["High", "Medium", "Low"] | None
+    """The finest option that holds."""
+    objective_path: list[str] = Field(default_factory=list)
+    """Of a sub-option: from the outermost option to it. An addition."""
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    confidence_label: Literal["High", "Medium", "Low"]
     """From 0.8, from 0.5, below."""
     reasoning_subjective: str | None
     reasoning_objective: str | None
     validation: DispositionValidation | None
+    """Null without an answer, and for the type `text`."""
 
 
 class DispositionTestResult(Shape):
