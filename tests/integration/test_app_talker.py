@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from copy import deepcopy
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,15 +19,18 @@ from ringback.app.telemetry import catalogue
 from ringback.app.telemetry.call_spans import CallSpans
 from ringback.app.telemetry.catalogue import Metric
 from ringback.app.telemetry.telemetry import Telemetry
+from ringback.billing.book import PriceBook
+from ringback.billing.price import EVERY_ACCOUNT, Price
 from ringback.billing.prices import Prices
 from ringback.clock import SystemClock
 from ringback.dialing.call import LiveCall, Talk
 from ringback.dialing.call_events import EventDelivery
 from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import Status
-from ringback.executions.record import AttemptState, Execution
+from ringback.executions.record import AttemptState, Execution, UsageKind
 from ringback.media.leg import HangupCause
 from ringback.media.ticker import Ticker
+from ringback.store.database import Database, Reader, StoreError
 from ringback.store.wakeup import open_wakeup
 from tests.support import agent_definitions
 from tests.support.api import BASE_URL, Api
@@ -104,6 +108,82 @@ def values() -> Values:
     return Values()
 
 
+class Earlier:
+    """A clock of ten minutes ago: prices are written before they hold."""
+
+    def now_us(self) -> int:
+        return SystemClock().now_us() - 600_000_000
+
+    def monotonic(self) -> float:
+        raise AssertionError("nobody asks")
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nobody waits")
+
+
+async def price_voices(api: Api, price: str) -> None:
+    """From now on, in cents a character."""
+    voices = Price(UsageKind.SYNTHESIZER, "characters", Decimal(price), provider="fake", model="tone")
+    await Prices(api.db).load(EVERY_ACCOUNT, [voices], Earlier(), SystemClock().now_us())
+
+
+class UnreachablePrices(Prices):
+    """The database is away from the second book on."""
+
+    def __init__(self, db: Database) -> None:
+        super().__init__(db)
+        self.books = 0
+
+    async def book(self, account_id: str, *, tx: Reader | None = None) -> PriceBook:
+        self.books += 1
+        if self.books > 1:
+            raise StoreError("the database is away")
+        return await super().book(account_id, tx=tx)
+
+
+async def test_without_the_database_a_call_is_rated_by_the_prices_of_its_beginning(
+    api: Api, values: Values, tmp_path: Path
+) -> None:
+    await price_voices(api, "0.5")
+    telemetry = Telemetry("worker-0", [values], CallSpans(TracerProvider().get_tracer("test")))
+    wakeup = await open_wakeup(api.db, tmp_path)
+    ticker, leg, ledger = Ticker(), FakeLeg(), Ledger(api.db, SystemClock(), BASE_URL)
+    prices = UnreachablePrices(api.db)
+    studio = Studio(
+        api.services.agents,
+        ledger,
+        cast(Providers, FakeProviders()),
+        ticker,
+        LoudnessDetector(),
+        SystemClock(),
+        prices,
+        api.recordings,
+        tmp_path / "ambient",
+        EventDelivery(api.db, wakeup, "worker"),
+        telemetry,
+        "worker",
+    )
+    execution = await answered(api, ledger)
+    talker = await studio.prepare(execution)
+    await price_voices(api, "9")
+    ticking = asyncio.create_task(ticker.run())
+    talking = asyncio.create_task(talker.talk(LiveCall(execution, 1, leg, SystemClock().now_us())))
+    try:
+        async with asyncio.timeout(30):
+            await leg.left_alone()
+            leg.hang_up_by_person()
+            talk = await talking
+    finally:
+        ticking.cancel()
+        talking.cancel()
+        await asyncio.gather(ticking, talking, return_exceptions=True)
+        await wakeup.close()
+    assert prices.books == 2
+    [spoken] = talk.usage
+    assert (spoken.price, spoken.amount) == (Decimal("0.5"), len("Hi.Paid?") * 5_000)
+    assert (spoken.turn, spoken.purpose) == (0, "welcome_message")
+
+
 async def test_a_call_is_told_to_everybody(api: Api, values: Values, tmp_path: Path) -> None:
     """The person says no, the payment comes in from outside, and the agent says goodbye."""
     telemetry = Telemetry("worker-0", [values], CallSpans(TracerProvider().get_tracer("test")))
@@ -127,8 +207,10 @@ async def test_a_call_is_told_to_everybody(api: Api, values: Values, tmp_path: P
     )
     execution = await answered(api, ledger)
     talker = await studio.prepare(execution)
+    await price_voices(api, "0.5")
+    answered_us = SystemClock().now_us()
     beside = [asyncio.create_task(ticker.run()), asyncio.create_task(events.run())]
-    talking = asyncio.create_task(talker.talk(LiveCall(execution, 1, leg, SystemClock().now_us())))
+    talking = asyncio.create_task(talker.talk(LiveCall(execution, 1, leg, answered_us)))
     try:
         async with asyncio.timeout(30):
             await leg.left_alone()
@@ -146,6 +228,27 @@ async def test_a_call_is_told_to_everybody(api: Api, values: Values, tmp_path: P
     assert leg.hangups == [HangupCause.AGENT]
     await _look_at_the_record(api, execution, talk)
     _look_at_what_was_told(values)
+    _look_at_the_bill(talk, answered_us)
+
+
+def _look_at_the_bill(talk: Talk, answered_us: int) -> None:
+    """Prices came after the call was prepared: what was used from then on has them."""
+    [welcome, heard, waited, thanked] = talk.usage
+    assert [line.turn for line in talk.usage] == [0, 1, 2, 3]
+    assert [line.purpose for line in talk.usage] == ["welcome_message", *["conversation"] * 3]
+    assert (heard.kind, heard.unit, heard.price, heard.amount) == ("transcriber", "ms", None, 0)
+    for line, said in ((welcome, "Hi.Paid?"), (waited, "I wait."), (thanked, "Thanks.")):
+        assert (line.kind, line.provider, line.model, line.unit) == (
+            "synthesizer",
+            "fake",
+            "tone",
+            "characters",
+        )
+        assert (line.quantity, line.amount) == (len(said), len(said) * 5_000)
+        assert (line.price, line.per, line.step) == (Decimal("0.5"), 1, 1)
+    moments = [line.at_us for line in talk.usage]
+    assert moments == sorted(moments)
+    assert answered_us <= moments[0] < answered_us + 2_000_000 < moments[-1] < SystemClock().now_us()
 
 
 async def _look_at_the_record(api: Api, execution: Execution, talk: Talk) -> None:

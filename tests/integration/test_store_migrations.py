@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from ringback.billing.rating import amount_of
+from ringback.executions.rows import to_usage_line
 from ringback.store.database import Database, StoreError, open_database
 from ringback.store.migrate import upgrade
+from ringback.store.queries import usage_lines
 from ringback.store.schema import metadata
 
 
@@ -103,6 +107,53 @@ async def test_what_waits_and_what_runs_is_taken_over(
         ("agent", "agent", 40),
         ("batch", "b", 30),
     ]
+
+
+async def test_lines_of_before_prices_were_kept_have_their_amount_as_their_price(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade_to = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: upgrade_to(config, "0004"))
+    await upgrade(empty_database_url)
+    db = await open_database(empty_database_url)
+    lines = [("network", 61_500, 24_000), ("llm", 7, 1), ("llm", 3, 123_456_789), ("platform", 0, 0)]
+    async with db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO accounts (account_id, name, last_seq, created_at) VALUES ('a', 'a', 9, 1)"
+        )
+        await tx.execute(
+            "INSERT INTO agents (account_id, id, definition, prompts, status, created_at, updated_at)"
+            " VALUES ('a', 'agent', '{}', '{}', 'processed', 1, 1)"
+        )
+        await tx.execute(
+            """
+            INSERT INTO executions (account_id, id, agent_id, seq, status, call_type, provider, hosted_telephony,
+              recipient_data, agent_data, answered_by_voice_mail, retry_count, cost_llm, cost_network, cost_platform,
+              cost_synthesizer, cost_transcriber, updated_at, body)
+            VALUES ('a', 'e', 'agent', 1, 'completed', 'outbound', 'sip-trunk', FALSE, '{}', '{}', FALSE, 0, 0, 0, 0, 0,
+              0, 1, '{}')
+            """
+        )
+        for position, (kind, quantity, amount) in enumerate(lines, 1):
+            await tx.execute(
+                """
+                INSERT INTO usage_lines (account_id, execution_id, position, attempt, kind, provider, model, unit,
+                  quantity, amount, detail)
+                VALUES ('a', 'e', :position, 1, :kind, 'p', 'm', 'ms', :quantity, :amount, '')
+                """,
+                position=position,
+                kind=kind,
+                quantity=quantity,
+                amount=amount,
+            )
+    monkeypatch.undo()
+    await upgrade(empty_database_url)
+    found = [to_usage_line(row) for row in await usage_lines.of_execution(db, "a", "e")]
+    await db.close()
+    assert [(line.kind, line.quantity, line.amount) for line in found] == lines
+    assert [line.price for line in found] == [Decimal("2.4"), Decimal("0.0001"), Decimal("12345.6789"), None]
+    assert [amount_of(line) for line in found] == [line.amount for line in found]
+    assert {(line.at_us, line.turn, line.purpose) for line in found} == {(0, None, "conversation")}
 
 
 async def test_processes_that_upgrade_at_once(empty_database_url: str) -> None:
