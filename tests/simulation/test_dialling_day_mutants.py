@@ -12,7 +12,8 @@ import pytest
 from ringback.dialing import judging, limits
 from ringback.dialing.call import Call
 from ringback.dialing.claims import Claims
-from ringback.executions import ledger, lifecycle, retries
+from ringback.executions import bulk, ledger, lifecycle, retries
+from ringback.executions.lifecycle import TERMINAL
 from ringback.executions.record import AttemptState
 from ringback.store.queries import gates, queue
 from tests.support.dial_day_plan import DayPlan, draw
@@ -163,6 +164,25 @@ def a_lost_dial_stays_reserved(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ledger, "settle", settle)
 
 
+def a_stopped_lane_is_told_nothing(patch: pytest.MonkeyPatch) -> None:
+    async def told_all(*_: Any) -> bool:
+        return False
+
+    patch.setattr(bulk.outbox, "told_all", told_all)
+
+
+def an_end_before_a_retry_is_told_as_the_retry(patch: pytest.MonkeyPatch) -> None:
+    """One write for both, as before there were webhooks."""
+    true = ledger.outbox.told
+
+    async def told(tx: Any, execution: Any) -> bool:
+        if execution.status in TERMINAL and execution.retry_config:
+            return False
+        return await true(tx, execution)
+
+    patch.setattr(ledger.outbox, "told", told)
+
+
 class _Hasty:
     def __init__(self, db: Any) -> None:
         self._db = db
@@ -190,6 +210,8 @@ MUTANTS: tuple[Mutate, ...] = (
     an_intent_does_not_wait_for_the_disk,
     an_end_settles_nothing,
     a_lost_dial_stays_reserved,
+    a_stopped_lane_is_told_nothing,
+    an_end_before_a_retry_is_told_as_the_retry,
 )
 
 

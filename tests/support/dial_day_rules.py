@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from tests.support.dial_day_plan import ZONES
+from tests.support.dial_day_webhooks import untold
 from tests.support.wallets import ROWS, contradicting
 
 DIARY: Final = """
@@ -296,6 +297,11 @@ def poor(store: _Store) -> list[str]:
     return contradicting(*[store.rows(sql) for sql in ROWS])
 
 
+def _webhooks(day: Day) -> Iterator[str]:
+    """Each status is told once, in its order."""
+    yield from untold(day.store)
+
+
 def _batches(day: Day) -> Iterator[str]:
     """Each line of a file is an execution or a fault, the totals say so, and each batch has one end."""
     yield from miscounted(day.store)
@@ -335,4 +341,5 @@ _RULES: Final[Sequence[Callable[[Day], Iterator[str]]]] = (
     _order,
     _batches,
     _money,
+    _webhooks,
 )

@@ -26,9 +26,10 @@ from ringback.executions.bulk import Bulk
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution
 from ringback.executions.settlement import Book, Entry, EntryKind, enter
-from ringback.store.queries import accounts, agents, gates, trunk_gates, wallets
+from ringback.store.queries import accounts, agents, gates, trunk_gates, wallets, webhook_endpoints
 from tests.support.after_call import pipeline
 from tests.support.dial_day_plan import DayPlan, Upload
+from tests.support.dial_day_webhooks import URL
 from tests.support.dial_listener import DialListener
 from tests.support.loop_database import LoopDatabase, LoopStore
 from tests.support.simulated_network import Network, SimulatedTrunk
@@ -146,7 +147,9 @@ async def settle_in(around: Surroundings) -> None:
                 prompts="{}",
                 status="processed",
                 now_us=1,
+                webhook_url=URL,
             )
+            await webhook_endpoints.ensure(tx, agent.account, URL, secret="whsec_AAAA", now_us=1)
             await gates.set_limits(
                 tx, agent.account, "agent", agent.id, max_calls=agent.max_calls, interval_us=None
             )
