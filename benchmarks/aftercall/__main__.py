@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.aftercall import audit, pipeline
+from benchmarks.aftercall import audit, pipeline, webhooks
 from benchmarks.ledger.postgresql import Postgresql
 from benchmarks.ledger.programs import Missing
 from benchmarks.ledger.sqlite import Sqlite
@@ -25,6 +25,7 @@ from benchmarks.ledger.stores import Store
 STORES: Final = {"sqlite": Sqlite, "postgresql": Postgresql}
 _PARTS: Final[Mapping[str, Callable[[Store, argparse.Namespace], dict[str, Any]]]] = {
     "pipeline": lambda store, options: pipeline.run(store, options.folder, options.calls),
+    "webhooks": lambda store, options: webhooks.run(store),
     "audit": lambda store, options: audit.run(store, options.executions),
 }
 

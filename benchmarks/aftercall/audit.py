@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.aftercall.calls import OWNER, place
 from benchmarks.ledger.stores import Store
+from ringback.agents.registry import Agents
 from tests.support.after_call import pipeline
 
 _DATABASE = "aftercall_audit"
@@ -25,6 +26,8 @@ def run(store: Store, executions: int) -> dict[str, Any]:
 
 async def _measured(store: Store, executions: int) -> dict[str, Any]:
     async with place(store, _DATABASE) as here:
+        agent = {"agent_config": {"webhook_url": "https://client.example/hook"}}
+        await Agents(here.db, here.clock).patch(here.account_id, here.agent_id, agent)
         first = await here.disconnected()
         with tempfile.TemporaryDirectory() as folder:
             work = pipeline(here.db, here.ledger, Path(folder))
@@ -32,7 +35,7 @@ async def _measured(store: Store, executions: int) -> dict[str, Any]:
         first = await here.ledger.get(here.account_id, first.id)
         await here.copied(first, executions - 1)
         await asyncio.to_thread(store.tidy, _DATABASE)
-        seconds = await asyncio.to_thread(_audit, here.url)
+        seconds = await asyncio.to_thread(_audit, store.url(_DATABASE))
         label = f"{executions // 1000}k"
         return {f"audit_{label}_s": round(seconds, 1)}
 

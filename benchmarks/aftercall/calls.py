@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -28,7 +28,7 @@ from ringback.executions.record import (
     UsageKind,
     UsageLine,
 )
-from ringback.store.database import Database, open_database
+from ringback.store.database import Database, Row, open_database
 from ringback.store.migrate import upgrade
 
 OWNER: Final = "the worker"
@@ -53,7 +53,9 @@ _TABLES: Final = {
 class Place:
     """An open database with an account and its agent."""
 
-    url: str
+    store: Store
+    name: str
+    """Of the database."""
     db: Database
     clock: Clock
     ledger: Ledger
@@ -87,35 +89,40 @@ class Place:
     async def copied(self, call: Execution, count: int) -> list[str]:
         """The ids of so many more of it, with the same content."""
         found = {
-            table: await self.db.fetch_all(f"SELECT * FROM {table} WHERE {key} = :id", id=call.id)
+            table: await self.db.fetch_all(f"SELECT * FROM {table} WHERE {key} = :id LIMIT 1", id=call.id)
             for table, key in _TABLES.items()
         }
         ids = [str(uuid.uuid4()) for _ in range(count)]
-        for start in range(0, count, _CHUNK):
-            numbered = list(enumerate(ids[start : start + _CHUNK], start + 1))
+        await self._execute("CREATE TABLE copies (number INTEGER PRIMARY KEY, id TEXT NOT NULL)")
+        async with self.db.transaction() as tx:
+            await tx.insert_rows("copies", ("number", "id"), list(enumerate(ids, 1)))
+        for start in range(1, count + 1, _CHUNK):
             async with self.db.transaction() as tx:
                 for table, rows in found.items():
-                    for row in rows:
-                        columns = list(row)
-                        copies = [_copy(row, columns, call.id, new, number) for number, new in numbered]
-                        await tx.insert_rows(table, columns, copies)
+                    if rows:
+                        sql = _copying(table, _TABLES[table], rows[0])
+                        await tx.execute(sql, old=call.id, first=start, last=start + _CHUNK - 1)
+        await self._execute("DROP TABLE copies")
         async with self.db.transaction() as tx:
             await counts.changed_many(tx, [(call, count)])
         return ids
+
+    async def _execute(self, statement: str) -> None:
+        await asyncio.to_thread(self.store.execute, self.name, statement)
 
 
 @asynccontextmanager
 async def place(store: Store, name: str) -> AsyncIterator[Place]:
     """In a database of this name; what was left of it is dropped first."""
     await asyncio.to_thread(_made, store, name)
-    url = store.url(name)
-    await upgrade(url)
-    db, clock = await open_database(url), SystemClock()
+    await upgrade(store.url(name))
+    db, clock = await open_database(store.url(name)), SystemClock()
     try:
         account = await Accounts(db, clock).create("the account")
         text = (files("ringback.demo") / "appointment.json").read_text()
         agent = await Agents(db, clock).create(account.id, read(json.loads(text)))
-        yield Place(url, db, clock, Ledger(db, clock, "https://ringback.example"), account.id, agent.id)
+        ledger = Ledger(db, clock, "https://ringback.example")
+        yield Place(store, name, db, clock, ledger, account.id, agent.id)
     finally:
         await db.close()
         await asyncio.to_thread(store.drop, name)
@@ -127,20 +134,26 @@ def _made(store: Store, name: str) -> None:
     store.create(name)
 
 
-def _copy(row: Any, columns: Sequence[str], old: str, new: str, number: int) -> list[object]:
-    values = [row[name] for name in columns]
-    return [_other(name, value, old, new, number) for name, value in zip(columns, values, strict=True)]
+def _copying(table: str, key: str, row: Row) -> str:
+    """The statement that copies the rows of the call `:old`; what is unique stays so."""
+    selected = ", ".join(_copied(name, value, key) for name, value in row.items())
+    return f"""
+    INSERT INTO {table} ({", ".join(row)})
+    SELECT {selected} FROM {table} r CROSS JOIN copies c
+    WHERE r.{key} = :old AND c.number BETWEEN :first AND :last
+    """
 
 
-def _other(name: str, value: object, old: str, new: str, number: int) -> object:
-    """What is unique stays so."""
-    if name == "seq" and isinstance(value, int):
-        return value + number
-    if name in ("recording_token", "call_id") and value is not None:
-        return uuid.uuid4().hex
-    if name == "id" and value != old:
-        return f"{str(value)[:18]}{uuid.uuid4().hex[:14]}"
-    return value.replace(old, new) if isinstance(value, str) else value
+def _copied(name: str, value: object, key: str) -> str:
+    if name == "seq":
+        return "r.seq + c.number"
+    if name in (key, "recording_token", "call_id"):
+        return "c.id"
+    if name == "id":
+        return "SUBSTR(r.id, 1, 18) || SUBSTR(REPLACE(c.id, '-', ''), 1, 14)"
+    if name in ("body", "payload", "recording_path"):
+        return f"REPLACE(r.{name}, :old, c.id)"
+    return f"r.{name}"
 
 
 def _turn(index: int) -> Turn:

@@ -1,2 +1,1 @@
-"""Workers killed and stopped at random while they dial and after a call, and what the database, the wire and the webhooks say
-afterwards."""
+"""Workers killed and stopped at random, and what the database, the wire and the webhooks say afterwards."""
