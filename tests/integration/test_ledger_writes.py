@@ -146,7 +146,14 @@ async def test_a_whole_call(books: Books) -> None:
         "status": "completed",
         "conversation_time": 42,
         "total_cost": 3.6212,
-        "cost_breakdown": {"llm": 0.4212, "network": 1.2, "platform": 2, "synthesizer": 0, "transcriber": 0},
+        "cost_breakdown": {
+            **{"llm": 0.4212, "network": 1.2, "platform": 2, "synthesizer": 0, "transcriber": 0},
+            "llm_breakdown": {"conversation": 0.4212}
+            | dict.fromkeys(("extraction", "summarization", "analytics", "hangup", "voicemail"), 0),
+            "synthesizer_breakdown": {"conversation": 0, "welcome_message": 0},
+            "transcriber_breakdown": {"conversation": 0, "analytics": 0},
+            "transfer_cost": 0,
+        },
         "extracted_data": {"confirmed": True},
         "batch_id": "baab7cdc833145bf8dd260ff1f0a3f21",
         "initiated_at": "2026-11-24T04:04:05Z",
