@@ -36,7 +36,10 @@ async def test_an_extraction(books: Books) -> None:
             ("extraction", "tiny", "input_tokens", 100, ""),
             ("extraction", "tiny", "output_tokens", 20, ""),
         ]
-        assert await one.notes(body, "extraction") == ["extraction: 3 of 3 values found; by openai (tiny)"]
+        assert await one.notes(body, "extraction") == [
+            f"extraction: {json.dumps(FOUND)}",
+            "extraction: 3 of 3 values found; by openai (tiny)",
+        ]
     assert (body["status"], body["extracted_data"], body["error_message"]) == ("completed", FOUND, None)
     assert body["usage_breakdown"]["llm_model"] == {"tiny": {"input": 100, "output": 20}}
     schema = asked["response_format"]["json_schema"]["schema"]
@@ -103,7 +106,8 @@ async def test_a_wrong_answer_is_repaired_and_both_are_paid_for(books: Books) ->
         one.extracts(extraction_details=DETAILS)
         body = await one.record()
         assert [row[3] for row in await one.usage(body)] == [200, 40]
-        [note] = await one.notes(body, "extraction")
+        first, second, note = await one.notes(body, "extraction")
+    assert (first, second) == ('extraction: {"confirmed": "yes"}', f"extraction: {json.dumps(FOUND)}")
     assert "an answer was repaired" in note
     assert (body["extracted_data"], body["error_message"]) == (FOUND, None)
 

@@ -46,7 +46,8 @@ async def asking(
 
 async def test_a_good_answer() -> None:
     async with asking(reply(GOOD)) as (server, question):
-        assert await question() == Answer(GOOD, usage=(ChatUsage(10, 5, "local", "tiny"),))
+        usage = (ChatUsage(10, 5, "local", "tiny"),)
+        assert await question() == Answer(GOOD, usage=usage, said=(json.dumps(GOOD),))
         [sent] = server.requests
     assert sent["response_format"] == {
         "type": "json_schema",

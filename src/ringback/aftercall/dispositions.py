@@ -58,6 +58,7 @@ class DispositionsStage:
             result={"asked": len(dispositions)},
             execution_changes=changes,
             usage=await self._bill.lines(account_id, findings.usage, "dispositions"),
+            log=findings.log,
             note=findings.note(f"{len(dispositions)} asked"),
         )
 
@@ -124,7 +125,7 @@ async def _asked(
         wish=better if disposition.is_subjective else lambda value: None,
         by=by,
     )
-    findings.take(answer)
+    findings.take(answer, model.chat.provider, disposition.name)
     if answer.value is None:
         return _unanswered(disposition, answer.reason)
     value: Mapping[str, Any] = answer.value

@@ -86,6 +86,7 @@ class ExtractionStage:
             result={"fields": len(data), "found": known},
             execution_changes=changes,
             usage=await self._bill.lines(call.execution.account_id, findings.usage, "extraction"),
+            log=findings.log,
             note=findings.note(f"{known} of {len(data)} values found", *call.plan.notes),
         )
 
@@ -102,7 +103,7 @@ class ExtractionStage:
             # It is reckoned by many expressions, and beside it people are talking.
             return await asyncio.to_thread(_without_a_model, form, spoken, findings)
         answer = await ask_about(_own(model), spoken, form.task, form.schema)
-        findings.take(answer)
+        findings.take(answer, model.chat.provider)
         findings.notes.append(f"by {model.name}")
         return answer.value or {}
 

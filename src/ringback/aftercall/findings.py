@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ringback.aftercall.stage import FinishedCall, StageError
 from ringback.agents.chat import ChatUsage
-from ringback.executions.record import ExecutionChanges
+from ringback.executions.record import ExecutionChanges, LogRow
 from ringback.llm.structured import Answer
 
 
@@ -21,11 +21,16 @@ class Findings:
     """Why there is no answer; each once."""
     notes: list[str] = field(default_factory=list)
     """For the log."""
+    log: list[LogRow] = field(default_factory=list)
+    """What language models answered."""
     answered: int = 0
     unavailable: int = 0
 
-    def take(self, answer: Answer) -> None:
+    def take(self, answer: Answer, provider: str, about: str = "") -> None:
+        """`about` tells questions of one stage apart."""
         self.usage.extend(answer.usage)
+        asked = f"{self.stage} ({about})" if about else self.stage
+        self.log += (LogRow(0, "response", "llm", provider, f"{asked}: {text}") for text in answer.said)
         if answer.reason:
             self.fail(answer.reason)
             self.unavailable += answer.unavailable

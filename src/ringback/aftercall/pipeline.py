@@ -274,8 +274,12 @@ class _Work:
         return [line for finding in self.unsaved for line in finding.outcome.usage]
 
     def _log(self) -> list[LogRow]:
-        found = [finding for finding in self.unsaved if not finding.is_nothing]
-        return [_said(finding, self.call.execution) for finding in found]
+        rows: list[LogRow] = []
+        for finding in self.unsaved:
+            rows += (replace(row, at_us=finding.at_us) for row in finding.outcome.log)
+            if not finding.is_nothing:
+                rows.append(_said(finding, self.call.execution))
+        return rows
 
     def _now(self) -> int:
         return self.ledger.clock.now_us()

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ringback.executions.record import Attempt, AttemptChanges, Execution, ExecutionChanges, Turn, UsageLine
+from ringback.executions.record import (
+    Attempt,
+    AttemptChanges,
+    Execution,
+    ExecutionChanges,
+    LogRow,
+    Turn,
+    UsageLine,
+)
 
 if TYPE_CHECKING:
     from ringback.agents.followup import FollowUps
@@ -40,6 +48,8 @@ class Outcome:
     attempt_changes: AttemptChanges = field(default_factory=lambda: AttemptChanges())
     usage: Sequence[UsageLine] = ()
     """Rated lines, for the bill."""
+    log: Sequence[LogRow] = ()
+    """What was answered on the way; the pipeline says when."""
     note: str = ""
     """For the execution's log: what was found, or why nothing was."""
 

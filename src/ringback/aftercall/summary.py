@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from ringback.aftercall.asking import ask_about
@@ -52,13 +53,14 @@ class SummaryStage:
             return Outcome(note=f"none is written {NO_MODEL}")
         task = "\n\n".join(part for part in (_TASK, wanted.model.system_prompt, wanted.details) if part)
         answer = _bounded(await ask_about(model, of_call(call), task, _SCHEMA, wish=_empty))
-        findings.take(answer)
+        findings.take(answer, model.chat.provider)
         findings.try_again()
         changes = ExecutionChanges(summary=answer.value["summary"]) if answer.value else ExecutionChanges()
         changes.update(findings.failure(call))
         return Outcome(
             execution_changes=changes,
             usage=await self._bill.lines(call.execution.account_id, findings.usage, "summarization"),
+            log=findings.log,
             note=findings.note(f"by {model.name}"),
         )
 
@@ -73,5 +75,5 @@ def _bounded(answer: Answer) -> Answer:
         return answer
     text = answer.value["summary"].strip()[:MAX_SUMMARY]
     if not text:
-        return Answer(None, "The language model wrote an empty summary, twice.", answer.usage, True)
-    return Answer({"summary": text}, "", answer.usage, answer.repaired)
+        return replace(answer, value=None, reason="The language model wrote an empty summary, twice.")
+    return replace(answer, value={"summary": text})

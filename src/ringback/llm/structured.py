@@ -27,7 +27,7 @@ MAX_ANSWER: Final = 32_000
 """Characters; what is longer is not read."""
 MAX_QUESTION: Final = 400_000
 _MAX_SHOWN: Final = 4_000
-"""Of a wrong answer, in the question that asks to repair it."""
+"""Characters of an answer in a log, and of a wrong one in the question that asks to repair it."""
 _SMALL: Final = 2_000
 """Characters of JSON that are checked at once: more would delay the audio of the calls beside it."""
 
@@ -54,6 +54,8 @@ class Answer:
     """Why there is none: one sentence for people."""
     usage: tuple[ChatUsage, ...] = ()
     """Of every request, whatever came of it."""
+    said: tuple[str, ...] = ()
+    """The answers as they came, at most two, their beginnings."""
     repaired: bool = False
     """The first answer was wrong."""
     unavailable: bool = False
@@ -80,6 +82,7 @@ async def ask(
         return Answer(reason=f"The question is longer than {MAX_QUESTION} characters.")
     messages: tuple[ChatMessage, ...] = (ChatMessage("system", told), ChatMessage("user", data))
     usage: list[ChatUsage] = []
+    said: list[str] = []
     first: Answer | None = None
     for again in (False, True):
         question = Ask(messages, model.settings, spoken=False, logged=False, schema=schema)
@@ -88,16 +91,17 @@ async def ask(
         except ChatError as error:
             gone = isinstance(error, ChatUnavailable)
             failed = Answer(reason=str(error), repaired=again, unavailable=gone)
-            return replace(first or failed, usage=tuple(usage))
+            return replace(first or failed, usage=tuple(usage), said=tuple(said))
+        said.append(text[:_MAX_SHOWN])
         value, wrong = await _read(text, schema)
         if wrong is None:
             wrong = None if again else wish(value)
-            first = Answer(value, usage=tuple(usage), repaired=again)
+            first = Answer(value, usage=tuple(usage), said=tuple(said), repaired=again)
             if wrong is None:
                 return first
         messages = _with_repair(messages, text, wrong)
     reason = f"The language model {model.name} did not answer as it was asked to, twice: {wrong}."
-    return replace(first or Answer(reason=reason, repaired=True), usage=tuple(usage))
+    return replace(first or Answer(reason=reason, repaired=True), usage=tuple(usage), said=tuple(said))
 
 
 async def _gathered(model: Model, question: Ask, usage: list[ChatUsage]) -> str:
