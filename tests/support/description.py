@@ -19,7 +19,7 @@ Json = dict[str, Any]
 Pairs = frozenset[tuple[Any, Any]]
 
 _UUID = "4c06b4d1-4096-4561-919a-4f94539c8d4a"
-_KNOWN_FORMATS = ("uuid", "date-time", "uri")
+_KNOWN_FORMATS = ("uuid", "date", "date-time", "uri")
 _LOWEST, _GREATEST = ("minimum", "minLength", "minItems"), ("maximum", "maxLength", "maxItems")
 
 

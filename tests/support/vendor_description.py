@@ -17,7 +17,10 @@ _FACTS = Path(__file__).parents[1] / "data" / "vendor_description.json"
 _REF = "#/components/schemas/"
 _E164 = r"^\+[1-9][0-9]{1,14}$"
 
-_WITH_BODY = "POST .*/agent|POST /call|POST /batches(/.*/schedule)?|POST .*/dispositions.*|POST /extractions|PUT .*|PATCH .*"
+_WITH_BODY = (
+    "POST .*/agent|POST /call|POST /batches(/.*/schedule)?|POST .*/dispositions.*|POST /extractions"
+    "|POST /sub-accounts/create|PUT .*|PATCH .*"
+)
 
 Change = Callable[[Json], None]
 """Edits a description in place."""
@@ -79,6 +82,13 @@ def _object(_: Json) -> Json:
 
 def _demand(*names: str) -> Callable[[Json], Json]:
     return lambda schema: {**schema, "required": list(names)}
+
+
+def _without(*names: str) -> Callable[[Json], Json]:
+    def edit(schema: Json) -> Json:
+        return {**schema, "properties": {n: s for n, s in schema["properties"].items() if n not in names}}
+
+    return edit
 
 
 def _status(status: str, operations: str) -> Change:
@@ -251,6 +261,26 @@ DEVIATIONS: Sequence[Deviation] = (
         _answered("SubjectiveTypeConfig.description", _or_null),
     ),
     Deviation("4.3: what was not asked for is null", _answered("DispositionTestResponse", _results)),
+    # Accounts.
+    *_each(
+        "12 and 14: an account without an address has none, and one without a limit has no number of calls",
+        "User.email SubAccountResponse.allow_concurrent_calls SubAccount.allow_concurrent_calls",
+        _or_null,
+    ),
+    Deviation("14: a key is shown once", _answered("SubAccount", _without("api_key"))),
+    Deviation(
+        "14: no sub-account has a database of its own",
+        _answered("SubAccountResponse", _without("db_host", "db_name", "db_port", "db_user", "db_password")),
+    ),
+    Deviation(
+        "14: nor is one to be had",
+        _asked("SubAccountRequest.multi_tenant", lambda _: {"type": "boolean", "enum": [False]}),
+    ),
+    *_each(
+        "1: the beginning of a span is a moment, as its end is",
+        "SubAccountUsage.from AllSubAccountUsage[].from",
+        lambda moment: {**moment, "format": "date-time"},
+    ),
     # Parameters.
     Deviation("1: a batch_id is a UUID, with or without dashes", _uuid_of_batch),
 )
