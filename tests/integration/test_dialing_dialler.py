@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ringback.aftercall.stage import FinishedCall
+from ringback.aftercall.stage import Outcome as After
 from ringback.dialing.call import CallRefused, LiveCall, Talk, Talker
 from ringback.dialing.claims import Claims, Held
 from ringback.dialing.limits import Defaults
@@ -50,9 +52,8 @@ async def test_an_answered_call_goes_through_all_states_and_is_rated(exchange: E
     assert (telephony["hangup_by"], telephony["hangup_reason"]) == ("Callee", "Normal Hangup")
     assert telephony["provider_call_id"] == "call-1"
     assert (record["conversation_time"], record["extracted_data"]) == (1.2, {"slot": 1})
-    assert record["cost_breakdown"] == {
-        "llm": 0, "network": 1.2, "platform": 2, "synthesizer": 0, "transcriber": 0.0125,
-    }  # fmt: skip
+    legs = {"llm": 0, "network": 1.2, "platform": 2, "synthesizer": 0, "transcriber": 0.0125}
+    assert record["cost_breakdown"] == record["cost_breakdown"] | legs
     assert record["total_cost"] == 3.2125
 
 
@@ -126,6 +127,30 @@ async def test_a_live_call_cannot_be_stopped(exchange: Exchange) -> None:
             await exchange.queue.stop(exchange.books.account_id, execution_id)
         carrier.legs[0].give(NORMAL)
         assert (await exchange.over(execution_id))["status"] == "completed"
+
+
+async def test_work_after_a_call_that_is_slow_keeps_nobody_from_dialling(exchange: Exchange) -> None:
+    class Slow:
+        name = "summary"
+        tries = 1
+        asked = 0
+        answered = asyncio.Event()
+
+        async def run(self, call: FinishedCall) -> After:
+            self.asked += 1
+            await self.answered.wait()
+            return After()
+
+    slow, carrier = Slow(), SimulatedCarrier(lambda leg: leg.give(Answered(), NORMAL))
+    async with exchange.open(carrier, capacity=1, stages=[slow]):
+        ids = [await exchange.place() for _ in range(7)]
+        for execution_id in ids[:5]:
+            await exchange.until(execution_id, Status.CALL_DISCONNECTED)
+        await asyncio.sleep(0.1)
+        assert (slow.asked, len(carrier.dialled)) == (5, 5)  # and not for ever so many
+        slow.answered.set()
+        for execution_id in ids:
+            assert (await exchange.over(execution_id))["status"] == "completed"
 
 
 async def test_a_worker_never_holds_more_than_its_capacity(exchange: Exchange) -> None:

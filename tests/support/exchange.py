@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ringback.aftercall.stage import Stage
 from ringback.clock import SystemClock
 from ringback.dialing.call import Line, LiveCall, Talk, Talker
 from ringback.dialing.claims import Claim, Claims
@@ -63,9 +64,10 @@ class Exchange:
         drain_s: float = TIMEOUT_S,
         worker: str = "worker",
         admits: Callable[[], bool] = lambda: True,
+        stages: Sequence[Stage] = (),
     ) -> AsyncIterator[None]:
         clock, store = SystemClock(), (self.books.db, self.books.ledger)
-        after = pipeline(*store, self.folder)
+        after = pipeline(*store, self.folder, *stages)
 
         async def after_call(claim: Claim) -> None:
             await after.complete(claim.account_id, claim.execution_id, claim.number, worker)
@@ -106,7 +108,8 @@ class Exchange:
 
     async def statuses(self, execution_id: str) -> list[str]:
         rows = await self.books.listing.log(self.books.account_id, execution_id)
-        return [row.data.rpartition("-> ")[2].partition(":")[0] for row in rows if row.component == "system"]
+        moved = [row.data.rpartition("-> ")[2].partition(":")[0] for row in rows if row.component == "system"]
+        return [word for word in moved if word in set(Status)]
 
 
 @asynccontextmanager

@@ -101,11 +101,20 @@ class Line:
 class Call:
     """One attempt. Its errors, LeaseLost and the like, tell that it is not ours any more."""
 
-    def __init__(self, claim: Claim, line: Line, freed: Callable[[], None] = lambda: None) -> None:
-        """`freed` is called when others have something to look for: a slot that they may wait for, another attempt."""
+    def __init__(
+        self,
+        claim: Claim,
+        line: Line,
+        freed: Callable[[], None] = lambda: None,
+        silent: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`freed` is called when others have something to look for: a slot that they may wait for, another attempt.
+        `silent` is called when an answered call is over, and only the work after it is left.
+        """
         self._claim = claim
         self._line = line
         self._freed = freed
+        self._silent = silent
         self._leg: Leg | None = None
         self._over: Ended | None = None
         """The end of its leg, once it is known."""
@@ -328,6 +337,7 @@ class Call:
             },
             usage=talk.usage,
         )
+        self._silent()
         self._free()
 
     def _free(self) -> None:

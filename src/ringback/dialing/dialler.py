@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 from ringback.dialing.call import Call, Line
@@ -29,6 +30,9 @@ _REAP_S: Final = 10.0
 _REPAIR_S: Final = 3600.0
 _GATHER_S: Final = 0.02
 """So long a worker that was full lets calls end before it claims others in their place: all at once."""
+_MOST_AFTER: Final = 4
+"""So many times its capacity of calls a worker has under way at most, calls and the work after them together: language
+models that are slow to answer keep nobody from dialling, until they are very slow."""
 _AGAIN_US: Final = 1_000_000
 """So long after the database refused a claim a worker tries again."""
 
@@ -63,8 +67,9 @@ class Dialler:
         self._refused = False
         self._drain_s = drain_s
         self._tasks: dict[Claim, asyncio.Task[None]] = {}
-        """Work under way: calls, and the after-call work of lost workers' calls."""
+        """Work under way: calls, and the work after them, also after those of lost workers."""
         self._calls: dict[Claim, Call] = {}
+        """Those that are not over."""
         self._room = asyncio.Event()
         self._next_look_us: int | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -97,7 +102,7 @@ class Dialler:
 
     async def _claim_some(self, stopping: asyncio.Event) -> bool:
         """Start what is due and fits; whether there was any."""
-        room = self._capacity - len(self._tasks)
+        room = self._free_places()
         self._refused = room > 0 and not self._admits()
         if self._refused:
             room = 0 if self._calls else 1
@@ -115,9 +120,19 @@ class Dialler:
             self._next_look_us = self._line.clock.now_us() + _AGAIN_US
             return False
         for claim in taken.claims:
-            call = self._calls[claim] = Call(claim, self._line, self._tell)
+            call = Call(claim, self._line, self._tell, partial(self._silent, claim))
+            self._calls[claim] = call
             self._start(claim, call.run())
         return bool(taken.claims)
+
+    def _free_places(self) -> int:
+        most = self._capacity * (1 + _MOST_AFTER)
+        return max(0, min(self._capacity - len(self._calls), most - len(self._tasks)))
+
+    def _silent(self, claim: Claim) -> None:
+        """Its audio takes no time any more: there is room for another."""
+        self._calls.pop(claim, None)
+        self._room.set()
 
     def _tell(self) -> None:
         """Whoever is kept from dialling by a limit, or waits for the next call, looks again. Ends of one moment are one
@@ -148,7 +163,7 @@ class Dialler:
 
     async def _wait(self, stopping: asyncio.Event) -> None:
         """Until the queue changed, the next call is due, a call ended, or we stop."""
-        was_full = len(self._tasks) >= self._capacity
+        was_full = not self._free_places()
         self._room.clear()
         changed = asyncio.create_task(self._wakeup.wait(CALLS, self._idle_s()))
         waits = [changed, asyncio.create_task(self._room.wait()), asyncio.create_task(stopping.wait())]
@@ -164,7 +179,7 @@ class Dialler:
 
     def _idle_s(self) -> float:
         """Never by the time of what is due and blocked: its turn comes with a wake-up."""
-        if len(self._tasks) >= self._capacity:
+        if not self._free_places():
             return _IDLE_S
         if self._refused:
             return _REFUSED_S
