@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ringback.aftercall.dispositions import AT_ONCE
+from ringback.aftercall.dispositions import AT_ONCE, MAX_TEXT
 from ringback.agents.dispositions import Dispositions
 from ringback.app.meaning import TriedDispositions
 from ringback.store.database import Database
@@ -176,6 +176,14 @@ async def test_one_that_fails_takes_no_other_with_it(books: Books) -> None:
     assert found["Second"]["objective"] is None
     assert "answered HTTP 500" in found["Second"]["reasoning_objective"]
     assert "answered HTTP 500" in body["error_message"]
+
+
+async def test_a_long_answer_is_cut(books: Books) -> None:
+    long = {"subjective": "x" * 5_000, "reasoning_subjective": "y" * 5_000}
+    async with desk(books, reply(JUDGED | long)) as one:
+        await one.asks(OUTCOME)
+        found = (await one.record())["extracted_data"]["Quality"]["Outcome"]
+    assert (found["subjective"], found["reasoning_subjective"]) == ("x" * MAX_TEXT, "y" * MAX_TEXT)
 
 
 async def test_many_questions_are_not_asked_all_at_once(books: Books) -> None:

@@ -21,6 +21,8 @@ from ringback.llm.structured import Model
 
 AT_ONCE: Final = 8
 """Questions about one call that are under way at once."""
+MAX_TEXT: Final = 2_000
+"""Characters of an answer or a reason in the record: an agent may have a hundred dispositions."""
 _BY_ITS_QUESTION: Final = 0.9
 _THE_ONLY_ONE: Final = 0.6
 """Confidence in what was found without a language model."""
@@ -129,17 +131,21 @@ async def _asked(
     if answer.value is None:
         return _unanswered(disposition, answer.reason)
     value: Mapping[str, Any] = answer.value
-    text = (value.get("subjective") or "").strip() if disposition.is_subjective else None
+    text = (value.get("subjective") or "").strip()[:MAX_TEXT] if disposition.is_subjective else None
     choice = choices.chosen(value.get("objective")) if choices else None
     found = _result(
         text,
         choice.path[-1] if choice else None,
         float(value["confidence"]),
-        value.get("reasoning_subjective"),
-        value.get("reasoning_objective"),
+        _short(value.get("reasoning_subjective")),
+        _short(value.get("reasoning_objective")),
         subjective.validation(disposition, text or ""),
     )
     return found | ({"objective_path": list(choice.path)} if choice and len(choice.path) > 1 else {})
+
+
+def _short(text: str | None) -> str | None:
+    return None if text is None else text[:MAX_TEXT]
 
 
 def _task(disposition: Disposition, choices: Choices | None) -> str:

@@ -19,7 +19,7 @@ from ringback.agents.chat import (
     ChatUnavailable,
     ChatUsage,
 )
-from ringback.agents.storable import read_json
+from ringback.agents.storable import read_json, storable
 from ringback.agents.tokens import estimated_usage
 from ringback.llm.json_schema import problem
 
@@ -141,7 +141,7 @@ def _parsed(text: str, schema: Mapping[str, Any]) -> tuple[Any, str | None]:
     if start < 0 or end < start:
         return None, "it is no JSON object"
     try:
-        value = read_json(text[start : end + 1])
+        value = storable(read_json(text[start : end + 1]))  # "1e400" is read as infinite
     except ValueError as error:
         return None, f"it is no JSON: {error}"
     return value, problem(schema, value)
