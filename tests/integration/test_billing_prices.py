@@ -85,8 +85,11 @@ async def test_notice_of_ten_seconds_is_given(books: Books) -> None:
         await prices.load(EVERY_ACCOUNT, [tokens("2")], Clock(late.now + 1))
     ).valid_from == NOW + 2 * MINUTE
     at = NOW + NOTICE_US
-    with pytest.raises(PriceError, match="10 seconds after now at the earliest"):
+    with pytest.raises(PriceError) as refused:
         await prices.load(EVERY_ACCOUNT, [tokens("3")], Clock(), at - 1)
+    assert str(refused.value) == (
+        "prices hold from 10 seconds after now at the earliest: what was used until then is rated already"
+    )
     assert (await prices.load(EVERY_ACCOUNT, [tokens("3")], Clock(), at)).valid_from == at
 
 
@@ -117,6 +120,18 @@ async def test_a_list_takes_the_place_of_those_that_were_to_come(books: Books) -
     assert await price_at(books, NOW + 50 * MINUTE) == 1
     assert await price_at(books, NOW + 100 * MINUTE) == 1
     assert await price_at(books, NOW + 10_000 * MINUTE) == 1
+
+
+async def test_a_list_for_the_same_moment_takes_the_place_of_the_one_before(books: Books) -> None:
+    prices, clock = Prices(books.db), Clock()
+    await prices.load(EVERY_ACCOUNT, [tokens("1")], clock, NOW + MINUTE)
+    again = await prices.load(EVERY_ACCOUNT, [tokens("2")], clock, NOW + MINUTE)
+    assert [price.price for price in again.ended] == [1], "what ended then ends no second time"
+    assert await price_at(books, NOW + MINUTE) == 2
+    same = await prices.load(EVERY_ACCOUNT, [tokens("2"), tokens("3", provider="x")], clock, NOW + MINUTE)
+    assert (len(same.added), len(same.ended), same.kept) == (1, 0, 1)
+    same = await prices.load(EVERY_ACCOUNT, [tokens("2"), tokens("3", provider="x")], clock, NOW + MINUTE)
+    assert (len(same.added), len(same.ended), same.kept) == (0, 0, 2)
 
 
 async def test_an_empty_list_makes_everything_free_and_is_no_default(books: Books) -> None:
