@@ -302,3 +302,63 @@ async def test_urls_become_endpoints_and_old_events_stay(
             '{"batch_id":"batch","state":"completed"}',
         ),
     ]
+
+
+async def test_calls_of_before_there_were_wallets_are_charged_and_nobody_is_limited(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade_to = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: upgrade_to(config, "0004"))
+    await upgrade(empty_database_url)
+    db = await open_database(empty_database_url)
+    async with db.transaction() as tx:
+        for account in ("a", "b"):
+            await tx.execute(
+                "INSERT INTO accounts (account_id, name, last_seq, created_at) VALUES (:a, 'a', 9, 1)",
+                a=account,
+            )
+        await tx.execute(
+            "INSERT INTO agents (account_id, id, definition, prompts, status, created_at, updated_at)"
+            " VALUES ('a', 'agent', '{}', '{}', 'processed', 1, 1)"
+        )
+        for seq, (status, amount) in enumerate((("completed", 7), ("busy", 0), (None, 5)), 1):
+            await tx.execute(
+                """
+                INSERT INTO executions (account_id, id, agent_id, seq, status, call_type, provider, hosted_telephony,
+                  recipient_data, agent_data, answered_by_voice_mail, retry_count, cost_llm, cost_network,
+                  cost_platform, cost_synthesizer, cost_transcriber, updated_at, body)
+                VALUES ('a', :id, 'agent', :seq, 'in-progress', 'outbound', 'sip-trunk', FALSE, '{}', '{}', FALSE, 0,
+                  0, 0, 0, 0, 0, 1, '{}')
+                """,
+                id=str(seq),
+                seq=seq,
+            )
+            await tx.execute(
+                """
+                INSERT INTO attempts (account_id, execution_id, number, state, due_at, cancel_requested,
+                  conversation_ms, agent_id, lane, trunk, seq, status, ended_at)
+                VALUES ('a', :id, 1, 'done', 0, FALSE, 0, 'agent', 'agent', 'sip-trunk', :seq, :status, 9)
+                """,
+                id=str(seq),
+                seq=seq,
+                status=status,
+            )
+            await tx.execute(
+                """
+                INSERT INTO usage_lines (account_id, execution_id, position, attempt, kind, provider, model, unit,
+                  quantity, amount, detail) VALUES ('a', :id, 1, 1, 'llm', 'p', 'm', 'ms', 1, :amount, '')
+                """,
+                id=str(seq),
+                amount=amount,
+            )
+    monkeypatch.undo()
+    await upgrade(empty_database_url)
+    entries = await db.fetch_all(
+        "SELECT account_id, at_us, kind, amount, spender, execution_id, attempt FROM wallet_entries"
+    )
+    wallets = await db.fetch_all(
+        "SELECT account_id, balance, reserved FROM wallets WHERE unlimited ORDER BY account_id"
+    )
+    await db.close()
+    assert [tuple(row.values()) for row in entries] == [("a", 9, "charge", 7, "a", "1", 1)]
+    assert [tuple(row.values()) for row in wallets] == [("a", -7, 0), ("b", 0, 0)]

@@ -18,7 +18,7 @@ from ringback.billing.prices import read_book
 from ringback.billing.rating import amount
 from ringback.executions import outbox_check
 from ringback.store.database import Database, Reader, Row
-from ringback.store.queries import audit
+from ringback.store.queries import audit, wallet_audit
 
 Find = Callable[[Reader, int], Awaitable[Sequence[Row]]]
 """At most so many rows: `account_id`, `subject` (the id of what is wrong), and the columns that contradict another."""
@@ -84,8 +84,15 @@ CHECKS: Final = (
     Check("costs", "An execution costs the sum of its usage lines.", audit.costs),
     Check("amounts", "A usage line amounts to its quantity times its price.", amounts),
     Check("prices", "A usage line has the price of its moment.", prices),
-    Check("webhooks", "A webhook delivered or waiting tells each status of an execution.", outbox_check.untold),
-    Check("webhook-order", "No webhook tells a status after one that it cannot follow.", outbox_check.disordered),
+    Check("wallets", "A wallet is the sum of its entries.", wallet_audit.balances),
+    Check("reservations", "What is over has nothing reserved.", wallet_audit.reservations),
+    Check("charges", "A wallet is charged what the usage lines amount to, once.", wallet_audit.charges),
+    Check(
+        "webhooks", "A webhook delivered or waiting tells each status of an execution.", outbox_check.untold
+    ),
+    Check(
+        "webhook-order", "No webhook tells a status after one that it cannot follow.", outbox_check.disordered
+    ),
 )
 
 

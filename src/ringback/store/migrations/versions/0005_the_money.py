@@ -118,6 +118,32 @@ def _add_wallets() -> None:
         postgresql_where=sa.text("NOT counted"),
     )
     op.add_column("attempts", sa.Column("reserved", sa.BigInteger(), nullable=False, server_default="0"))
+    _charge_what_is_over()
+
+
+def _charge_what_is_over() -> None:
+    """As if there had been wallets: the entries are those of all calls, and the balance is what they amount to."""
+    op.execute(
+        """
+        INSERT INTO wallet_entries (account_id, id, at_us, kind, debit, credit, amount, spender, execution_id, attempt,
+          note)
+        SELECT a.account_id, '0000' || a.execution_id || '-' || CAST(a.number AS TEXT), COALESCE(a.ended_at, 0),
+          'charge', 'wallet', 'revenue', u.amount, a.account_id, a.execution_id, a.number, 'before there were wallets'
+        FROM attempts a JOIN (
+          SELECT account_id, execution_id, attempt, CAST(SUM(amount) AS BIGINT) AS amount FROM usage_lines
+          GROUP BY account_id, execution_id, attempt
+        ) AS u ON u.account_id = a.account_id AND u.execution_id = a.execution_id AND u.attempt = a.number
+        WHERE a.status IS NOT NULL AND u.amount > 0
+        """
+    )
+    op.execute(
+        """
+        UPDATE wallets SET balance = -(
+          SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) FROM wallet_entries e
+          WHERE e.account_id = wallets.account_id
+        )
+        """
+    )
 
 
 def _add_sub_accounts() -> None:
