@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from ringback.accounts.shares import Share
+from ringback.accounts.sub_accounts import Details, SubAccounts
 from ringback.cli.main import app
+from ringback.clock import SystemClock
 from ringback.dialing.queue import CALLS
 from ringback.store.database import Database, Row, open_database
 from ringback.store.queries import gates
@@ -41,6 +44,24 @@ def owner(database_url: str) -> tuple[str, str]:
         return books.account_id, books.agent_id
 
     return asyncio.run(work())
+
+
+def test_a_limit_of_a_parent_is_shared_out_again(
+    ringback: Run, database_url: str, owner: tuple[str, str]
+) -> None:
+    async def work() -> list[str]:
+        db = await open_database(database_url)
+        sub_accounts = SubAccounts(db, SystemClock())
+        shares = (Share(2, None), Share(0, 9))
+        made = [await sub_accounts.create(owner[0], Details("branch", share=share)) for share in shares]
+        await db.close()
+        return [sub.id for sub, _ in made]
+
+    promised, other = asyncio.run(work())
+    for calls, bounds in ((6, (6, 4)), (1, (1, 0)), (0, (None, 9))):
+        assert ringback("set", owner[0], "--calls", str(calls)).exit_code == 0
+        found = [gate(database_url, sub, "account") for sub in (promised, other)]
+        assert tuple(row and row["max_calls"] for row in found) == bounds
 
 
 def gate(url: str, account: str, kind: str, key: str = "") -> Row | None:

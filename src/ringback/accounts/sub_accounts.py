@@ -115,6 +115,12 @@ class SubAccounts:
             await gates.close(tx, sub_account_id, "account", "", how="stopped", why=why, now_us=now)
             return await queries.agents_of(tx, sub_account_id)
 
+    async def share_out(self, account_id: str) -> None:
+        """Let the shares follow a limit of the account that was changed; a sub-account has none to give."""
+        async with self._db.transaction() as tx:
+            await queries.lock_parent(tx, account_id)
+            await self._share_out(tx, account_id)
+
     async def _lock(self, tx: Transaction, parent_id: str) -> dict[str, Share]:
         """What the sub-accounts have; nobody else shares anything out until the transaction ends."""
         row = await queries.lock_parent(tx, parent_id)

@@ -16,11 +16,14 @@ app = typer.Typer(help="Create and list accounts.", no_args_is_help=True)
 
 
 @app.command()
-def create(name: Annotated[str, typer.Argument(help="What to call it.")]) -> None:
+def create(
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    email: Annotated[str | None, typer.Option(help="For GET /user/me.")] = None,
+) -> None:
     """Create an account with its first key, which is shown only this once."""
 
     async def work(db: Database, clock: Clock) -> tuple[Account, str]:
-        account = await Accounts(db, clock).create(name)
+        account = await Accounts(db, clock).create(name, email)
         _, key = await Keys(db, clock).create(account.id, "first key")
         return account, key
 
@@ -36,4 +39,5 @@ def list_accounts() -> None:
         return await Accounts(db, clock).every()
 
     for account in with_store(work):
-        typer.echo(f"{account.id}  {account.name}")
+        parent = f"  sub-account of {account.parent_id}" if account.parent_id else ""
+        typer.echo(f"{account.id}  {account.name}{parent}")

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ringback.accounts.sub_accounts import SubAccounts
+from ringback.app.settings import load
 from ringback.cli.store import wake, with_store
 from ringback.clock import Clock
 from ringback.dialing.limits import interval_us
@@ -51,13 +53,15 @@ def set_limits(
     """Set limits; they hold from the next call on, and calls under way go on."""
     kind, key = _whose(agent, batch)
 
-    async def work(db: Database, _: Clock) -> tuple[int | None, int | None]:
+    async def work(db: Database, clock: Clock) -> tuple[int | None, int | None]:
         await _known(db, account, agent, batch)
         async with db.transaction() as tx:
             found = await gates.get(tx, account, kind, key) or {"max_calls": None, "interval_us": None}
             most = found["max_calls"] if calls is None else calls or None
             interval = found["interval_us"] if per_second is None else interval_us(per_second)
             await gates.set_limits(tx, account, kind, key, max_calls=most, interval_us=interval)
+        if kind == "account":
+            await SubAccounts(db, clock, load().dialling.account_calls or None).share_out(account)
         # What a lower limit held back waits without a timer.
         await wake(db, CALLS)
         return most, interval
