@@ -23,6 +23,7 @@ AT_ONCE: Final = 8
 """Questions about one call that are under way at once."""
 MAX_TEXT: Final = 2_000
 """Characters of an answer or a reason in the record: an agent may have a hundred dispositions."""
+_QUOTED: Final = 100
 _BY_ITS_QUESTION: Final = 0.9
 _THE_ONLY_ONE: Final = 0.6
 """Confidence in what was found without a language model."""
@@ -177,7 +178,7 @@ def _schema(disposition: Disposition, choices: Choices | None) -> Mapping[str, A
 def _without_a_model(disposition: Disposition, spoken: Spoken) -> dict[str, Any]:
     found = subjective.said(disposition, spoken) if disposition.is_subjective else None
     text = subjective.written(found.value) if found else ""
-    how = f'found {NO_MODEL} in "{found.text}"' if found else f"nothing was found {NO_MODEL}"
+    how = f'found {NO_MODEL} in "{found.text[:_QUOTED]}"' if found else f"nothing was found {NO_MODEL}"
     confidence = 0.0 if found is None else _BY_ITS_QUESTION if found.asked else _THE_ONLY_ONE
     return _result(
         text if disposition.is_subjective else None,
