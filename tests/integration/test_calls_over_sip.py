@@ -179,6 +179,14 @@ async def test_a_call_that_plays_a_tone(
     assert (record["status"], record["telephony_data"]["hangup_by"]) == ("completed", hangup_by)
     assert record["telephony_data"]["hangup_reason"] == "Normal Hangup"
     await _check_recording(exchange, record, echoes=hangs_up)
+    assert await _completed_after_s(exchange, record["id"]) < 2
+
+
+async def _completed_after_s(exchange: Exchange, execution_id: str) -> float:
+    """How long the work after the call took."""
+    rows = await exchange.books.listing.log(exchange.books.account_id, execution_id)
+    at = {row.data: row.at_us for row in rows}
+    return (at["call-disconnected -> completed"] - at["in-progress -> call-disconnected"]) / 1_000_000
 
 
 async def _check_recording(exchange: Exchange, record: dict[str, Any], echoes: bool) -> None:
