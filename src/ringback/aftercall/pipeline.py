@@ -157,7 +157,7 @@ class _Work:
     async def _tried(self, stage: Stage) -> _Finding:
         tries = self.tries.get(stage.name, 0) + 1
         try:
-            async with asyncio.timeout(_LONGEST_S):
+            async with asyncio.timeout(_LONGEST_S) as limit:
                 outcome = await stage.run(self.call)
             _check(outcome)
         except (StoreError, *_MOVED_ON):
@@ -165,7 +165,7 @@ class _Work:
         except (StageError, ChatError) as error:
             reason = str(error)
         except TimeoutError:
-            reason = f"it took longer than {_LONGEST_S:.0f} s"
+            reason = f"it took longer than {_LONGEST_S:.0f} s" if limit.expired() else "no answer came in time"
         except Exception:
             logger.exception("%s of call %s failed", stage.name, self.call.execution.id)
             reason = "the worker's log says why"
