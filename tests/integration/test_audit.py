@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +13,10 @@ from ringback.aftercall.invoices import invoice_of
 from ringback.billing.price import EVERY_ACCOUNT, Price
 from ringback.billing.prices import Prices
 from ringback.executions import counts
+from ringback.executions.lifecycle import TERMINAL
 from ringback.executions.record import UsageKind
 from ringback.store.database import Database
+from ringback.store.queries import audit
 from tests.support.billed import Billed, billed, break_it, talk
 
 OURS = ("status", "counters", "recordings", "telephone", "costs", "amounts", "prices")
@@ -318,3 +321,8 @@ async def test_an_invoice_that_does_not_add_up_says_why(
     for text in said:
         assert any(text in problem for problem in found), found
     assert await problems(store, store.retried.id) == []
+
+
+def test_what_the_queries_call_over_and_a_leg_is_what_the_record_does() -> None:
+    assert set(re.findall("'([^']*)'", audit.OVER)) == set(TERMINAL)
+    assert list(audit.KINDS) == list(UsageKind)

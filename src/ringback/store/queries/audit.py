@@ -1,4 +1,4 @@
-"""SQL for the audit: what does not add up in the whole store. Cross-account, all of it: for the operator.
+"""SQL for the audit: what does not add up in the whole store.
 
 The checks give account_id, subject (the id of what is wrong) and the columns that contradict each other, at most
 `limit` rows. Each is a few passes over whole tables, whatever their size.
@@ -15,22 +15,23 @@ from ringback.store.queries.counts import HOUR_US, VALUES
 RECORDING_SLACK_MS: Final = 50
 """A recording and the time of the conversation are the same to a tenth of a second."""
 
-_OVER: Final = "('completed', 'no-answer', 'busy', 'failed', 'canceled', 'stopped', 'error', 'balance-low')"
-_KINDS: Final = ("llm", "network", "platform", "synthesizer", "transcriber")
+OVER: Final = "('completed', 'no-answer', 'busy', 'failed', 'canceled', 'stopped', 'error', 'balance-low')"
+KINDS: Final = ("llm", "network", "platform", "synthesizer", "transcriber")
 _TERMS: Final = "quantity, price, per, step, amount"
 
 
 async def statuses(db: Reader, limit: int) -> list[Row]:
-    """Executions whose status is not that of their newest attempt, or whose attempts are not one after the other."""
+    """Executions whose status is not that of their newest attempt, or whose attempts are not one after the other.
+    Cross-account."""
     return await db.fetch_all(
         f"""
         SELECT e.account_id, e.id AS subject, e.status, e.retry_count, a.number AS attempt, a.state,
           a.status AS attempt_status
         FROM executions e LEFT JOIN attempts a ON a.account_id = e.account_id AND a.execution_id = e.id
         WHERE a.number IS NULL OR a.number > e.retry_count + 1
-          OR (a.number = e.retry_count + 1 AND e.status IN {_OVER} AND (
+          OR (a.number = e.retry_count + 1 AND e.status IN {OVER} AND (
             a.status IS NULL OR a.status <> e.status OR a.state NOT IN ('done', 'unknown')))
-          OR (a.number = e.retry_count + 1 AND e.status NOT IN {_OVER} AND a.status IS NOT NULL)
+          OR (a.number = e.retry_count + 1 AND e.status NOT IN {OVER} AND a.status IS NOT NULL)
           OR (a.number <= e.retry_count AND (a.status IS NULL OR a.state NOT IN ('done', 'unknown')))
         UNION ALL
         SELECT e.account_id, e.id, e.status, e.retry_count, NULL, NULL, NULL
@@ -44,7 +45,7 @@ async def statuses(db: Reader, limit: int) -> list[Row]:
 
 
 async def counters(db: Reader, limit: int) -> list[Row]:
-    """Agents of which a counter is not what counting gives: `off` is by how much it is too high."""
+    """Agents of which a counter is not what counting gives: `off` is by how much it is too high. Cross-account."""
     profile = "account_id, agent_id, status, call_type, provider, batch_id, answered_by_voice_mail"
     expanded = " UNION ALL ".join(
         f"""
@@ -72,7 +73,7 @@ async def counters(db: Reader, limit: int) -> list[Row]:
 
 
 async def recordings(db: Reader, limit: int) -> list[Row]:
-    """Attempts whose recording is not as long as their conversation."""
+    """Attempts whose recording is not as long as their conversation. Cross-account."""
     return await db.fetch_all(
         f"""
         SELECT account_id, execution_id AS subject, number AS attempt, recording_ms, conversation_ms FROM attempts
@@ -86,7 +87,7 @@ async def recordings(db: Reader, limit: int) -> list[Row]:
 
 async def telephone(db: Reader, limit: int) -> list[Row]:
     """Attempts that are over and are not billed for the time from the answer to the end of the call, exactly once by
-    the carrier and once by the platform."""
+    the carrier and once by the platform. Cross-account."""
     return await db.fetch_all(
         """
         SELECT * FROM (
@@ -111,13 +112,13 @@ async def telephone(db: Reader, limit: int) -> list[Row]:
 
 
 async def costs(db: Reader, limit: int) -> list[Row]:
-    """Executions whose cost is not the sum of their lines, or whose shown cost is not that."""
+    """Executions whose cost is not the sum of their lines, or whose shown cost is not that. Cross-account."""
     sums = ", ".join(
-        f"CAST(SUM(CASE WHEN kind = '{kind}' THEN amount ELSE 0 END) AS BIGINT) AS {kind}" for kind in _KINDS
+        f"CAST(SUM(CASE WHEN kind = '{kind}' THEN amount ELSE 0 END) AS BIGINT) AS {kind}" for kind in KINDS
     )
-    columns = ", ".join(f"e.cost_{kind}, COALESCE(u.{kind}, 0) AS lines_{kind}" for kind in _KINDS)
-    differ = " OR ".join(f"e.cost_{kind} <> COALESCE(u.{kind}, 0)" for kind in _KINDS)
-    total = " + ".join(f"e.cost_{kind}" for kind in _KINDS)
+    columns = ", ".join(f"e.cost_{kind}, COALESCE(u.{kind}, 0) AS lines_{kind}" for kind in KINDS)
+    differ = " OR ".join(f"e.cost_{kind} <> COALESCE(u.{kind}, 0)" for kind in KINDS)
+    total = " + ".join(f"e.cost_{kind}" for kind in KINDS)
     return await db.fetch_all(
         f"""
         SELECT e.account_id, e.id AS subject, e.total_cost, {columns}
@@ -125,7 +126,7 @@ async def costs(db: Reader, limit: int) -> list[Row]:
           SELECT account_id, execution_id, {sums} FROM usage_lines GROUP BY account_id, execution_id
         ) AS u ON u.account_id = e.account_id AND u.execution_id = e.id
         WHERE {differ}
-          OR e.total_cost <> CASE WHEN e.status IN {_OVER} OR e.retry_count > 0 THEN {total} ELSE 0 END
+          OR e.total_cost <> CASE WHEN e.status IN {OVER} OR e.retry_count > 0 THEN {total} ELSE 0 END
         LIMIT :limit
         """,
         limit=limit,
@@ -135,7 +136,7 @@ async def costs(db: Reader, limit: int) -> list[Row]:
 async def doubtful_amounts(db: Reader) -> list[Row]:
     """quantity, price, per, step and amount of lines whose amount may not be what these give; each combination once.
 
-    Reckoned in floating point, which is sure of all but what lies near to a half; those are to be reckoned exactly.
+    Reckoned in floating point, which is sure of all but what lies near to a half; those are to be reckoned exactly. Cross-account.
     """
     return await db.fetch_all(
         f"""
@@ -147,7 +148,7 @@ async def doubtful_amounts(db: Reader) -> list[Row]:
 
 
 async def lines_of_terms(db: Reader, terms: Row, limit: int) -> list[Row]:
-    """The lines with these quantity, price, per, step and amount."""
+    """The lines with these quantity, price, per, step and amount. Cross-account."""
     return await db.fetch_all(
         f"""
         SELECT account_id, execution_id AS subject, position AS line, {_TERMS} FROM usage_lines
@@ -161,7 +162,7 @@ async def lines_of_terms(db: Reader, terms: Row, limit: int) -> list[Row]:
 
 async def priced(db: Reader) -> list[Row]:
     """Which prices were used for what, from when to when: account_id, kind, provider, model, unit, price, per, step,
-    first_us, last_us."""
+    first_us, last_us. Cross-account."""
     return await db.fetch_all(
         """
         SELECT account_id, kind, provider, model, unit, price, per, step, MIN(at_us) AS first_us,
@@ -175,7 +176,7 @@ async def priced(db: Reader) -> list[Row]:
 async def lines_priced(
     db: Reader, group: Mapping[str, Any], spans: Sequence[tuple[int, int]], limit: int
 ) -> list[Row]:
-    """The lines of one of `priced` whose moment lies in one of the spans, ends excluded."""
+    """The lines of one of `priced` whose moment lies in one of the spans, ends excluded. Cross-account."""
     moments = {
         f"{end}_{place}": at for place, span in enumerate(spans) for end, at in zip("fu", span, strict=True)
     }
