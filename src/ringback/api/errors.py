@@ -138,10 +138,6 @@ def install(app: FastAPI) -> None:
     async def _not_a_parent(_: Request, error: NotAParent) -> JSONResponse:
         return ApiError(403, "Only the account's own keys may do this, not those of a sub-account").response()
 
-    @app.exception_handler(UnknownSubAccount)
-    async def _unknown_sub_account(_: Request, error: UnknownSubAccount) -> JSONResponse:
-        return ApiError(404, f"There is no sub-account {error}").response()
-
     @app.exception_handler(BadShare)
     async def _bad_share(_: Request, error: BadShare) -> JSONResponse:
         return ApiError(400, str(error), error.numbers).response()
@@ -174,6 +170,7 @@ _NAMED: Final[Mapping[type[Exception], tuple[int, str]]] = {
     UnknownBatch: (404, "There is no batch {}"),
     UnknownDisposition: (404, "There is no disposition {}"),
     UnknownTemplate: (404, "There is no extraction template {}"),
+    UnknownSubAccount: (404, "There is no sub-account {}"),
     ForeignAgent: (403, "The account has no agent {}"),
 }
 """Their text is the id."""
