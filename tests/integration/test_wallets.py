@@ -447,3 +447,19 @@ async def test_every_account_has_one(till: Till) -> None:
     found = {wallet.account_id: wallet for wallet in await Wallets(till.books.db, till.books.clock).every()}
     assert found.keys() == {other.id, till.books.account_id}
     assert all(wallet.unlimited and not wallet.balance for wallet in found.values())
+
+
+async def test_entries_are_shown_as_they_were_made(till: Till) -> None:
+    books = till.books
+    await till.limited(RESERVED)
+    before = books.clock.us
+    await till.wallets.top_up(books.account_id, 7, "invoice 9")
+    [entered] = await till.wallets.latest(books.account_id, 1)
+    assert before < entered.at_us <= books.clock.us
+    assert entered.entry == Entry(EntryKind.TOP_UP, Book.CASH, Book.WALLET, 7, "invoice 9")
+    assert (entered.spender, entered.execution_id, entered.attempt) == (None, None, None)
+    claim = await till.dialled()
+    [entered] = await till.wallets.latest(books.account_id, 1)
+    assert entered.entry == Entry(EntryKind.RESERVE, Book.WALLET, Book.RESERVED, RESERVED)
+    assert (entered.spender, entered.execution_id) == (books.account_id, claim.execution_id)
+    assert entered.attempt == 1

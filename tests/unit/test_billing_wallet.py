@@ -10,7 +10,7 @@ import pytest
 from ringback.billing.book import PriceBook
 from ringback.billing.price import Price
 from ringback.billing.price_list import default
-from ringback.billing.reservation import longest
+from ringback.billing.reservation import BalanceLow, Reservations, Reserve, longest
 from ringback.billing.wallet import MOST_CENTS, WalletError, read_cents
 from ringback.executions.record import CENT, UsageKind
 
@@ -119,3 +119,31 @@ def test_an_agent_that_names_no_transcriber_has_that_of_no_name() -> None:
         "tasks": [{"task_type": "conversation", "task_config": {"call_terminate": 60}, "tools_config": None}]
     }
     assert longest(PriceBook([named]), agent, "gold", 7) == 10_000
+
+
+class Off:
+    def now_us(self) -> int:
+        raise AssertionError("nothing is entered")
+
+    def monotonic(self) -> float:
+        raise AssertionError("nobody waits")
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nobody waits")
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [(1, "0.0001"), (64_000, "6.4"), (100_000, "10"), (1_000_000, "100"), (1_230_500, "123.05")],
+)
+async def test_what_a_wallet_lacks_is_said_in_cents(
+    monkeypatch: pytest.MonkeyPatch, amount: int, shown: str
+) -> None:
+    async def refused(*of: object) -> bool:
+        return False
+
+    monkeypatch.setattr("ringback.store.queries.wallets.reserve", refused)
+    nothing: Any = None
+    with pytest.raises(BalanceLow) as low:
+        await Reservations(nothing, Off()).make(nothing, Reserve("payer", amount), nothing)
+    assert str(low.value) == f"The wallet has less than the {shown} cents that this call may cost"

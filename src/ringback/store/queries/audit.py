@@ -136,7 +136,8 @@ async def costs(db: Reader, limit: int) -> list[Row]:
 async def doubtful_amounts(db: Reader) -> list[Row]:
     """quantity, price, per, step and amount of lines whose amount may not be what these give; each combination once.
 
-    Reckoned in floating point, which is sure of all but what lies near to a half; those are to be reckoned exactly. Cross-account.
+    Reckoned in floating point, which is sure of all but what lies near to a half; those are to be reckoned exactly.
+    Cross-account.
     """
     return await db.fetch_all(
         f"""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ringback.store.database import Reader, Row
 
-_STEPS = """
-SELECT account_id, subject, position, event,
-  LAG(event) OVER (PARTITION BY account_id, subject ORDER BY position) AS before,
-  LAG(position) OVER (PARTITION BY account_id, subject ORDER BY position) AS position_before
-FROM webhook_deliveries WHERE kind = 'execution'
-"""
+# A subquery of the audit alone, over all accounts.
+_STEPS = """(
+  SELECT account_id, subject, position, event,
+    LAG(event) OVER (PARTITION BY account_id, subject ORDER BY position) AS before,
+    LAG(position) OVER (PARTITION BY account_id, subject ORDER BY position) AS position_before
+  FROM webhook_deliveries WHERE kind = 'execution'
+) AS steps"""
 
 
 async def untold(db: Reader, *, since_us: int, limit: int) -> list[Row]:
@@ -37,7 +38,7 @@ async def untold(db: Reader, *, since_us: int, limit: int) -> list[Row]:
 async def steps(db: Reader) -> list[Row]:
     """`before` and `event`: which statuses were told right after which. Cross-account: for the audit."""
     return await db.fetch_all(
-        f"SELECT DISTINCT before, event FROM ({_STEPS}) AS steps WHERE position = position_before + 1"
+        f"SELECT DISTINCT before, event FROM {_STEPS} WHERE position = position_before + 1"
     )
 
 
@@ -45,7 +46,7 @@ async def with_step(db: Reader, before: str, event: str, *, limit: int) -> list[
     """account_id, subject, position, before, event of deliveries that told this. Cross-account: for the audit."""
     return await db.fetch_all(
         f"""
-        SELECT account_id, subject, position, before, event FROM ({_STEPS}) AS steps
+        SELECT account_id, subject, position, before, event FROM {_STEPS}
         WHERE position = position_before + 1 AND before = :before AND event = :event LIMIT :limit
         """,
         before=before,
