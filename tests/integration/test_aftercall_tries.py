@@ -10,11 +10,17 @@ import pytest
 
 from ringback.aftercall.pipeline import NotYet, Pipeline
 from ringback.aftercall.stage import FinishedCall, Outcome, StageError
+from ringback.aftercall.telephone import TelephoneStage
+from ringback.agents.followup import FollowUps
+from ringback.agents.registry import Agents
+from ringback.app.after_call import CompiledFollowUps
+from ringback.billing.prices import Prices
 from ringback.dialing.reaper import Reaper
 from ringback.executions.ledger import LeaseLost, Ledger
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import MOST_AFTER_CALL_TRIES, AttemptState, ExecutionChanges
 from ringback.store.database import Database, StoreError
+from ringback.store.queries import agents
 from ringback.store.queries import stages as stage_rows
 from tests.support.after_call import OWNER, disconnected, pipeline
 from tests.support.ledgers import Books, everything, open_books
@@ -154,6 +160,50 @@ async def test_a_database_that_is_away_is_nobodys_fault(books: Books, tmp_path: 
     with pytest.raises(StoreError):
         await work.complete(books.account_id, call.id, 1, OWNER)
     assert await everything(books.db) == before
+
+
+async def test_what_was_found_outlasts_a_moment_without_the_database(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = iter([True, True, False, True, False])
+    insert = stage_rows.insert
+
+    async def refusing(*values: Any) -> None:
+        if next(refused):
+            raise StoreError("it is away")
+        await insert(*values)
+
+    monkeypatch.setattr(stage_rows, "insert", refusing)
+    call, slow = await disconnected(books), SlowSummary(books)
+    await pipeline(books.db, books.ledger, tmp_path, slow).complete(books.account_id, call.id, 1, OWNER)
+    body = await books.body(call)
+    assert (body["status"], body["summary"], body["total_cost"]) == ("completed", "They talked.", 6.4)
+    assert len(slow.runs) == 1
+
+
+async def test_an_agent_that_cannot_be_understood_any_more_keeps_no_call_from_its_end(
+    books: Books, tmp_path: Path
+) -> None:
+    async def broken(account_id: str, agent_id: str) -> FollowUps:
+        raise KeyError(agent_id)
+
+    call = await disconnected(books)
+    work = Pipeline(books.db, books.ledger, [TelephoneStage(Prices(books.db))], broken)
+    await work.complete(books.account_id, call.id, 1, OWNER)
+    body = await books.body(call)
+    assert (body["status"], body["total_cost"]) == ("completed", 6.4)
+    assert body["error_message"] == "extraction failed: the worker's log says why"
+
+
+async def test_a_deleted_agents_calls_are_completed(books: Books, tmp_path: Path) -> None:
+    call = await disconnected(books)
+    async with books.db.transaction() as tx:
+        await agents.hide(tx, books.account_id, books.agent_id, now_us=books.clock.now_us())
+    follow_ups = CompiledFollowUps(Agents(books.db, books.clock)).of
+    work = Pipeline(books.db, books.ledger, [TelephoneStage(Prices(books.db))], follow_ups)
+    await work.complete(books.account_id, call.id, 1, OWNER)
+    body = await books.body(call)
+    assert (body["status"], body["error_message"]) == ("completed", None)
 
 
 async def test_a_lease_that_is_lost_in_between_refuses_the_write(books: Books, tmp_path: Path) -> None:

@@ -129,6 +129,26 @@ async def test_a_live_call_cannot_be_stopped(exchange: Exchange) -> None:
         assert (await exchange.over(execution_id))["status"] == "completed"
 
 
+async def test_the_lease_is_prolonged_while_the_work_after_a_call_goes_on(exchange: Exchange) -> None:
+    class Slow:
+        name = "summary"
+        tries = 1
+        asked = 0
+
+        async def run(self, call: FinishedCall) -> After:
+            self.asked += 1
+            await asyncio.sleep(3 * lease_s)
+            return After()
+
+    lease_s, slow = 0.8, Slow()
+    carrier = SimulatedCarrier(lambda leg: leg.give(Answered(), NORMAL))
+    async with exchange.open(carrier, stages=[slow], lease_s=lease_s):
+        execution_id = await exchange.place()
+        assert (await exchange.over(execution_id))["status"] == "completed"
+    attempt = await exchange.books.ledger.attempt(exchange.books.account_id, execution_id)
+    assert (slow.asked, attempt.tries) == (1, 0)
+
+
 async def test_work_after_a_call_that_is_slow_keeps_nobody_from_dialling(exchange: Exchange) -> None:
     class Slow:
         name = "summary"

@@ -12,7 +12,7 @@ from typing import Any
 from ringback.aftercall.stage import Stage
 from ringback.clock import SystemClock
 from ringback.dialing.call import Line, LiveCall, Talk, Talker
-from ringback.dialing.claims import Claim, Claims
+from ringback.dialing.claims import LEASE_S, Claim, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.limits import Defaults
 from ringback.dialing.queue import CallQueue, NewCall
@@ -65,6 +65,7 @@ class Exchange:
         worker: str = "worker",
         admits: Callable[[], bool] = lambda: True,
         stages: Sequence[Stage] = (),
+        lease_s: float = LEASE_S,
     ) -> AsyncIterator[None]:
         clock, store = SystemClock(), (self.books.db, self.books.ledger)
         after = pipeline(*store, self.folder, *stages)
@@ -73,9 +74,9 @@ class Exchange:
             await after.complete(claim.account_id, claim.execution_id, claim.number, worker)
 
         line = Line(
-            claims=Claims(*store, clock, worker, defaults=self.defaults),
+            claims=Claims(*store, clock, worker, lease_s, defaults=self.defaults),
             taking=Taking(*store, clock, worker, defaults=self.defaults),
-            reaper=Reaper(*store, clock, worker, wakeup=self.wakeup),
+            reaper=Reaper(*store, clock, worker, lease_s=lease_s, wakeup=self.wakeup),
             ledger=self.books.ledger,
             carrier=carrier,
             clock=clock,

@@ -11,11 +11,12 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from ringback.aftercall.stage import FinishedCall, Outcome, Stage, StageError
 from ringback.agents.chat import ChatError
 from ringback.agents.followup import FollowUps
+from ringback.clock import Clock
 from ringback.executions import rows
 from ringback.executions.ledger import LeaseLost, Ledger, UnknownExecution
 from ringback.executions.lifecycle import IllegalTransition, Status
@@ -38,7 +39,12 @@ _WORTH_SAVING_S: Final = 0.05
 """What took longer to find is written before the next stage begins."""
 _LONGEST_S: Final = 300.0
 """No stage takes longer: each has timeouts of its own."""
+_AGAIN_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Waits between tries of what the database refused: what was found, and paid for perhaps, is not thrown away."""
+_LOG_SAYS_WHY: Final = "the worker's log says why"
 _LOST: Final = "the worker was lost again and again while it ran"
+
+_T = TypeVar("_T")
 
 FollowUpsOf = Callable[[str, str], Awaitable[FollowUps]]
 """What the agent (account, id) is to find out after a call; nothing where it was deleted."""
@@ -88,7 +94,9 @@ class Pipeline:
         Raises NotYet; LeaseLost where attempt `number` is not current, or its lease not the owner's;
         UnknownExecution; StoreError, then all that is not written is done again.
         """
-        work = await self._begun(account_id, execution_id, number, lease_owner)
+        work = await _patiently(
+            self._ledger.clock, lambda: self._begun(account_id, execution_id, number, lease_owner)
+        )
         if work is not None:
             await work.finish(self._stages)
 
@@ -105,7 +113,15 @@ class Pipeline:
                 raise LeaseLost(f"attempt {number} of {execution_id} is not {lease_owner}'s any more")
             said = await turn_rows.of_attempt(reader, account_id, execution_id, number)
             found = await stage_rows.of_attempt(reader, account_id, execution_id, number)
-        plan = await self._follow_ups(account_id, execution.agent_id)
+        failures = [_failure(row["name"], row["error"]) for row in found if row["state"] == "failed"]
+        try:
+            plan = await self._follow_ups(account_id, execution.agent_id)
+        except StoreError:
+            raise
+        except Exception:
+            logger.exception("what call %s is to be asked cannot be told", execution_id)
+            plan = FollowUps()
+            failures.append(_failure("extraction", _LOG_SAYS_WHY))
         results = {row["name"]: json.loads(row["result"]) for row in found if row["result"] is not None}
         call = FinishedCall(execution, attempt, [rows.to_turn(row) for row in said], results, plan)
         return _Work(
@@ -115,7 +131,7 @@ class Pipeline:
             call,
             settled={row["name"] for row in found if row["state"] != "failing"},
             tries={row["name"]: row["tries"] for row in found if row["state"] == "failing"},
-            failures=[_failure(row["name"], row["error"]) for row in found if row["state"] == "failed"],
+            failures=failures,
         )
 
 
@@ -165,10 +181,12 @@ class _Work:
         except (StageError, ChatError) as error:
             reason = str(error)
         except TimeoutError:
-            reason = f"it took longer than {_LONGEST_S:.0f} s" if limit.expired() else "no answer came in time"
+            reason = (
+                f"it took longer than {_LONGEST_S:.0f} s" if limit.expired() else "no answer came in time"
+            )
         except Exception:
             logger.exception("%s of call %s failed", stage.name, self.call.execution.id)
-            reason = "the worker's log says why"
+            reason = _LOG_SAYS_WHY
         else:
             return _Finding(stage.name, "done", tries, self._now(), outcome)
         return _Finding(
@@ -201,6 +219,10 @@ class _Work:
         if any(finding.is_progress for finding in self.unsaved):
             attempt["tries"] = 0
             self.call = replace(self.call, attempt=replace(self.call.attempt, tries=0))
+        await _patiently(self.ledger.clock, lambda: self._update(attempt))
+        self.unsaved.clear()
+
+    async def _update(self, attempt: AttemptChanges) -> None:
         async with self.db.transaction() as tx:
             await self.ledger.update(
                 *self._where,
@@ -213,19 +235,18 @@ class _Work:
                 tx=tx,
             )
             await self._insert(tx)
-        self.unsaved.clear()
 
     async def _close(self) -> None:
         """Complete the record, with what was not written before."""
         try:
-            await self._move(Status.COMPLETED, self._closing_changes())
+            await _patiently(self.ledger.clock, lambda: self._move(Status.COMPLETED, self._closing_changes()))
         except (StoreError, *_MOVED_ON):
             raise
         except Exception:
             if self.call.attempt.tries < MOST_AFTER_CALL_TRIES:
                 raise
             logger.exception("the record of call %s cannot be completed", self.call.execution.id)
-            why = "post-processing failed: the worker's log says why"
+            why = f"post-processing failed: {_LOG_SAYS_WHY}"
             await self._move(Status.ERROR, {"error_message": why})
 
     async def _move(self, to: Status, changes: ExecutionChanges) -> None:
@@ -287,6 +308,16 @@ class _Work:
     @property
     def _where(self) -> tuple[str, str]:
         return self.call.execution.account_id, self.call.execution.id
+
+
+async def _patiently(clock: Clock, act: Callable[[], Awaitable[_T]]) -> _T:
+    for wait_s in _AGAIN_S:
+        try:
+            return await act()
+        except StoreError as error:
+            logger.warning("the work after a call waits %.1f s for the database: %s", wait_s, error)
+            await clock.sleep(wait_s)
+    return await act()
 
 
 def _check(outcome: Outcome) -> None:
