@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from standardwebhooks import Webhook
@@ -105,7 +106,7 @@ async def test_a_receiver_that_answers_500_for_a_day(post: Post, hook: Receiver)
         assert [request.json["status"] for request in ok if request.json["id"] == call.id] == STORY
         assert await states(post, call) == {"delivered": 6}
     tries = [at - began for at, name in zip(hook.times, hook.ids, strict=True) if name == f"{first.id}-1"]
-    pauses = [round((b - a) / SECOND) for a, b in zip(tries, tries[1:], strict=False)]
+    pauses = [round((b - a) / SECOND) for a, b in pairwise(tries)]
     assert pauses[:8] == pytest.approx([5, 10, 20, 40, 80, 160, 320, 640], abs=2)
     assert max(pauses) <= 6 * 3600 * 1.2
     assert tries[-1] < DAY_US + 6 * HOUR * 1.2
@@ -260,8 +261,8 @@ async def test_a_dead_endpoint_does_not_delay_the_others(
         running = asyncio.create_task(post.deliverer.run())
         try:
             async with asyncio.timeout(8):
-                while len(hook.got) < 6 or not stalled.got:
-                    await asyncio.sleep(0.01)
+                await stalled.has(4)
+                await hook.has(6)
         finally:
             monkeypatch.setattr(module, "_CLOSING_S", 0.0)
             running.cancel()
@@ -270,7 +271,40 @@ async def test_a_dead_endpoint_does_not_delay_the_others(
     assert hook.events() == STORY
 
 
-async def killed(post: Post, hook: Receiver, at: Callable[[], Awaitable[None]]) -> None:
+async def test_endpoints_take_turns_also_those_that_have_nothing_to_send_yet(
+    post: Post, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was told after a failure is due, and waits for what failed."""
+    monkeypatch.setattr(module, "_ENDPOINTS", 1)
+    agent = await post.books.agent("other")
+    async with receiver() as failing_one:
+        failing_one.answer = lambda request: Page(status=500)
+        await post.tell(failing_one.url, agent)
+        call = await post.call(agent_id=agent)
+        await post.deliverer.settle()
+        await post.walk(call, *TALK)
+        await post.call(*TALK)
+        await post.until(post.clock.us + SECOND)
+        assert len(failing_one.got) == 1
+        rows = await post.rows(call)
+        assert {row["due_at"] for row in rows} == {rows[0]["due_at"]}
+    assert hook.events() == STORY
+
+
+async def test_a_process_that_stood_still_does_not_send(
+    post: Post, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease may be somebody else's by the answer."""
+    await post.call()
+    await post.deliverer.round()
+    post.clock.us += 20 * SECOND
+    await asyncio.sleep(0.2)
+    assert hook.got == []
+    await post.until(post.clock.us + 60 * SECOND)
+    assert hook.events() == ["queued"]
+
+
+async def killed(post: Post, at: Callable[[], Awaitable[None]]) -> None:
     """A deliverer that dies without a word after its requests were answered, or in the midst of them."""
     dying = post.another()
     await dying.round()
@@ -283,11 +317,7 @@ async def killed(post: Post, hook: Receiver, at: Callable[[], Awaitable[None]]) 
 async def test_killed_between_request_and_write(post: Post, hook: Receiver) -> None:
     calls = [await post.call(*TALK) for _ in range(3)]
 
-    async def answered() -> None:
-        while len(hook.got) < 3:
-            await asyncio.sleep(0.005)
-
-    await killed(post, hook, answered)
+    await killed(post, lambda: hook.has(3))
     # Nobody takes it before the lease is over.
     assert await post.deliverer.settle() is not None
     assert len(hook.got) == 3
@@ -311,8 +341,7 @@ async def test_the_answer_to_a_lost_lease_changes_nothing(post: Post, hook: Rece
     call = await post.call(TALK[0])
     slow = post.another()
     await slow.round()
-    while not hook.got:
-        await asyncio.sleep(0.005)
+    await hook.has(1)
     post.clock.us += 60 * SECOND
     await post.deliverer.settle()
     assert await states(post, call) == {"delivered": 2}
@@ -351,12 +380,7 @@ async def test_whatever_fails_each_arrives_and_in_order(post: Post, hook: Receiv
         for call in chance.sample(calls, len(calls)):
             await post.walk(call, status)
             if chance.random() < 0.3:
-                dying = post.another()
-                await dying.round()
-                await asyncio.sleep(0.01)
-                for task in list(dying._flying):
-                    task.cancel()
-                await asyncio.gather(*dying._flying, return_exceptions=True)
+                await killed(post, lambda: asyncio.sleep(0.01))
             if chance.random() < 0.5:
                 await post.until(post.clock.us + chance.randint(0, 90) * SECOND)
     await post.until(post.clock.us + DAY_US)

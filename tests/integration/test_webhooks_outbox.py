@@ -105,10 +105,13 @@ async def test_what_fails_is_not_told(post: Post) -> None:
     class Lost(Exception):
         pass
 
-    with pytest.raises(Lost):
+    async def lost() -> None:
         async with post.db.transaction() as tx:
             await post.books.ledger.transition(post.books.account_id, call.id, Status.RINGING, tx=tx)
             raise Lost
+
+    with pytest.raises(Lost):
+        await lost()
     assert await events(post, call) == ["queued", "initiated"]
 
 

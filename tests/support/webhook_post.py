@@ -48,6 +48,14 @@ class Receiver:
     connections: int = 0
     port: int = 0
     now_us: Callable[[], int] = lambda: 0
+    arrival: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def has(self, count: int) -> None:
+        """Wait until so many have arrived."""
+        async with asyncio.timeout(30):
+            while len(self.got) < count:
+                self.arrival.clear()
+                await self.arrival.wait()
 
     @property
     def url(self) -> str:
@@ -71,6 +79,7 @@ class Receiver:
         request = Request(method, path, headers, body)
         self.got.append(request)
         self.times.append(self.now_us())
+        self.arrival.set()
         page = self.answer(request)
         await asyncio.sleep(page.wait_s)
         fields = {"Content-Length": str(len(page.body)), **page.headers}

@@ -60,6 +60,11 @@ Change = Callable[[dict[str, Any]], object]
         (lambda b: b["agent_config"].update(tasks={}), "agent_config.tasks", "must be an array"),
         (lambda b: b["agent_config"].update(tasks=[1]), TASK, "must be an object"),
         (
+            lambda b: b["agent_config"].update(webhook_url="https://x/" + "é" * 1000),
+            "agent_config.webhook_url",
+            "must be at most 2000 bytes",
+        ),
+        (
             lambda b: b["agent_config"].update(webhook_url="javascript:alert(1)"),
             "agent_config.webhook_url",
             "must begin with http:// or https://",

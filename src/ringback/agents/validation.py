@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -120,10 +120,14 @@ Localised = Annotated[str | dict[str, str], PlainValidator(_localised), Describe
 def _url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise PydanticCustomError("url", "must begin with http:// or https://")
+    if len(value.encode("utf-8", "replace")) > _MAX_URL:
+        raise PydanticCustomError("url", "must be at most {most} bytes", {"most": _MAX_URL})
     return value
 
 
-Url = Annotated[str, Field(max_length=2000), AfterValidator(_url)]
+_MAX_URL: Final = 2000
+"""A URL may be the key of an index (`webhook_endpoints`)."""
+Url = Annotated[str, Field(max_length=_MAX_URL), AfterValidator(_url)]
 
 
 def shaped(shape: Callable[[Any], type[Part]]) -> PlainValidator:

@@ -43,7 +43,8 @@ _LEASE_S: Final = 30.0
 _SPARE_S: Final = 5.0
 """Of a lease, for what comes after the request."""
 _ENDPOINTS: Final = 64
-"""Claimed for in a round."""
+"""Have their turn in a round."""
+_NEXT_TURN_US: Final = 20_000
 _LOOKED_AT: Final = 1_000
 _MAX_ANSWER: Final = 65_536
 _IDLE_S: Final = 5.0
@@ -89,8 +90,10 @@ class Deliverer:
         self._flying: dict[asyncio.Task[None], Sent] = {}
         self._landed: list[Landed] = []
         self._round = 0
+        self._again = False
+        """Somebody had no turn in the last round."""
         self._served: dict[_Key, int] = {}
-        """In which round something was last claimed for an endpoint."""
+        """In which round an endpoint had its turn."""
 
     async def run(self) -> None:
         """Until it is cancelled. What is not answered by then is sent again later, by whoever delivers."""
@@ -132,6 +135,8 @@ class Deliverer:
         for some in claimed:
             for row in some.rows:
                 self._send(some, row)
+        if self._again:
+            return now + _NEXT_TURN_US
         times = (row["due_at"] if row["due_at"] > now else row["next_due_at"] for row in busy)
         return min((at for at in times if at is not None), default=None)
 
@@ -144,25 +149,32 @@ class Deliverer:
         room = AT_ONCE - len(self._flying)
         self._round += 1
         self._served = {key: self._served[key] for row in due if (key := _key(row)) in self._served}
-        claimed = []
-        for row in sorted(due, key=lambda row: self._served.get(_key(row), 0))[:_ENDPOINTS]:
+        claimed: list[_Claimed] = []
+        asked, self._again = 0, False
+        for row in sorted(due, key=lambda row: self._served.get(_key(row), 0)):
             key, is_down = _key(row), policy.is_down(row["failures"])
             most = min(room, (1 if is_down else EACH_AT_ONCE) - flying[key])
             if is_down:
                 most = min(most, _DOWN_AT_ONCE - down)
             if most <= 0:
                 continue
+            if asked == _ENDPOINTS:
+                self._again = True
+                break
+            asked += 1
+            self._served[key] = self._round
             found = await self._claimed(tx, key, is_down, most, now)
             if found is not None:
                 claimed.append(found)
-                self._served[key] = self._round
                 room -= len(found.rows)
                 down += is_down * len(found.rows)
         return claimed
 
     async def _claimed(self, tx: Transaction, key: _Key, down: bool, most: int, now: int) -> _Claimed | None:
-        until = now + round(_LEASE_S * 1e6)
+        until = now + int(_LEASE_S * 1e6)
         rows = await webhook_deliveries.claim(tx, *key, now_us=now, until_us=until, limit=most)
+        if not rows:
+            await webhook_deliveries.put_off_told(tx, *key, now_us=now)
         endpoint = await webhook_endpoints.get(tx, *key) if rows else None
         return _Claimed(endpoint, rows, until, down) if endpoint else None
 
@@ -177,8 +189,7 @@ class Deliverer:
             lease_until=claimed.until,
             down=claimed.down,
         )
-        give_up_at = self._clock.monotonic() + _LEASE_S - TIMEOUT_S - _SPARE_S
-        task = asyncio.create_task(self._deliver(sent, claimed.endpoint, row["payload"], give_up_at))
+        task = asyncio.create_task(self._deliver(sent, claimed.endpoint, row["payload"]))
         self._flying[task] = sent
         task.add_done_callback(self._land)
 
@@ -186,9 +197,9 @@ class Deliverer:
         del self._flying[task]
         self._news.set()
 
-    async def _deliver(self, sent: Sent, endpoint: Row, payload: str, give_up_at: float) -> None:
+    async def _deliver(self, sent: Sent, endpoint: Row, payload: str) -> None:
         """Send it and note what came of it."""
-        if self._clock.monotonic() > give_up_at:
+        if self._clock.now_us() > sent.lease_until - int((TIMEOUT_S + _SPARE_S) * 1e6):
             return  # this process stood still: the lease may be somebody else's by the answer
         outcome = await self._asked(sent, endpoint, payload)
         self._landed.append(Landed(sent, outcome, self._clock.now_us()))

@@ -142,6 +142,30 @@ async def put_off(tx: Transaction, account_id: str, endpoint_id: str, key: Key, 
     )
 
 
+async def put_off_told(tx: Transaction, account_id: str, endpoint_id: str, *, now_us: int) -> None:
+    """As `put_off`, of what was told since: behind whatever is to be tried again later."""
+    await tx.execute(
+        """
+        UPDATE webhook_deliveries SET due_at = (
+            SELECT MAX(first.due_at) FROM webhook_deliveries first
+            WHERE first.account_id = :account_id AND first.subject = webhook_deliveries.subject
+              AND first.endpoint_id = :endpoint_id AND first.state = 'waiting' AND first.lease_until IS NULL
+              AND first.position < webhook_deliveries.position
+          )
+        WHERE account_id = :account_id AND endpoint_id = :endpoint_id AND state = 'waiting' AND due_at <= :now
+          AND EXISTS (
+            SELECT 1 FROM webhook_deliveries first
+            WHERE first.account_id = :account_id AND first.subject = webhook_deliveries.subject
+              AND first.endpoint_id = :endpoint_id AND first.state = 'waiting' AND first.lease_until IS NULL
+              AND first.position < webhook_deliveries.position AND first.due_at > :now
+          )
+        """,
+        account_id=account_id,
+        endpoint_id=endpoint_id,
+        now=now_us,
+    )
+
+
 async def hurry(tx: Transaction, account_id: str, endpoint_id: str, *, now_us: int) -> None:
     """All that waits for an endpoint is due, as if it had never been tried."""
     await tx.execute(

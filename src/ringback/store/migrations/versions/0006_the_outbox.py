@@ -16,6 +16,8 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+_MAX_URL = 2000
+"""Bytes that an index may hold; who has a longer one has none until it is changed."""
 _UNSENT = "Written by a version that sent no webhooks"
 
 
@@ -37,7 +39,8 @@ def _urls_of_agents() -> dict[tuple[str, str], int]:
         sa.text("SELECT account_id, id, definition, created_at FROM agents ORDER BY created_at DESC")
     )
     for account_id, agent_id, definition, created_at in agents.fetchall():
-        if url := json.loads(definition).get("webhook_url"):
+        url = json.loads(definition).get("webhook_url")
+        if url and len(url.encode()) <= _MAX_URL:
             found[account_id, url] = created_at
             connection.execute(
                 sa.text("UPDATE agents SET webhook_url = :url WHERE account_id = :account_id AND id = :id"),
@@ -57,7 +60,11 @@ def _urls_of_batches() -> dict[tuple[str, str], int]:
             """
         )
     )
-    return {(account_id, url): created_at for account_id, url, created_at in rows.fetchall()}
+    return {
+        (account_id, url): created_at
+        for account_id, url, created_at in rows.fetchall()
+        if len(url.encode()) <= _MAX_URL
+    }
 
 
 def _insert_endpoint(endpoint_id: str, account_id: str, url: str, created_at: int) -> None:
@@ -85,6 +92,8 @@ def _rebuild_deliveries(endpoints: dict[tuple[str, str], str]) -> None:
     op.drop_table("webhook_deliveries")
     _add_deliveries()
     for account_id, subject, event, url, created_at in rows:
+        if (account_id, url) not in endpoints:
+            continue
         values: dict[str, Any] = {
             "account_id": account_id,
             "subject": subject,
