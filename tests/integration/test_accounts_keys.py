@@ -9,6 +9,7 @@ import pytest
 
 from ringback.accounts.accounts import Accounts, ensure_first_account
 from ringback.accounts.keys import BadKey, Keys, UnknownAccount
+from ringback.accounts.sub_accounts import Details, SubAccounts
 from ringback.clock import SystemClock
 from ringback.store.database import Database, open_database
 
@@ -87,3 +88,16 @@ async def test_a_key_that_was_brought_along(database: Database) -> None:
     with pytest.raises(UnknownAccount):
         await keys.create("nobody", "x")
     assert len(await keys.list(account.id)) == 1
+
+
+async def test_another_key_of_a_sub_account_looks_like_its_first(database: Database) -> None:
+    accounts, keys = Accounts(database, SystemClock()), Keys(database, SystemClock())
+    parent = await accounts.create("parent")
+    sub, first = await SubAccounts(database, SystemClock()).create(parent.id, Details("branch"))
+    _, second = await keys.create(sub.id, "laptop")
+    assert re.fullmatch(r"sa-[0-9a-f]{32}", second)
+    assert (await keys.account_of(first), await keys.account_of(second)) == (sub.id, sub.id)
+    await SubAccounts(database, SystemClock()).delete(parent.id, sub.id)
+    assert (await keys.account_of(first), await keys.account_of(second)) == (None, None)
+    with pytest.raises(UnknownAccount):
+        await keys.create(sub.id, "too late")

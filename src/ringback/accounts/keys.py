@@ -59,8 +59,11 @@ class Keys:
         ):
             raise BadKey(f"a key must have at least {_SHORTEST} printable ASCII characters and no spaces")
         async with self._db.transaction() as tx:
-            if await account_queries.get(tx, account_id) is None:
+            account = await account_queries.get(tx, account_id)
+            if account is None:
                 raise UnknownAccount(f"there is no account {account_id}")
+            if key is None and account["parent_id"] is not None:
+                key = sub_account_key()
             return await insert_key(tx, account_id, name, self._clock.now_us(), key)
 
     async def list(self, account_id: str) -> list[ApiKey]:
@@ -93,8 +96,13 @@ async def insert_key(
     return row, key
 
 
+def sub_account_key() -> str:
+    """In the form that clients know those of sub-accounts by."""
+    return f"sa-{secrets.token_hex(16)}"
+
+
 def _hash(key: str) -> str:
-    # No salt and no stretching: a key has 256 random bits, and the look-up needs the same hash every time.
+    # No salt and no stretching: a key has at least 128 random bits, and the look-up needs the same hash every time.
     return hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()
 
 

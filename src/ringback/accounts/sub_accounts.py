@@ -4,20 +4,17 @@ many calls they may have at a time."""
 from __future__ import annotations
 
 import json
-import secrets
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
-from ringback.accounts.keys import insert_key
+from ringback.accounts.keys import insert_key, sub_account_key
 from ringback.accounts.shares import ELASTIC, Share, allowed, check
 from ringback.clock import Clock
 from ringback.store.database import Database, Reader, Row, Transaction
 from ringback.store.queries import gates
 from ringback.store.queries import sub_accounts as queries
-
-_PREFIX: Final = "sa-"
 
 
 class NotAParent(Exception):
@@ -66,7 +63,7 @@ class SubAccounts:
             others = await self._lock(tx, parent_id)
             await self._check(tx, parent_id, made, details.share, others)
             await queries.insert(tx, _columns(made, parent_id, details, now))
-            _, key = await insert_key(tx, made, "first key", now, _PREFIX + secrets.token_hex(16))
+            _, key = await insert_key(tx, made, "first key", now, sub_account_key())
             bounds = await self._share_out(tx, parent_id)
         return SubAccount(made, parent_id, details, bounds[made], now, now), key
 

@@ -91,7 +91,7 @@ async def settle(tx: Transaction, attempt: Attempt, cost: int, now_us: int) -> N
         return
     wallet = await wallets.lock_payers(tx, attempt.account_id)
     if wallet is None:
-        raise LookupError(f"nobody has a wallet that pays for account {attempt.account_id}")
+        return  # an account made by hand: its calls must end all the same, and the audit says what was not charged
     entries = settlement(wallet["balance"], attempt.reserved, charge, unlimited=bool(wallet["unlimited"]))
     await enter(tx, wallet["account_id"], entries, now_us, where)
 
