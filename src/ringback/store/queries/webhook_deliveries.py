@@ -32,6 +32,9 @@ FROM webhook_deliveries d JOIN webhook_endpoints e ON e.account_id = d.account_i
 WHERE d.account_id = :account_id
 """
 _THIS: Final = "subject = :subject AND position = :position"
+# Where the subject is given. As a plain comparison PostgreSQL, as long as it knows nothing of the table, would look it
+# up among all that waits for the endpoint.
+_WAITS: Final = "CASE {}state WHEN 'waiting' THEN 1 ELSE 0 END = 1"
 _FREE: Final = "(lease_until IS NULL OR lease_until <= :now)"
 
 
@@ -45,13 +48,13 @@ async def claim(
     until then: of each subject the first that waits for the endpoint, so that none overtakes another."""
     # The position is looked up for each row: a join might read all that waits.
     rows = await tx.fetch_all(
-        """
+        f"""
         SELECT subject, position, kind, event, payload, tries, first_try_at, created_at FROM webhook_deliveries d
         WHERE account_id = :account_id AND endpoint_id = :endpoint_id AND state = 'waiting' AND due_at <= :now
           AND position = (
             SELECT MIN(position) FROM webhook_deliveries before
             WHERE before.account_id = d.account_id AND before.subject = d.subject
-              AND before.endpoint_id = d.endpoint_id AND before.state = 'waiting'
+              AND before.endpoint_id = d.endpoint_id AND {_WAITS.format("before.")}
           )
         ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
         """,
@@ -130,10 +133,10 @@ async def failed(
 async def put_off(tx: Transaction, account_id: str, endpoint_id: str, key: Key, *, due_us: int) -> None:
     """What comes after it in its subject: nobody need look at it before."""
     await tx.execute(
-        """
+        f"""
         UPDATE webhook_deliveries SET due_at = :due
         WHERE account_id = :account_id AND subject = :subject AND position > :position
-          AND endpoint_id = :endpoint_id AND state = 'waiting' AND due_at < :due
+          AND endpoint_id = :endpoint_id AND due_at < :due AND {_WAITS.format("")}
         """,
         account_id=account_id,
         endpoint_id=endpoint_id,
@@ -145,18 +148,18 @@ async def put_off(tx: Transaction, account_id: str, endpoint_id: str, key: Key, 
 async def put_off_told(tx: Transaction, account_id: str, endpoint_id: str, *, now_us: int) -> None:
     """As `put_off`, of what was told since: behind whatever is to be tried again later."""
     await tx.execute(
-        """
+        f"""
         UPDATE webhook_deliveries SET due_at = (
             SELECT MAX(first.due_at) FROM webhook_deliveries first
             WHERE first.account_id = :account_id AND first.subject = webhook_deliveries.subject
-              AND first.endpoint_id = :endpoint_id AND first.state = 'waiting' AND first.lease_until IS NULL
+              AND first.endpoint_id = :endpoint_id AND {_WAITS.format("first.")} AND first.lease_until IS NULL
               AND first.position < webhook_deliveries.position
           )
         WHERE account_id = :account_id AND endpoint_id = :endpoint_id AND state = 'waiting' AND due_at <= :now
           AND EXISTS (
             SELECT 1 FROM webhook_deliveries first
             WHERE first.account_id = :account_id AND first.subject = webhook_deliveries.subject
-              AND first.endpoint_id = :endpoint_id AND first.state = 'waiting' AND first.lease_until IS NULL
+              AND first.endpoint_id = :endpoint_id AND {_WAITS.format("first.")} AND first.lease_until IS NULL
               AND first.position < webhook_deliveries.position AND first.due_at > :now
           )
         """,
@@ -195,7 +198,7 @@ async def replay(tx: Transaction, account_id: str, key: Key, *, now_us: int) -> 
     await tx.execute(
         f"""
         UPDATE webhook_deliveries SET due_at = :now
-        WHERE account_id = :account_id AND subject = :subject AND position > :position AND state = 'waiting'
+        WHERE account_id = :account_id AND subject = :subject AND position > :position AND {_WAITS.format("")}
           AND due_at > :now AND {_FREE}
         """,
         account_id=account_id,
@@ -232,11 +235,13 @@ async def newest(
     fits = "".join(f" AND d.{name} = :{name}" for name in wanted)
     if state is not None and state != "delivered":
         fits += " AND d.state <> 'delivered'"  # the words of the index
+    # The few of a subject are found by its name, not among all by their time.
+    created_at = "d.created_at" if subject is None else "(d.created_at + 0)"
     return await db.fetch_all(
         f"""
-        {_SHOWN} AND d.created_at <= :created_at
-          AND (d.created_at, d.subject, d.position) < (:created_at, :last_subject, :last_position) {fits}
-        ORDER BY d.created_at DESC, d.subject DESC, d.position DESC LIMIT :limit
+        {_SHOWN} AND {created_at} <= :created_at
+          AND ({created_at}, d.subject, d.position) < (:created_at, :last_subject, :last_position) {fits}
+        ORDER BY {created_at} DESC, d.subject DESC, d.position DESC LIMIT :limit
         """,
         account_id=account_id,
         created_at=before.created_at,
