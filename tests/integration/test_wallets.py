@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from ringback.accounts.accounts import Accounts
 from ringback.accounts.sub_accounts import Details, SubAccounts
-from ringback.billing.reservation import BalanceLow
+from ringback.billing.price import Price
+from ringback.billing.prices import Prices
+from ringback.billing.reservation import BalanceLow, Reservations, Reserve
 from ringback.billing.wallet import WalletError, Wallets, count
 from ringback.dialing.call import Call, Line
 from ringback.dialing.claims import Claim, Claims, Stopped
@@ -18,7 +21,7 @@ from ringback.dialing.queue import CallQueue
 from ringback.dialing.reaper import Reaper
 from ringback.dialing.taking import Taking
 from ringback.executions.lifecycle import Status
-from ringback.executions.record import AttemptState
+from ringback.executions.record import AttemptState, UsageKind
 from ringback.executions.settlement import Book, Entry, EntryKind, enter
 from ringback.media.leg import Ended, EndedBy, Outcome
 from ringback.store.database import Database, StoreError
@@ -424,7 +427,7 @@ async def test_a_deleted_sub_account_dials_nobody_any_more(till: Till) -> None:
     await sub.books.create()
     service = SubAccounts(till.books.db, till.books.clock)
     assert await service.delete(till.books.account_id, sub.books.account_id) == ["theirs"]
-    with pytest.raises(Stopped, match="was deleted"):
+    with pytest.raises(Stopped, match=r"^The sub-account was deleted$"):
         await sub.claims.intend(claim, "call")
     assert await sub.due() == ()
     await sub.talked(live, 3, 4)
@@ -463,3 +466,20 @@ async def test_entries_are_shown_as_they_were_made(till: Till) -> None:
     assert entered.entry == Entry(EntryKind.RESERVE, Book.WALLET, Book.RESERVED, RESERVED)
     assert (entered.spender, entered.execution_id) == (books.account_id, claim.execution_id)
     assert entered.attempt == 1
+
+
+async def test_a_reservation_is_at_the_accounts_own_price_of_that_carrier_and_something_more(
+    till: Till,
+) -> None:
+    books = till.books
+    await till.limited(RESERVED)
+    own = [Price(UsageKind.NETWORK, "ms", Decimal(3), 60_000, 60_000, provider="sip-trunk")]
+    loaded = await Prices(books.db).load(books.account_id, own, books.clock)
+    books.clock.us = loaded.valid_from
+    reservations = Reservations(books.db, books.clock, 7)
+    assert await reservations.wanted(books.account_id, books.agent_id, "sip-trunk") == Reserve(
+        books.account_id, 60_000 + 40_000 + 7
+    )
+    assert await reservations.wanted(books.account_id, "deleted", "another") == Reserve(
+        books.account_id, RESERVED + 7
+    )

@@ -62,6 +62,8 @@ def found(
 def test_one_that_adds_up() -> None:
     assert [line.amount for line in LINES] == [250_000, 24_000, 40_000]
     assert found() == []
+    free = BOOK.rated(replace(TOKENS, provider="embedded"))
+    assert (free.price, found([free, *LINES])) == (None, [])
     assert found(status=Status.CALL_DISCONNECTED, attempts=[attempt(status=None)]) == []
 
 

@@ -78,6 +78,22 @@ def test_what_is_wrong_is_said(text: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prices = 3", "a price list is made of [[prices]] and nothing else"),
+        (
+            GOOD + "cents = 3\n",
+            "[[prices]] number 1: cents is not known; there are kind, model, per, price, provider, step, unit",
+        ),
+    ],
+)
+def test_what_there_is_to_be_said(text: str, said: str) -> None:
+    with pytest.raises(PriceError) as caught:
+        read(text)
+    assert str(caught.value) == said
+
+
 @pytest.mark.parametrize(("per", "step"), [(0, 1), (1, 0)])
 def test_a_price_for_nothing_is_none(per: int, step: int) -> None:
     with pytest.raises(PriceError, match="per and step must be at least 1"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -140,6 +141,26 @@ def test_a_rated_line_tells_its_own_amount_at_the_most_specific_price_of_its_mom
     best = [price.terms for price, rank in zip(fitting, ranks, strict=True) if rank == max(ranks)]
     assert (rated.price is None) == (not fitting)
     assert not fitting or (rated.price, rated.per, rated.step) in best
+
+
+SPECIFIC = [
+    (account, provider, model)
+    for account in ("", "parent", "own")
+    for provider in ("*", "p")
+    for model in ("*", "m")
+]
+"""From the least to the most specific."""
+
+
+@pytest.mark.parametrize(("less", "more"), list(combinations(range(len(SPECIFIC)), 2)))
+def test_the_account_comes_before_the_provider_and_that_before_the_model(less: int, more: int) -> None:
+    def price(place: int) -> Price:
+        account, provider, model = SPECIFIC[place]
+        return Price(UsageKind.LLM, "input_tokens", Decimal(place), 1, 1, provider, model, account)
+
+    line = UsageLine(UsageKind.LLM, "p", "m", "input_tokens", 1)
+    for listed in ([price(less), price(more)], [price(more), price(less)]):
+        assert PriceBook(listed, "own").rated(line).price == more
 
 
 def test_what_has_no_price_costs_nothing() -> None:

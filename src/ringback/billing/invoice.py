@@ -88,7 +88,7 @@ def leg_ms(attempt: Attempt) -> int:
     """The telephone leg from its answer to its end."""
     if attempt.answered_at is None or attempt.ended_at is None:
         return 0
-    return max(0, attempt.ended_at - attempt.answered_at) // 1000
+    return max(0, (attempt.ended_at - attempt.answered_at) // 1000)
 
 
 def cents(amount: int) -> str:
