@@ -97,6 +97,7 @@ async def test_both_spellings_of_the_collection_without_a_redirect(api: Api) -> 
         assert answer.status_code == 201
         listed = await api.client.get(path)
         assert (listed.status_code, listed.json()[-1]["id"]) == (200, answer.json()["id"])
+        api.clock.us += 1
 
 
 async def test_agents_by_either_name(api: Api) -> None:
