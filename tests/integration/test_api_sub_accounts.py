@@ -379,10 +379,9 @@ async def test_spans_that_cannot_be_meant(api: Api, query: dict[str, str], messa
     assert_refused(await api.client.get("/sub-accounts/all/usage", params=query), 400, message)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_usage_is_read_by_indexes(api: Api) -> None:
     """Neither executions nor lines are read from end to end."""
-    if not api.db.url.startswith("sqlite"):
-        return
     read_as: list[str] = []
 
     class Plans:
