@@ -135,11 +135,14 @@ async def test_an_endpoint_that_never_answers_is_disabled_and_goes_on_in_order(
     another = await post.call(*TALK)
     await post.until(began + 5 * DAY_US)
     assert len(hook.got) == tried
-    hook.answer = lambda request: Page()
+    # It fails once more: that is no reason to give up what has waited.
+    pages = [Page(status=503)]
+    hook.answer = lambda request: pages.pop() if pages else Page()
     hook.got.clear()
     await post.endpoints.set_state(post.books.account_id, endpoint.id, "enabled")
-    assert await post.deliverer.settle() is None
-    assert hook.events(call) == hook.events(another) == STORY
+    await post.until(post.clock.us + 10 * SECOND)
+    assert await states(post) == {"delivered": 12}
+    assert sorted([hook.events(call), hook.events(another)], key=len) == [STORY, ["queued", *STORY]]
     enabled = await post.endpoint(hook.url)
     assert (enabled.state, enabled.disabled_at, enabled.disabled_why) == ("enabled", None, None)
 
@@ -291,6 +294,44 @@ async def test_endpoints_take_turns_also_those_that_have_nothing_to_send_yet(
     assert hook.events() == STORY
 
 
+async def test_an_endpoint_with_much_to_send_does_not_have_every_turn(
+    post: Post, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ENDPOINTS", 1)
+    monkeypatch.setattr(module, "EACH_AT_ONCE", 1)
+    agent = await post.books.agent("other")
+    async with receiver() as much:
+        await post.tell(much.url, agent)
+        for _ in range(6):
+            await post.call(agent_id=agent)
+        await post.call()
+        for _ in range(4):
+            await post.deliverer.round()
+            await asyncio.wait(post.deliverer._flying or {asyncio.create_task(asyncio.sleep(0))})
+        assert len(hook.got) == 1
+        await post.until(post.clock.us + SECOND)
+        assert len(much.got) == 6
+
+
+async def test_what_waits_behind_a_failure_is_not_looked_at_before_it(
+    post: Post, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EACH_AT_ONCE", 1)
+    hook.answer = lambda request: Page(status=500)
+    first, _ = await post.call(*TALK), await post.call(*TALK)
+    await post.deliverer.round()
+    await asyncio.wait(post.deliverer._flying)
+    await post.deliverer.round()
+    rows = await post.rows(first)
+    assert rows[0]["tries"] == 1
+    assert {row["due_at"] for row in rows} == {rows[0]["due_at"]}
+    # Sent again at the user's word, it brings all of it with it.
+    hook.answer = lambda request: Page()
+    await post.deliveries.replay(post.books.account_id, f"{first.id}-1")
+    await post.deliverer.settle()
+    assert await states(post, first) == {"delivered": 6}
+
+
 async def test_a_process_that_stood_still_does_not_send(
     post: Post, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,25 +371,27 @@ async def test_killed_between_request_and_write(post: Post, hook: Receiver) -> N
     assert len(hook.got) - len(set(hook.ids)) == 3
 
 
-async def test_the_answer_to_a_lost_lease_changes_nothing(post: Post, hook: Receiver) -> None:
-    serve, first = hook.answer, list[int]()
-
-    def answer(request: Request) -> Page:
-        first.append(1)
-        return Page(status=500, wait_s=0.3) if len(first) == 1 else serve(request)
-
-    hook.answer = answer
+@pytest.mark.parametrize("late", [200, 500])
+async def test_the_answer_to_a_lost_lease_changes_nothing(post: Post, hook: Receiver, late: int) -> None:
+    """The other one, whose lease it is, has not been answered yet."""
+    pages = [Page(status=late, wait_s=0.2), Page(wait_s=0.6)]
+    hook.answer = lambda request: pages.pop(0) if pages else Page()
     call = await post.call(TALK[0])
     slow = post.another()
     await slow.round()
     await hook.has(1)
     post.clock.us += 60 * SECOND
+    await post.deliverer.round()
+    await hook.has(2)
+    await asyncio.wait(slow._flying)
+    await slow.round()
+    row = (await post.rows(call))[0]
+    assert (row["state"], row["tries"]) == ("waiting", 0)
+    assert row["lease_until"] > post.clock.us
+    assert len(hook.got) == 2
     await post.deliverer.settle()
-    assert await states(post, call) == {"delivered": 2}
-    await slow.settle()
-    assert await states(post, call) == {"delivered": 2}
     assert hook.events(call) == ["queued", "queued", "initiated"]
-    assert (await post.endpoint(hook.url)).state == "enabled"
+    assert await states(post, call) == {"delivered": 2}
 
 
 async def test_two_deliverers_at_once_send_each_once(post: Post, hook: Receiver) -> None:
