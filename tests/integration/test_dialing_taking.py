@@ -207,6 +207,7 @@ async def _hours(books: Books, agent_id: str, start: int, end: int) -> None:
             agent_id=agent_id,
             definition=json.dumps(rails),
             prompts="{}",
+            webhook_url=None,
             now_us=books.clock.now_us(),
         )
 

@@ -71,7 +71,9 @@ async def cut_at(uri: str, text: str, after_ms: int, speed: float) -> Cut:
     """Speak until so much was played, then flush: what the speaker says of it, and what went out."""
     posted: list[Event] = []
     playout = Playout(lambda event: None)
-    speaker = Speaker(WyomingSynthesizer(uri), Voice(speed=speed), playout, posted.append, lambda characters: None)
+    speaker = Speaker(
+        WyomingSynthesizer(uri), Voice(speed=speed), playout, posted.append, lambda characters: None
+    )
     speaker.speak(1, text)
     frames = []
     async with asyncio.timeout(30):

@@ -25,7 +25,7 @@ PROCESSES = 2
 # In what share of the calls a thing happens at least: the simulation is worth something only if everything does.
 HAPPENS = {
     0.1: (
-        *("whole turn", "cut", "withdrawn answer", "turn while talking", "function", "filler", "murmur"),
+        *("whole turn", "cut", "turn while talking", "function", "filler", "murmur"),
         *("hangup call_terminate", "hangup inactivity_timeout", "hangup end_call_tool", "person hung up"),
         *("noise", "backchannel", "timer interim", "timer endpoint", "call held"),
         "question for the dialogue alone",
@@ -39,6 +39,7 @@ HAPPENS = {
             "timer online",
             "timer repeat",
             "timer doubt",
+            "withdrawn answer",
         ),
         *("functions side by side", "function cancelled", "unknown function", "excuse", "apology"),
         *("injected event taken up", "hangup error", "failure llm"),

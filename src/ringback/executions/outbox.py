@@ -15,9 +15,12 @@ from ringback.store.queries import webhook_outbox
 
 async def told(tx: Transaction, execution: Execution) -> bool:
     """The status that was just written. True: there is something to deliver."""
-    return await webhook_outbox.execution(
-        tx, execution.account_id, execution.agent_id, execution.id, now_us=execution.updated_at
-    ) > 0
+    return (
+        await webhook_outbox.execution(
+            tx, execution.account_id, execution.agent_id, execution.id, now_us=execution.updated_at
+        )
+        > 0
+    )
 
 
 async def told_all(tx: Transaction, executions: Sequence[Execution]) -> bool:
@@ -31,11 +34,14 @@ async def told_all(tx: Transaction, executions: Sequence[Execution]) -> bool:
 
 async def told_new(tx: Transaction, like: Execution, first_seq: int, count: int, now_us: int) -> bool:
     """The same of executions of a batch, numbered from `first_seq` on, which were just written."""
-    return await webhook_outbox.created(
-        tx,
-        like.account_id,
-        like.agent_id,
-        first_seq=first_seq,
-        last_seq=first_seq + count - 1,
-        now_us=now_us,
-    ) > 0
+    return (
+        await webhook_outbox.created(
+            tx,
+            like.account_id,
+            like.agent_id,
+            first_seq=first_seq,
+            last_seq=first_seq + count - 1,
+            now_us=now_us,
+        )
+        > 0
+    )

@@ -147,6 +147,7 @@ async def put_off(tx: Transaction, account_id: str, endpoint_id: str, key: Key, 
 
 async def put_off_told(tx: Transaction, account_id: str, endpoint_id: str, *, now_us: int) -> None:
     """As `put_off`, of what was told since: behind whatever is to be tried again later."""
+    # One subject at a time: of EXISTS PostgreSQL makes a join of the table with itself.
     await tx.execute(
         f"""
         UPDATE webhook_deliveries SET due_at = (
@@ -156,12 +157,12 @@ async def put_off_told(tx: Transaction, account_id: str, endpoint_id: str, *, no
               AND first.position < webhook_deliveries.position
           )
         WHERE account_id = :account_id AND endpoint_id = :endpoint_id AND state = 'waiting' AND due_at <= :now
-          AND EXISTS (
-            SELECT 1 FROM webhook_deliveries first
+          AND COALESCE((
+            SELECT MAX(first.due_at) FROM webhook_deliveries first
             WHERE first.account_id = :account_id AND first.subject = webhook_deliveries.subject
               AND first.endpoint_id = :endpoint_id AND {_WAITS.format("first.")} AND first.lease_until IS NULL
-              AND first.position < webhook_deliveries.position AND first.due_at > :now
-          )
+              AND first.position < webhook_deliveries.position
+          ), 0) > :now
         """,
         account_id=account_id,
         endpoint_id=endpoint_id,
