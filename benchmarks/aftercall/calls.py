@@ -35,7 +35,7 @@ OWNER: Final = "the worker"
 _TALKED_MS: Final = 60_000
 _LEASE_US: Final = 3_600_000_000
 _TURNS: Final = 12
-_CHUNK: Final = 2_000
+_CHUNK: Final = 1_000
 _TABLES: Final = {
     "executions": "id",
     "attempts": "execution_id",
@@ -101,7 +101,8 @@ class Place:
                 for table, rows in found.items():
                     if rows:
                         sql = _copying(table, _TABLES[table], rows[0])
-                        await tx.execute(sql, old=call.id, first=start, last=start + _CHUNK - 1)
+                        values = {"old": call.id, "first": start, "last": start + _CHUNK - 1}
+                        await tx.execute(sql, account=self.account_id, **values)
         await self._execute("DROP TABLE copies")
         async with self.db.transaction() as tx:
             await counts.changed_many(tx, [(call, count)])
@@ -140,7 +141,7 @@ def _copying(table: str, key: str, row: Row) -> str:
     return f"""
     INSERT INTO {table} ({", ".join(row)})
     SELECT {selected} FROM {table} r CROSS JOIN copies c
-    WHERE r.{key} = :old AND c.number BETWEEN :first AND :last
+    WHERE r.account_id = :account AND r.{key} = :old AND c.number BETWEEN :first AND :last
     """
 
 

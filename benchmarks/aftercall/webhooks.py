@@ -1,4 +1,4 @@
-"""Webhooks delivered a second by one process: calls whose four statuses wait in the outbox, one receiver on this machine.
+"""Webhooks delivered a second by one process: calls whose four statuses wait in the outbox, one receiver beside it.
 
 The receiver is a process of its own, answers at once and keeps its connections. What is measured is the product's
 deliverer from its start to the last delivery that is written as such, claims and order included.
@@ -51,8 +51,7 @@ async def _measured(store: Store, url: str) -> dict[str, Any]:
         deliverer = Deliverer(here.db, here.clock, _Nobody(), client)
         began_s = time.monotonic()
         running = asyncio.create_task(deliverer.run())
-        while await _waiting(here):
-            await asyncio.sleep(0.05)
+        await _delivered(here)
         took_s = time.monotonic() - began_s
         running.cancel()
         await asyncio.wait({running})
@@ -68,9 +67,12 @@ async def _tell(here: Place, url: str) -> None:
     await here.copied(await here.disconnected(), _CALLS - 1)
 
 
-async def _waiting(here: Place) -> int:
-    row = await here.db.fetch_one("SELECT COUNT(*) AS n FROM webhook_deliveries WHERE state = 'waiting'")
-    return row["n"] if row else 0
+async def _delivered(here: Place) -> None:
+    while True:
+        row = await here.db.fetch_one("SELECT COUNT(*) AS n FROM webhook_deliveries WHERE state = 'waiting'")
+        if row is None or not row["n"]:
+            return
+        await asyncio.sleep(0.05)
 
 
 class _Nobody(Wakeup):
