@@ -147,7 +147,11 @@ async def test_a_whole_call(books: Books) -> None:
         "conversation_time": 42,
         "total_cost": 3.6212,
         "cost_breakdown": {
-            **{"llm": 0.4212, "network": 1.2, "platform": 2, "synthesizer": 0, "transcriber": 0},
+            "llm": 0.4212,
+            "network": 1.2,
+            "platform": 2,
+            "synthesizer": 0,
+            "transcriber": 0,
             "llm_breakdown": {"conversation": 0.4212}
             | dict.fromkeys(("extraction", "summarization", "analytics", "hangup", "voicemail"), 0),
             "synthesizer_breakdown": {"conversation": 0, "welcome_message": 0},
