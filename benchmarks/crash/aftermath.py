@@ -22,7 +22,7 @@ _SHOWN: Final = 20
 
 _COMPLETED: Final = """
 SELECT a.execution_id, a.number, a.status, e.body,
-  CASE WHEN a.number = e.retry_count + 1 THEN 1 ELSE 0 END AS is_last,
+  CASE WHEN a.number = e.retry_count + 1 THEN 1 ELSE 0 END AS is_last, (a.ended_at - a.answered_at) / 1000 AS leg_ms,
   (SELECT COUNT(*) FROM turns t WHERE t.account_id = a.account_id AND t.execution_id = a.execution_id
      AND t.attempt = a.number) AS turns
 FROM attempts a JOIN executions e ON e.account_id = a.account_id AND e.id = a.execution_id
@@ -71,7 +71,9 @@ def _wrong(row: _Row, stages: Sequence[_Row]) -> Iterator[str]:
         return
     said = row["turns"] > 0
     results = {name: expected(row["turns"], said + place) for place, name in enumerate(NAMES)}
-    wanted = {"rating": None} | results | ({"transcript": {"turns": row["turns"]}} if said else {})
+    # Of a worker that was lost at the answer nobody knows that it talked: there is nothing to rate.
+    rated = {"rating": None} if row["leg_ms"] else {}
+    wanted = rated | results | ({"transcript": {"turns": row["turns"]}} if said else {})
     # Who took over a call after a loss writes down too what found nothing.
     done = {stage["name"]: stage for stage in stages if stage["result"] or stage["name"] in wanted}
     if any(stage["state"] != "done" for stage in stages):
