@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from ringback.agents.disposition import Disposition, Option
+from ringback.agents.disposition_fields import DispositionFields
 from ringback.agents.dispositions import MOST_OF_AGENT
 from ringback.agents.registry import Agent
 from ringback.api.schemas.examples import EXAMPLES
@@ -135,6 +136,12 @@ async def test_a_long_list_in_the_order_of_creation(api: Api) -> None:
         api.clock.us += 1_000_000
     assert await ids_of(api) == await ids_of(api, agent) == made
     assert [one.id for one in await api.services.dispositions.of_agent(api.account, agent)] == made
+
+
+async def test_many_of_one_moment_are_all_listed(api: Api) -> None:
+    fields = DispositionFields.model_validate(SENT)
+    made = [await api.services.dispositions.create(api.account, [fields], []) for _ in range(65)]
+    assert await ids_of(api) == sorted(stored.id for [stored] in made)
 
 
 async def test_bulk(api: Api) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from ringback.agents.extraction_template import TemplateFields
 from ringback.api.schemas.examples import EXAMPLES
 from tests.support.api import Api, assert_refused
 from tests.support.description import described_as
@@ -95,6 +96,12 @@ async def test_a_long_list_in_the_order_of_creation(api: Api) -> None:
         made.append((await created(api, name=f"template {number}"))["id"])
         api.clock.us += 1_000_000
     assert [template["id"] for template in await listed(api)] == made
+
+
+async def test_many_of_one_moment_are_all_listed(api: Api) -> None:
+    fields = TemplateFields.model_validate(SENT)
+    made = [await api.services.extraction_templates.create(api.account, fields) for _ in range(65)]
+    assert [template["id"] for template in await listed(api)] == sorted(template.id for template in made)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
