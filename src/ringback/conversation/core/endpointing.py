@@ -16,7 +16,7 @@ from ringback.conversation.core.closing import closes
 from ringback.conversation.dialogue.dialogue import Expectation
 from ringback.conversation.understanding.words import words
 
-AT_ONCE: Final = 0.73
+AT_ONCE: Final = 0.70
 """Of the configured silence, after what is surely over. The words are known about 0.35 s after the end of speech, and
 most pauses for breath are shorter than this."""
 BREATH: Final = 1.25
