@@ -198,7 +198,8 @@ async def test_an_interruption_keeps_what_was_heard(
     onset = leg.said_at[0]
     silent = last_loud(leg.agent[: onset + len(audio)])
     print(f"paused {milliseconds(silent - onset)} ms after the onset; heard {cut.text!r}")
-    assert silent - onset <= 0.35 * SAMPLE_RATE
+    # While the person still speaks; how soon is the matter of benchmarks.turns.
+    assert silent - onset <= 0.8 * len(audio)
     heard = await WyomingTranscriber(uri, rate=SAMPLE_RATE).transcribe(leg.agent[: silent + 1600], "en")
     assert abs(len(heard.text.split()) - len(cut.text.split())) <= 1, (heard.text, cut.text)
 
