@@ -42,8 +42,7 @@ class Remove(Protocol):
         self, account_id: str, agent_id: str, *, most: int, pause_s: float = 0.0
     ) -> float | None:
         """Remove about so many executions of an agent that was deleted, at last the agent, with a pause after each
-        transaction. Seconds to the next look,
-        None: nothing is left."""
+        transaction. Seconds to the next look, None: nothing is left."""
         ...
 
 
