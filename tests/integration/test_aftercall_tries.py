@@ -271,6 +271,26 @@ async def test_a_stage_that_kills_its_worker_is_given_up(books: Books, tmp_path:
     assert body["error_message"] == "extraction failed: the worker was lost again and again while it ran"
 
 
+async def test_workers_lost_within_an_hour_are_nobodys_fault(books: Books) -> None:
+    """Whoever loses them again and again within minutes has another trouble than this call."""
+    call = await disconnected(books)
+    ended_at = books.clock.us
+    reaper = Reaper(books.db, books.ledger, books.clock, OWNER, lease_s=LEASE_US / 1_000_000)
+    tries = []
+    while not tries or tries[-1] < MOST_AFTER_CALL_TRIES:
+        attempt = await books.ledger.attempt(books.account_id, call.id)
+        assert attempt.lease_until is not None
+        books.clock.us = attempt.lease_until + 1
+        await reaper.reap()  # it looks so late that it leaves this round out
+        await reaper.reap()
+        tries.append((await books.ledger.attempt(books.account_id, call.id)).tries)
+    last_but_one = MOST_AFTER_CALL_TRIES - 1
+    assert tries[:last_but_one] == list(range(1, MOST_AFTER_CALL_TRIES))
+    assert set(tries[last_but_one:-1]) == {last_but_one}
+    an_hour = 3_600_000_000
+    assert an_hour <= books.clock.us - ended_at < an_hour + 2**MOST_AFTER_CALL_TRIES * LEASE_US
+
+
 async def test_after_a_loss_every_stage_is_written_for_itself(books: Books, tmp_path: Path) -> None:
     """So that the one that kills can be told from those before it."""
     call = await disconnected(books, tries=1)

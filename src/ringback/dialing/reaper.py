@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _BATCH: Final = 1000
 """In one round: all that a worker can hold, so that its loss is dealt with at once."""
 _MOVED_ON: Final = (LeaseLost, IllegalTransition, UnknownExecution)
+_BAD_HOUR_US: Final = 3600 * 1_000_000
+"""Workers that are lost again and again within it say nothing of the call that they had in hand."""
 
 
 class Reaper:
@@ -131,7 +133,7 @@ class Reaper:
         now = self._clock.now_us()
         execution = await self._ledger.get(claim.account_id, claim.execution_id, tx=tx)
         disconnected = execution.status is Status.CALL_DISCONNECTED
-        tries = row["tries"] + 1 if disconnected else row["tries"]
+        tries = self._tries(row) if disconnected else row["tries"]
         until = now + round(self._lease_s * 1_000_000) * 2 ** min(tries, MOST_AFTER_CALL_TRIES)
         if not await queue.adopt(tx, claim.key, owner=self._owner, now_us=now, until_us=until, tries=tries):
             return False
@@ -154,6 +156,12 @@ class Reaper:
                 "The worker that held the call was lost",
             )  # fmt: skip
         return True
+
+    def _tries(self, row: Row) -> int:
+        """Of the work after a call with this one; the last of them, in which it is given up, comes after an hour."""
+        tries: int = row["tries"] + 1
+        long_ago = self._clock.now_us() - (row["ended_at"] or 0) >= _BAD_HOUR_US
+        return tries if long_ago else min(tries, MOST_AFTER_CALL_TRIES - 1)
 
     async def _move(
         self, tx: Transaction, claim: Claim, to: Status, attempt: AttemptChanges, error: str

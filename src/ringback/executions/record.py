@@ -18,7 +18,7 @@ CENT: Final = 10_000
 
 MOST_AFTER_CALL_TRIES: Final = 5
 """Of the work after a call, after the first. Who takes the call over (its lease runs out, each time later) counts them
-in the attempt."""
+in the attempt; with the last, at the earliest an hour after the call, the stage in hand is given up."""
 
 
 class AttemptState(StrEnum):

@@ -267,7 +267,8 @@ async def expired(tx: Reader, *, now_us: int, limit: int) -> list[Row]:
     """Attempts whose worker gave no sign of life, longest first; not locked. Cross-account."""
     return await tx.fetch_all(
         """
-        SELECT account_id, execution_id, number, state, agent_id, batch_id, seq, due_at, lease_until, answered_at, tries
+        SELECT account_id, execution_id, number, state, agent_id, batch_id, seq, due_at, lease_until, answered_at,
+            ended_at, tries
         FROM attempts WHERE lease_until IS NOT NULL AND lease_until < :now ORDER BY lease_until LIMIT :limit
         """,
         now=now_us,
