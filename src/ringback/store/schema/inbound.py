@@ -1,0 +1,1 @@
+"""What a number does with those who call it."""

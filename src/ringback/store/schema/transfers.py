@@ -1,0 +1,1 @@
+"""Calls handed on to a person."""

@@ -1,0 +1,1 @@
+"""SIP trunks, their gateways, and telephone numbers."""

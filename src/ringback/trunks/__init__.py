@@ -1,0 +1,1 @@
+"""SIP trunks and telephone numbers of accounts."""
