@@ -67,6 +67,8 @@ class RtpStatistics:
     packets_duplicated: int
     packets_rejected: int
     """Malformed, from a stranger, or of an unknown payload type."""
+    foreign_payload_type: int | None
+    """Of the last packet that came in a codec nobody agreed on."""
     send_errors: int
     frames_concealed: int
     jitter_ms: float
@@ -97,6 +99,7 @@ class RtpStream:
         self._remote_ssrc: int | None = None
         self._last_received: float | None = None
         self._rejected = 0
+        self._foreign: int | None = None
         self._listening = False
         self._sending = True
         self._marker = True
@@ -188,6 +191,7 @@ class RtpStream:
             packets_late=self._buffer.late,
             packets_duplicated=self._sequence.duplicated,
             packets_rejected=self._rejected,
+            foreign_payload_type=self._foreign,
             send_errors=self._send_errors,
             frames_concealed=self._buffer.concealed,
             jitter_ms=self._buffer.jitter_ms,
@@ -219,6 +223,8 @@ class RtpStream:
             self._rejected += 1
             return
         now = self._clock.monotonic()
+        if packet.payload_type not in self._payload_types:
+            self._foreign = packet.payload_type
         if (
             packet.payload_type not in self._payload_types
             or len(packet.payload) > _MAX_PAYLOAD

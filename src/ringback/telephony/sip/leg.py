@@ -18,7 +18,7 @@ from ringback.media.leg import (
     Resumed,
     Ringing,
 )
-from ringback.media.rtp_stream import RtpStream
+from ringback.media.rtp_stream import RtpStatistics, RtpStream
 from ringback.telephony import causes
 from ringback.telephony.causes import WireCode
 from ringback.telephony.sip.events import Alerting, CallEvent, Connected, Early, Finished, MediaChanged
@@ -45,6 +45,8 @@ class SipLeg:
         self._call_id = call_id
         self._call: SipCall | None = None
         self._rtp: RtpStream | None = None
+        self.media: Media | None = None
+        """What was agreed on last; None before."""
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._cause: HangupCause | None = None
         self._ring_timer: Timer | None = None
@@ -65,6 +67,10 @@ class SipLeg:
     def limit_ringing(self, timer: Timer) -> None:
         """Take over the timer that ends the ringing, to stop it in time."""
         self._ring_timer = timer
+
+    def statistics(self) -> RtpStatistics | None:
+        """What became of the packets, also after the end; None for a call that never had audio."""
+        return None if self._rtp is None else self._rtp.statistics()
 
     async def next_event(self) -> LegEvent:
         return await self._events.get()
@@ -120,6 +126,7 @@ class SipLeg:
         self._events.put_nowait(ended)
 
     def _connect(self, media: Media) -> None:
+        self.media = media
         if self._rtp is not None:
             if media.remote is not None:
                 self._rtp.connect(media.remote, media.codec, media.dtmf_payload_type)
