@@ -17,7 +17,7 @@ _STEP: Final = SAMPLE_RATE // 100
 """Speech is looked for in steps of 10 ms."""
 _FLOOR: Final = 10 ** (-36 / 20)
 """Of the loudest step: what is quieter before and after it is not heard as speech."""
-_ACTIVE_RMS: Final = 32768 * 10 ** (-20 / 20)
+ACTIVE_RMS: Final = 32768 * 10 ** (-20 / 20)
 _ACTIVE: Final = 10 ** (-25 / 20)
 """Of the loudest step: what counts for the active level."""
 _PEAK: Final = 30000.0
@@ -52,12 +52,12 @@ def render(utterance: Utterance) -> Rendered:
     spans: list[tuple[int, int]] = []
     at = 0
     for segment in utterance.segments:
-        said = _said(segment.text, manner)
-        spans.append((_ms(at), _ms(at + len(said))))
-        pieces += [said, _silence(segment.pause_ms)]
-        at += len(said) + len(pieces[-1])
+        spoken = said(segment.text, manner)
+        spans.append((_ms(at), _ms(at + len(spoken))))
+        pieces += [spoken, _silence(segment.pause_ms)]
+        at += len(spoken) + len(pieces[-1])
     speech = np.concatenate(pieces)
-    active = _ACTIVE_RMS * 10 ** (manner.level_db / 20)
+    active = ACTIVE_RMS * 10 ** (manner.level_db / 20)
     return Rendered(
         utterance, speech, tuple(spans), line.noise(manner.noise) * active * 10 ** (-manner.snr_db / 20)
     )
@@ -69,7 +69,7 @@ def through_codec(audio: npt.NDArray[Any]) -> Samples:
     return Codec.PCMU.decode(Codec.PCMU.encode(samples))
 
 
-def _said(text: str, manner: Manner) -> line.Floats:
+def said(text: str, manner: Manner) -> line.Floats:
     """One segment at its level, cut to its speech, whole steps long."""
     raw = voices.speak(text, manner.voice, manner.speed)
     audio = line.band(np.pad(raw, (SAMPLE_RATE // 4, SAMPLE_RATE // 4 + -len(raw) % _STEP)))
@@ -77,7 +77,7 @@ def _said(text: str, manner: Manner) -> line.Floats:
     heard = np.flatnonzero(steps > steps.max() * _FLOOR)
     cut = audio[heard[0] * _STEP : (heard[-1] + 1) * _STEP]
     active = np.sqrt(np.mean(steps[steps > steps.max() * _ACTIVE] ** 2))
-    loud = cut * (_ACTIVE_RMS * 10 ** (manner.level_db / 20) / active)
+    loud = cut * (ACTIVE_RMS * 10 ** (manner.level_db / 20) / active)
     return np.asarray(loud * min(1.0, _PEAK / float(np.abs(loud).max())))
 
 
