@@ -18,8 +18,9 @@ from typing import Final
 
 from benchmarks.crash.pondering import NAMES, Pondering
 from ringback.billing.reservation import Reservations
+from ringback.calls.call import Talker
 from ringback.clock import SystemClock
-from ringback.dialing.call import Line, Talker
+from ringback.dialing.call import Line
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.reaper import Reaper

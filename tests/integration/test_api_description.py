@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ringback.api.docs import page
 from ringback.api.openapi import operations
 from ringback.api.schemas.examples import EXAMPLES
-from ringback.dialing.outcomes import _HANGUP_BY
+from ringback.calls.outcomes import _HANGUP_BY
 from ringback.executions.lifecycle import V1_STATUS, Status
 from ringback.executions.record import CostBreakdown, Turn, UsageKind, UsageLine
 from ringback.executions.rendering import render, v1

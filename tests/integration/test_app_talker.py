@@ -22,8 +22,8 @@ from ringback.app.telemetry.telemetry import Telemetry
 from ringback.billing.book import PriceBook
 from ringback.billing.price import EVERY_ACCOUNT, Price
 from ringback.billing.prices import Prices
+from ringback.calls.call import LiveCall, Talk
 from ringback.clock import SystemClock
-from ringback.dialing.call import LiveCall, Talk
 from ringback.dialing.call_events import EventDelivery
 from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import Status

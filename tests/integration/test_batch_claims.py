@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ringback.calls.outcomes import LEFT
 from ringback.dialing.breaker import Breaker
 from ringback.dialing.claims import Claim
-from ringback.dialing.outcomes import LEFT
 from ringback.dialing.queue import NewCall
 from ringback.dialing.taking import Taking
 from ringback.executions.lifecycle import Status

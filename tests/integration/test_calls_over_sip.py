@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ringback.aftercall.recording import recording_path
-from ringback.dialing.call import LiveCall, Talk, Talker
+from ringback.calls.call import LiveCall, Talk, Talker
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import Execution
 from ringback.media.call_audio import CallAudio

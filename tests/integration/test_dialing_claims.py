@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from ringback.calls.outcomes import WORKER_LOST
 from ringback.dialing.claims import LEASE_S, Claim, Claims
-from ringback.dialing.outcomes import WORKER_LOST
 from ringback.dialing.reaper import Reaper
 from ringback.dialing.taking import Taking
 from ringback.executions.ledger import LeaseLost

@@ -11,7 +11,7 @@ import pytest
 
 from ringback.aftercall.stage import FinishedCall
 from ringback.aftercall.stage import Outcome as After
-from ringback.dialing.call import CallRefused, LiveCall, Talk, Talker
+from ringback.calls.call import CallRefused, LiveCall, Talk, Talker
 from ringback.dialing.claims import Claims, Held
 from ringback.dialing.limits import Defaults
 from ringback.dialing.queue import CALLS, NotStoppable

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from ringback.billing.wallet import Wallets
+from ringback.calls.call import CallRefused, Talker
 from ringback.dialing.batches import Batches
 from ringback.dialing.breaker import Breaker
-from ringback.dialing.call import CallRefused, Line, Talker
+from ringback.dialing.call import Line
 from ringback.dialing.claims import Claim, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.do_not_call import DoNotCall

@@ -7,7 +7,7 @@ import contextlib
 from decimal import Decimal
 from typing import Final
 
-from ringback.dialing.call import LiveCall, Talk
+from ringback.calls.call import LiveCall, Talk
 from ringback.executions.ledger import LeaseLost, Ledger
 from ringback.executions.record import Turn, UsageKind, UsageLine
 from ringback.media.leg import Ended, HangupCause

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ringback.aftercall.stage import Stage
+from ringback.calls.call import LiveCall, Talk, Talker
 from ringback.clock import SystemClock
-from ringback.dialing.call import Line, LiveCall, Talk, Talker
+from ringback.dialing.call import Line
 from ringback.dialing.claims import LEASE_S, Claim, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.limits import Defaults

@@ -20,7 +20,7 @@ from ringback.app.meaning import meaning_stages
 from ringback.app.providers import Providers
 from ringback.app.settings import Settings
 from ringback.billing.prices import Prices
-from ringback.dialing.call import AfterCall
+from ringback.calls.call import AfterCall
 from ringback.dialing.claims import Claim
 
 logger = logging.getLogger(__name__)

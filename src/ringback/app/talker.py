@@ -24,12 +24,12 @@ from ringback.app.telemetry.measured import MeasuredChat, MeasuredSynthesizer, M
 from ringback.app.telemetry.telemetry import Telemetry
 from ringback.billing.book import PriceBook
 from ringback.billing.prices import Prices
+from ringback.calls.call import CallRefused, LiveCall, Talk
 from ringback.clock import Clock
 from ringback.conversation.conversation import Conversation, dialogue_of
 from ringback.conversation.dialogue.dialogue import DialogueError
 from ringback.conversation.result import ConversationResult, Usage
 from ringback.conversation.transcript import LogEntry, Turn
-from ringback.dialing.call import CallRefused, LiveCall, Talk
 from ringback.dialing.call_events import EventDelivery, Receive
 from ringback.executions.ledger import Ledger
 from ringback.executions.record import Execution, UsageKind, UsageLine, UsageUnit
@@ -97,7 +97,7 @@ class Studio:
 
 
 class AgentTalker:
-    """Implements `dialing.call.Talker`."""
+    """Implements `calls.call.Talker`."""
 
     def __init__(
         self,

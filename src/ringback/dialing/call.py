@@ -2,85 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from ringback.billing.reservation import BalanceLow
+from ringback.calls.answered import disconnected, end_of, talked
+from ringback.calls.call import AfterCall, CallRefused, LiveCall, Prepare, Talker
+from ringback.calls.outcomes import LEFT, STATUS, WORKER_LOST, hangup_fields
+from ringback.calls.writing import Writing
 from ringback.clock import Clock
 from ringback.dialing.claims import Claim, Claims, Intent, NotNow, Stopped
-from ringback.dialing.outcomes import LEFT, STATUS, WORKER_LOST, hangup_fields
 from ringback.dialing.reaper import Reaper
 from ringback.dialing.taking import Taking
 from ringback.executions.ledger import LeaseLost, Ledger
 from ringback.executions.lifecycle import Status
-from ringback.executions.record import AttemptChanges, AttemptState, Execution, ExecutionChanges, UsageLine
+from ringback.executions.record import AttemptState, Execution
 from ringback.media.leg import (
     Answered,
     Carrier,
     DialRequest,
     EarlyMedia,
     Ended,
-    EndedBy,
     HangupCause,
     Leg,
-    Outcome,
     Ringing,
 )
-from ringback.store.database import StoreError
 
 logger = logging.getLogger(__name__)
-
-_RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""Waits between tries to write a record while the database is away."""
-_HANGUP_TIMEOUT_S: Final = 40.0
-"""Longest wait for the end of a leg that we hung up: SIP gives up after 32 s."""
-
-
-class CallRefused(Exception):
-    """The call cannot be placed as configured; the message says why and goes into the record."""
-
-
-@dataclass(frozen=True, slots=True)
-class LiveCall:
-    """An answered call, handed to whoever talks."""
-
-    execution: Execution
-    number: int
-    leg: Leg
-    answered_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """What came of the talking; the leg has ended."""
-
-    ended: Ended
-    conversation_ms: int
-    extracted: Mapping[str, Any] | None = None
-    context: Mapping[str, Any] | None = None
-    """Where a graph agent ended up."""
-    latency: Mapping[str, Any] | None = None
-    error: str | None = None
-    usage: Sequence[UsageLine] = field(default_factory=tuple)
-
-
-class Talker(Protocol):
-    """An agent made ready for one call."""
-
-    async def talk(self, call: LiveCall) -> Talk:
-        """Talk until the leg has ended. The first audio goes out at once."""
-        ...
-
-
-Prepare = Callable[[Execution], Awaitable[Talker]]
-"""Make the agent of an execution ready before anybody is dialled. Raises CallRefused."""
-
-AfterCall = Callable[[Claim], Coroutine[Any, Any, None]]
-"""Complete the record of a call that has been disconnected, from what the store holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +62,13 @@ class Call:
         """
         self._claim = claim
         self._line = line
+        self._writing = Writing(claim, line.ledger, line.claims.owner)
         self._freed = freed
         self._silent = silent
         self._leg: Leg | None = None
         self._over: Ended | None = None
         """The end of its leg, once it is known."""
         self._given_up: HangupCause | None = None
-        self._dialled_again = False
-        """Its end has opened another attempt."""
 
     async def hang_up(self, cause: HangupCause) -> None:
         """End it or cancel it, whether it was dialled or not; `run` goes on to write the record."""
@@ -214,7 +162,7 @@ class Call:
     async def _let_go(self) -> None:
         """The call was taken for lost while it was ours: its slot is free when its leg is over, and not before."""
         if self._leg is not None and self._over is None:
-            self._over = await self._end_of(self._leg)
+            self._over = await end_of(self._leg)
         await self._line.claims.reconcile(self._claim, self._over)
         self._free()
 
@@ -224,7 +172,7 @@ class Call:
         self._freed()
 
     async def _stopped(self, why: str, status: Status = Status.STOPPED) -> None:
-        await self._move(
+        await self._writing.move(
             status,
             changes={"error_message": why},
             attempt={"state": AttemptState.DONE, "ended_at": self._line.clock.now_us(), **LEFT},
@@ -234,7 +182,7 @@ class Call:
     async def _undialled(self, status: Status, why: str | None) -> None:
         """There was an intent, and no packet. Where the worker was late, another may have written so already."""
         late = status is Status.ERROR
-        await self._persist(
+        await self._writing.persist(
             status,
             changes={"error_message": why},
             attempt={
@@ -248,7 +196,7 @@ class Call:
         self._free()
 
     async def _refuse(self, why: str) -> None:
-        await self._move(
+        await self._writing.move(
             Status.ERROR,
             changes={"error_message": why},
             attempt={
@@ -272,11 +220,11 @@ class Call:
                 return None
             if isinstance(event, Ringing | EarlyMedia) and not rings:
                 rings = True
-                await self._move(Status.RINGING, attempt={"ringing_at": self._line.clock.now_us()})
+                await self._writing.move(Status.RINGING, attempt={"ringing_at": self._line.clock.now_us()})
 
     async def _unanswered(self, execution: Execution, ended: Ended) -> None:
         ended_us = self._line.clock.now_us()
-        await self._persist(
+        await self._writing.persist(
             STATUS[ended.outcome],
             changes={"error_message": ended.detail},
             attempt={"ended_at": ended_us, **hangup_fields(ended, execution.call_type), **LEFT},
@@ -284,98 +232,16 @@ class Call:
         self._free()
 
     async def _talk(self, execution: Execution, leg: Leg, talker: Talker) -> None:
-        """Talk and write at the same time: the greeting does not wait for a disk."""
         clock = self._line.clock
-        answered = clock.now_us()
-        talking = asyncio.create_task(talker.talk(LiveCall(execution, self._claim.number, leg, answered)))
-        try:
-            await self._persist(
-                Status.IN_PROGRESS, attempt={"state": AttemptState.LIVE, "answered_at": answered}
-            )
-            talk = await self._ended(talking, leg)
-            self._over = talk.ended
-        finally:
-            talking.cancel()
-        await self._disconnected(execution, talk, clock.now_us())
-        await self._line.after_call(self._claim)
-
-    async def _ended(self, talking: asyncio.Task[Talk], leg: Leg) -> Talk:
-        """What the talker brings back; when it fails itself, the leg is ended and the record says so."""
-        try:
-            return await talking
-        except Exception:
-            logger.exception("the conversation on %s failed", leg.call_id)
-        await self._end_of(leg)
-        failed = Ended(Outcome.HUNG_UP, EndedBy.ERROR, "Bolna Error", 3110)
-        return Talk(failed, conversation_ms=0, error="The conversation failed; the worker's log says why")
-
-    async def _end_of(self, leg: Leg) -> Ended | None:
-        """Hang up and wait for the end; None: it did not come, or came to a talker that failed on it."""
-        await leg.hangup(HangupCause.ERROR)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_HANGUP_TIMEOUT_S):
-                while not isinstance(event := await leg.next_event(), Ended):
-                    logger.debug("%s: %s after the failure", leg.call_id, event)
-                return event
-        return None
-
-    async def _disconnected(self, execution: Execution, talk: Talk, ended_us: int) -> None:
-        await self._persist(
-            # Answered: whatever the wire said at the end, the call took place.
-            Status.CALL_DISCONNECTED,
-            changes={
-                "error_message": talk.error or talk.ended.detail,
-                "extracted_data": talk.extracted,
-                "context_data": talk.context,
-                "latency_data": talk.latency,
-            },
-            attempt={
-                "ended_at": ended_us,
-                "conversation_ms": talk.conversation_ms,
-                "slot_since": None,
-                **hangup_fields(talk.ended, execution.call_type),
-            },
-            usage=talk.usage,
-        )
+        call = LiveCall(execution, self._claim.number, leg, clock.now_us())
+        talk = await talked(call, talker, self._writing)
+        self._over = talk.ended
+        await disconnected(execution, talk, self._writing, clock)
         self._silent()
         self._free()
+        await self._line.after_call(self._claim)
 
     def _free(self) -> None:
         """It counts for the limits no longer."""
-        if self._claim.limited or self._dialled_again:
+        if self._claim.limited or self._writing.opened_another:
             self._freed()
-
-    async def _persist(
-        self,
-        to: Status,
-        changes: ExecutionChanges | None = None,
-        attempt: AttemptChanges | None = None,
-        usage: Sequence[UsageLine] = (),
-    ) -> None:
-        """Write although the database may be away for a while: a call that took place is never lost."""
-        for wait in _RETRY_S:
-            try:
-                return await self._move(to, changes, attempt, usage)
-            except StoreError as error:
-                logger.error("cannot write the record, tries again in %.1f s: %s", wait, error)
-                await self._line.clock.sleep(wait)
-        return await self._move(to, changes, attempt, usage)
-
-    async def _move(
-        self,
-        to: Status,
-        changes: ExecutionChanges | None = None,
-        attempt: AttemptChanges | None = None,
-        usage: Sequence[UsageLine] = (),
-    ) -> None:
-        execution = await self._line.ledger.transition(
-            self._claim.account_id,
-            self._claim.execution_id,
-            to,
-            changes=changes or {},
-            attempt=attempt or {},
-            usage=usage,
-            number=self._claim.number,
-            lease_owner=self._line.claims.owner,
-        )
-        self._dialled_again = execution.status is not to

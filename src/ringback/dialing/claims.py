@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ringback.billing.reservation import PayerGone, Reservations, Reserve
+from ringback.calls.outcomes import LEFT
 from ringback.clock import Clock
 from ringback.dialing.grants import Grant, reserve
 from ringback.dialing.limits import Defaults
-from ringback.dialing.outcomes import LEFT
 from ringback.executions.ledger import LeaseLost, Ledger, UnknownExecution
 from ringback.executions.lifecycle import IllegalTransition, Status
 from ringback.executions.record import Attempt, AttemptState, Execution, LogRow

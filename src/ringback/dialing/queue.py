@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ringback.dialing.outcomes import LEFT
+from ringback.calls.outcomes import LEFT
 from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import STOPPABLE, Status
 from ringback.executions.record import AttemptChanges, AttemptState, NewExecution

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from ringback.calls.outcomes import LEFT, WORKER_LOST
 from ringback.clock import Clock
 from ringback.dialing.claims import LEASE_S, Claim, give_back, log_event
-from ringback.dialing.outcomes import LEFT, WORKER_LOST
 from ringback.dialing.queue import CALLS
 from ringback.executions.ledger import LeaseLost, Ledger, UnknownExecution
 from ringback.executions.lifecycle import IllegalTransition, Status

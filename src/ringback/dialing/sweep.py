@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from typing import Final, Protocol
 
+from ringback.calls.outcomes import LEFT
 from ringback.clock import Clock
-from ringback.dialing.outcomes import LEFT
 from ringback.executions.bulk import Bulk, Move
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import AttemptChanges, AttemptState
