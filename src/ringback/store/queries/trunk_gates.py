@@ -51,3 +51,12 @@ async def set_limits(tx: Transaction, name: str, *, max_calls: int | None, inter
         max_calls=max_calls,
         interval_us=interval_us,
     )
+
+
+async def remove(tx: Transaction, name: str) -> None:
+    """The trunk is gone."""
+    await tx.execute(
+        "DELETE FROM trunk_gates WHERE account_id = :account_id AND name = :name",
+        account_id=OPERATOR,
+        name=name,
+    )

@@ -6,7 +6,7 @@ first in every primary key, so that the same schema can be spread over many data
 
 from __future__ import annotations
 
-from ringback.store.schema import dialling, meaning, money, records, webhooks
+from ringback.store.schema import dialling, meaning, money, records, trunks, webhooks
 from ringback.store.schema.base import ATTEMPT_STATES, EXECUTION_STATUSES, metadata
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "metadata",
     "money",
     "records",
+    "trunks",
     "webhooks",
 ]
