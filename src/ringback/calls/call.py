@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ringback.calls.prelude import Prelude
 from ringback.executions.record import Execution, UsageLine
 from ringback.media.leg import Ended, Leg
 
@@ -35,6 +36,8 @@ class LiveCall:
     number: int
     leg: Leg
     answered_us: int
+    prelude: Prelude | None = None
+    """The menus that led to this agent."""
 
 
 @dataclass(frozen=True, slots=True)

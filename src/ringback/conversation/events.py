@@ -28,6 +28,7 @@ class Timer(StrEnum):
     FILLER = "filler"
     MURMUR = "murmur"
     MAX_DURATION = "max_duration"
+    KEYPAD = "keypad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,20 @@ class ToolDone:
 
     run: int
     result: ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAnswered:
+    """The one who takes the call is there, and knows what they were to be told: see `Bridge`."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOver:
+    """The transfer took place, and the agent's part in the call is over."""
+
+    run: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +221,8 @@ Event = (
     | ReplyDone
     | ReplyFailed
     | ToolDone
+    | TransferAnswered
+    | TransferOver
     | Injected
     | AudioReady
     | UtteranceStarted
