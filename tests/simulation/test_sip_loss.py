@@ -10,15 +10,16 @@ import pytest
 from ringback.telephony.sip.agent import UserAgent
 from ringback.telephony.sip.events import CallEvent, Connected, Finished
 from ringback.telephony.sip.header import NameAddr
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.outgoing import Invitation, OutgoingCall
 from ringback.telephony.sip.sdp import Negotiation
-from ringback.telephony.sip.transaction import Address, Timing, always
+from ringback.telephony.sip.transaction import Timing, always
 from ringback.telephony.sip.uri import SipUri
 from tests.support.sip_world import VirtualTimers
 
-CALLER: Address = ("192.0.2.1", 5060)
-CALLEE: Address = ("192.0.2.2", 5060)
+CALLER = Hop("192.0.2.1", 5060)
+CALLEE = Hop("192.0.2.2", 5060)
 LOSS, REPETITION, LONGEST_DELAY = 0.25, 0.1, 0.4
 
 
@@ -27,14 +28,16 @@ class Network:
 
     def __init__(self, rng: random.Random) -> None:
         self.timers = VirtualTimers()
-        self.agents: dict[Address, UserAgent] = {}
+        self.agents: dict[Hop, UserAgent] = {}
         self._rng = rng
 
-    def join(self, address: Address) -> UserAgent:
-        agent = self.agents[address] = UserAgent(Socket(self, address), self.timers, address, Timing())
+    def join(self, address: Hop) -> UserAgent:
+        agent = self.agents[address] = UserAgent(
+            Socket(self, address), self.timers, (address.host, address.port or 0), Timing()
+        )
         return agent
 
-    def carry(self, data: bytes, source: Address, to: Address) -> None:
+    def carry(self, data: bytes, source: Hop, to: Hop) -> None:
         for _ in range(2 if self._rng.random() < REPETITION else 1):
             if self._rng.random() >= LOSS:
                 delay = self._rng.uniform(0, LONGEST_DELAY)
@@ -44,12 +47,15 @@ class Network:
 class Socket:
     """Implements `Wire`."""
 
-    def __init__(self, network: Network, address: Address) -> None:
+    def __init__(self, network: Network, address: Hop) -> None:
         self._network = network
         self._address = address
 
+    def locate(self, hop: Hop, use: Callable[[tuple[Hop, ...]], None]) -> None:
+        use((hop,))
+
     def send(
-        self, data: bytes, to: Address, failed: Callable[[], None], in_time: Callable[[], bool] = always
+        self, data: bytes, to: Hop, failed: Callable[[], None], in_time: Callable[[], bool] = always
     ) -> None:
         self._network.carry(data, self._address, to)
 
@@ -68,7 +74,7 @@ class Callee:
         self.events.append(events)
         invite.listen(events.append)
         invite.ring()
-        acts = [lambda: invite.accept(Negotiation(CALLEE[0], 6000)), lambda: invite.reject(486), lambda: None]
+        acts = [lambda: invite.accept(Negotiation(CALLEE.host, 6000)), lambda: invite.reject(486), lambda: None]
         decision = self._rng.choices(acts, [6, 2, 1])[0]
         self._timers.call_later(self._rng.uniform(0, 10), decision)
         self._timers.call_later(self._rng.uniform(0, 40), invite.hang_up)
@@ -84,7 +90,7 @@ def test_every_call_ends_once_on_both_sides(seed: int) -> None:
     invitation = Invitation(
         SipUri.parse("sip:person@192.0.2.2"), NameAddr("sip:us@192.0.2.1"), CALLEE, f"call-{seed}"
     )
-    call = OutgoingCall(caller, invitation, Negotiation(CALLER[0], 4000), heard.append)
+    call = OutgoingCall(caller, invitation, Negotiation(CALLER.host, 4000), heard.append)
     call.start()
     network.timers.call_later(rng.uniform(0, 60), call.hang_up)
     network.timers.advance(300)

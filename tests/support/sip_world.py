@@ -5,19 +5,20 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ringback.telephony.sip.agent import UserAgent
 from ringback.telephony.sip.auth import Credentials
 from ringback.telephony.sip.events import CallEvent
 from ringback.telephony.sip.header import NameAddr
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.message import Headers, Request, Response, parse
 from ringback.telephony.sip.outgoing import Invitation, OutgoingCall
 from ringback.telephony.sip.sdp import Negotiation
 from ringback.telephony.sip.transaction import Address, Timing, always
 from ringback.telephony.sip.uri import SipUri
 
-PEER: Address = ("192.0.2.9", 5060)
+PEER = Hop("192.0.2.9", 5060)
 US: Address = ("192.0.2.1", 5060)
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
@@ -64,7 +65,7 @@ class VirtualTimers:
 class Sent:
     at: float
     message: Request | Response
-    to: Address
+    to: Hop
 
     @property
     def summary(self) -> str:
@@ -85,8 +86,12 @@ class World:
     def __post_init__(self) -> None:
         self.agent = UserAgent(self, self.timers, US, Timing())
 
+    def locate(self, hop: Hop, use: Callable[[tuple[Hop, ...]], None]) -> None:
+        """Implements `Wire`: nothing has a name."""
+        use((replace(hop, port=hop.port or hop.transport.default_port),))
+
     def send(
-        self, data: bytes, to: Address, failed: Callable[[], None], in_time: Callable[[], bool] = always
+        self, data: bytes, to: Hop, failed: Callable[[], None], in_time: Callable[[], bool] = always
     ) -> None:
         """Implements `Wire`."""
         message = parse(data)

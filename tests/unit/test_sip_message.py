@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.telephony.sip.header import CSeq, NameAddr, Reason, Via
+from ringback.telephony.sip.hop import Hop, Transport
 from ringback.telephony.sip.message import (
     MAX_MESSAGE,
     Headers,
@@ -170,8 +171,11 @@ class TestUri:
         assert str(SipUri.parse(text)) == text
 
     def test_where_it_leads(self) -> None:
-        assert SipUri.parse("sip:a@[::1]:5070").address == ("::1", 5070)
-        assert SipUri.parse("sip:a@h;maddr=192.0.2.3").address == ("192.0.2.3", 5060)
+        assert SipUri.parse("sip:a@[::1]:5070").hop == Hop("::1", 5070)
+        assert SipUri.parse("sip:a@h;maddr=192.0.2.3").hop == Hop("192.0.2.3")
+        assert SipUri.parse("sip:a@h;transport=tcp").hop == Hop("h", None, Transport.TCP)
+        assert SipUri.parse("sips:a@h:5099").hop == Hop("h", 5099, Transport.TLS)
+        assert SipUri.parse("sip:a@h;transport=sctp").hop == Hop("h")
         assert SipUri.parse("SIP:a@h;Transport=UDP").param("transport") == "UDP"
 
     @pytest.mark.parametrize(

@@ -9,14 +9,16 @@ from typing import Final, Protocol
 from ringback.telephony.sip import sdp
 from ringback.telephony.sip.dialog import Dialog
 from ringback.telephony.sip.header import BRANCH_COOKIE, Via
+from ringback.telephony.sip.hop import Hop, Transport
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.message import Request, Response
+from ringback.telephony.sip.params import Params
 from ringback.telephony.sip.transaction import Address, Event, Timers, Timing, Wire, always
 from ringback.telephony.sip.transaction_layer import ClientTransaction, ServerTransaction, TransactionLayer
 from ringback.telephony.sip.uri import SipUri, bracketed, scheme_of
 
 PRODUCT: Final = "Ringback"
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY"
 MAX_CALLS: Final = 5_000
 _RETRY_AFTER_S: Final = "10"
 _KNOWN_METHODS: Final = frozenset(
@@ -43,6 +45,8 @@ class UserAgent:
         self.timing = timing
         self.address = address
         """Host and port that peers are told to answer to."""
+        self.ports: dict[Transport, int] = {}
+        """Where it is another port than that of `address`, by transport."""
         self.on_invite: Callable[[IncomingInvite], None] | None = None
         """Takes new calls; None refuses them."""
         self.draining = False
@@ -62,7 +66,7 @@ class UserAgent:
         """How many are remembered, those that only wait for stragglers included."""
         return len(self._layer)
 
-    def receive(self, data: bytes, source: Address) -> None:
+    def receive(self, data: bytes, source: Hop) -> None:
         """Take one datagram from the network."""
         self._layer.receive(data, source)
 
@@ -83,31 +87,36 @@ class UserAgent:
     def send_request(
         self,
         request: Request,
-        hop: Address,
+        hop: Hop,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Event], None],
         in_time: Callable[[], bool] = always,
     ) -> ClientTransaction:
         """Send a request and hear of its responses; Via, Contact and the like are added here."""
-        self._dress(request)
+        self._dress(request, hop.transport)
         return self._layer.send_request(request, hop, on_response, on_failure, in_time)
 
-    def send_cancel(self, request: Request, hop: Address) -> None:
+    def send_cancel(self, request: Request, hop: Hop) -> None:
         """Send a CANCEL as it is: it borrows the Via of the INVITE that it cancels."""
         self._layer.send_request(request, hop, lambda _: None, lambda _: None)
 
-    def send_ack(self, ack: Request, hop: Address) -> Request:
+    def send_ack(self, ack: Request, hop: Hop) -> Request:
         """Send the ACK of a 2xx; again with the same branch if it is sent again. Returns what was sent."""
         if ack.headers.get("Via") is None:
-            self._dress(ack)
-        self._wire.send(ack.encode(), hop, failed=lambda: None)
+            self._dress(ack, hop.transport)
+
+        def send(targets: tuple[Hop, ...]) -> None:
+            if targets:
+                self._wire.send(ack.encode(), targets[0], failed=lambda: None)
+
+        self._wire.locate(hop, send)
         return ack
 
     def response(self, request: Request, status: int, to_tag: str | None = None) -> Response:
         """A response that also says who we are and where."""
         response = request.response(status, to_tag)
         if request.method in ("INVITE", "UPDATE") and status < 300:
-            response.headers.add("Contact", self._contact())
+            response.headers.add("Contact", self._contact(Transport.of(request.via.transport)))
             response.headers.add("Allow", ALLOW)
         response.headers.add("Server", PRODUCT)
         return response
@@ -163,15 +172,24 @@ class UserAgent:
             transaction.respond(transaction.request.response(100))
             self.on_invite(IncomingInvite(self, transaction))
 
-    def _dress(self, request: Request) -> None:
-        host, port = self.address
-        via = Via(host, port, params=(("branch", f"{BRANCH_COOKIE}{secrets.token_hex(12)}"), ("rport", None)))
+    def _dress(self, request: Request, transport: Transport) -> None:
+        host, port = self.address_by(transport)
+        params: Params = (("branch", f"{BRANCH_COOKIE}{secrets.token_hex(12)}"), ("rport", None))
+        if transport.reliable:
+            params += (("alias", None),)  # RFC 5923: requests to us may come by the same connection
+        via = Via(host, port, transport, params)
         request.headers = type(request.headers)([("Via", str(via)), *request.headers])
-        if request.method == "INVITE":
-            request.headers.add("Contact", self._contact())
+        if request.method in ("INVITE", "UPDATE", "REFER"):
+            request.headers.add("Contact", self._contact(transport))
             request.headers.add("Allow", ALLOW)
         request.headers.add("User-Agent", PRODUCT)
 
-    def _contact(self) -> str:
+    def address_by(self, transport: Transport) -> Address:
+        """Host and port of ours that peers reach by a transport."""
         host, port = self.address
-        return f"<{SipUri(bracketed(host), 'ringback', port)}>"
+        return host, self.ports.get(transport, port)
+
+    def _contact(self, transport: Transport) -> str:
+        host, port = self.address_by(transport)
+        params: Params = (("transport", transport.lower()),) if transport.reliable else ()
+        return f"<{SipUri(bracketed(host), 'ringback', port, params)}>"

@@ -12,6 +12,7 @@ from ringback.telephony.causes import Trouble
 from ringback.telephony.sip.auth import Credentials
 from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.header import NameAddr
+from ringback.telephony.sip.hop import Hop, Transport
 from ringback.telephony.sip.leg import SipLeg
 from ringback.telephony.sip.message import Headers
 from ringback.telephony.sip.outgoing import Invitation, OutgoingCall
@@ -36,6 +37,7 @@ class Trunk:
     """What a call shows when its request names no number."""
     outbound_proxy: str = ""
     """`host` or `host:port` that gets the packets instead of `host`."""
+    transport: Transport = Transport.UDP
 
     def __post_init__(self) -> None:
         for name, value in (("host", self.host), ("outbound_proxy", self.outbound_proxy)):
@@ -48,12 +50,12 @@ class Trunk:
             raise ValueError(f"trunk port: {self.port} is outside 1-65535")
 
     @property
-    def hop(self) -> tuple[str, int]:
+    def hop(self) -> Hop:
         """Where the packets go."""
         if not self.outbound_proxy:
-            return self.host.strip("[]"), self.port
+            return Hop(self.host.strip("[]"), self.port, self.transport)
         host, port = split_host_port(self.outbound_proxy)
-        return host.strip("[]"), port or DEFAULT_PORT
+        return Hop(host.strip("[]"), port or self.transport.default_port, self.transport)
 
     @property
     def credentials(self) -> Credentials | None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from ringback.telephony.sip.header import CSeq, NameAddr
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.message import Headers, Request, Response
 from ringback.telephony.sip.params import SipSyntaxError
-from ringback.telephony.sip.transaction import Address
 from ringback.telephony.sip.uri import SipUri
 
 
@@ -59,11 +59,11 @@ class Dialog:
         return self.remote.tag or ""
 
     @property
-    def hop(self) -> Address:
+    def hop(self) -> Hop:
         """Where requests in the dialog go: the first route, or the peer itself."""
         if self.routes:
-            return self.routes[0].sip_uri().address
-        return self.target.address
+            return self.routes[0].sip_uri().hop
+        return self.target.hop
 
     def request(self, method: str) -> Request:
         """The next request in the dialog; Via and Contact are the sender's to add."""

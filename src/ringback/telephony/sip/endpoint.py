@@ -7,10 +7,12 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final, Self
 
 from ringback.media.rtp_stream import PortRange
 from ringback.telephony.sip.agent import UserAgent
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.inbound import IncomingCall
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.message import MAX_MESSAGE
@@ -34,34 +36,31 @@ class UdpWire:
         self._loop = asyncio.get_running_loop()
         self._socket = sock
         self._names = Names(sock.family)
-        self._deliver: Callable[[bytes, Address], None] = lambda data, source: None
+        self._deliver: Callable[[bytes, Hop], None] = lambda data, source: None
 
-    def start(self, deliver: Callable[[bytes, Address], None]) -> None:
+    def start(self, deliver: Callable[[bytes, Hop], None]) -> None:
         self._deliver = deliver
         self._loop.add_reader(self._socket, self._readable)
+
+    def locate(self, hop: Hop, use: Callable[[tuple[Hop, ...]], None]) -> None:
+        located = replace(hop, port=hop.port or hop.transport.default_port)
+        try:
+            ipaddress.ip_address(hop.host)
+        except ValueError:
+            self._names.resolve(
+                hop.host, lambda address: use((replace(located, host=address),) if address else ())
+            )
+        else:
+            use((located,))
 
     def send(
         self,
         data: bytes,
-        to: Address,
+        to: Hop,
         failed: Callable[[], None],
         in_time: Callable[[], bool] = always,
     ) -> None:
-        host, port = to
-
-        def resolved(address: str | None) -> None:
-            # The look-up may have taken seconds.
-            if address is None or not in_time():
-                self._loop.call_soon(failed)
-            else:
-                self._send(data, (address, port), failed)
-
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            self._names.resolve(host, resolved)
-        else:
-            self._send(data, to, failed)
+        self._send(data, (to.host, to.port or to.transport.default_port), failed)
 
     def close(self) -> None:
         self._names.close()
@@ -83,7 +82,7 @@ class UdpWire:
                 data, source = self._socket.recvfrom(MAX_MESSAGE * 2)
             except OSError:
                 return
-            self._deliver(data, (source[0], source[1]))
+            self._deliver(data, Hop(source[0], source[1]))
 
 
 class Endpoint:
@@ -161,7 +160,7 @@ class Endpoint:
             log.error("SIP: the handler of an incoming call failed (%s)", type(error).__name__)
             invite.hang_up()
 
-    def _receive(self, data: bytes, source: Address) -> None:
+    def _receive(self, data: bytes, source: Hop) -> None:
         try:
             self.agent.receive(data, source)
         except Exception as error:  # a stranger's datagram must not stop the others, nor be printed

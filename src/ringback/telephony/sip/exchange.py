@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ringback.telephony.sip.auth import MAX_ATTEMPTS, DigestSession
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.message import Request, Response
-from ringback.telephony.sip.transaction import Address, Event, always
+from ringback.telephony.sip.transaction import Event, always
 from ringback.telephony.sip.transaction_layer import ClientTransaction
 
 
@@ -15,7 +16,7 @@ class Sender(Protocol):
     def send_request(
         self,
         request: Request,
-        hop: Address,
+        hop: Hop,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Event], None],
         in_time: Callable[[], bool] = always,
@@ -30,7 +31,7 @@ class Exchange:
         sender: Sender,
         digest: DigestSession,
         build: Callable[[], Request],
-        hop: Address,
+        hop: Hop,
         on_response: Callable[[Request, Response], None],
         on_failure: Callable[[Event], None],
         in_time: Callable[[], bool] = always,

@@ -13,11 +13,12 @@ from ringback.telephony.sip.dialog import Dialog
 from ringback.telephony.sip.events import Alerting, Early, Emit, Finished
 from ringback.telephony.sip.exchange import Exchange
 from ringback.telephony.sip.header import CSeq, NameAddr, Reason
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.message import Headers, Request, Response
 from ringback.telephony.sip.params import SipSyntaxError
 from ringback.telephony.sip.sdp import Media, Negotiation, SdpError
 from ringback.telephony.sip.session import Session, send_bye, trouble_of
-from ringback.telephony.sip.transaction import Address, Event
+from ringback.telephony.sip.transaction import Event
 from ringback.telephony.sip.transaction_layer import ServerTransaction
 from ringback.telephony.sip.uri import SipUri
 
@@ -35,7 +36,7 @@ class Invitation:
 
     target: SipUri
     local: NameAddr
-    hop: Address
+    hop: Hop
     """Where the INVITE is sent: the trunk or its outbound proxy."""
     call_id: str
     credentials: Credentials | None = None
@@ -69,7 +70,7 @@ class OutgoingCall:
             invitation.in_time,
         )
         self._session: Session | None = None
-        self._acks: dict[str, tuple[Request, Address]] = {}
+        self._acks: dict[str, tuple[Request, Hop]] = {}
         """The ACK of every 2xx so far, by the tag of the fork that sent it."""
         self._early_tags: set[str] = set()
         self._byes: dict[str, tuple[Reason, ...]] = {}
@@ -98,6 +99,11 @@ class OutgoingCall:
             self._exchange.retrying = False
             self._agent.timers.call_later(CANCEL_WAIT, self._stop_waiting)
             self._send_cancel()
+
+    def refer(self, target: str) -> None:
+        """Transfer the answered call blindly; `ReferProgress` follows."""
+        if self._session is not None:
+            self._session.refer(target)
 
     def receive(self, transaction: ServerTransaction) -> None:
         """Take a request of the peer in a dialog of this call."""

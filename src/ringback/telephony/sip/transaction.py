@@ -1,4 +1,4 @@
-"""The four SIP transactions over UDP (RFC 3261 section 17, RFC 6026) as tables, and what runs them."""
+"""The four SIP transactions (RFC 3261 section 17, RFC 6026) as tables, and what runs them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
 
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.message import Request, Response
 
 Address = tuple[str, int]
@@ -30,19 +31,26 @@ def always() -> bool:
 
 
 class Wire(Protocol):
-    """How the cores send: a UDP socket, or a list in a test."""
+    """How the cores send: sockets, or a list in a test."""
+
+    def locate(self, hop: Hop, use: Callable[[tuple[Hop, ...]], None]) -> None:
+        """Give `use` the targets behind a hop, IP addresses with ports, the best first (RFC 3263).
+
+        At once where nothing must be looked up, else later; none where the name leads nowhere.
+        """
+        ...
 
     def send(
         self,
         data: bytes,
-        to: Address,
+        to: Hop,
         failed: Callable[[], None],
         in_time: Callable[[], bool] = always,
     ) -> None:
-        """Send a datagram to a host (name or address) and port.
+        """Send a message to a target of `locate`, or back to where one came from.
 
-        `failed` is called if that turned out to be impossible; later, never from inside `send`. Where a name must be
-        looked up first, `in_time` is asked after that: if it says no, nothing is sent, which is a failure too.
+        `failed` is called if that turned out to be impossible; later, never from inside `send`. Where a connection
+        must be made first, `in_time` is asked after that: if it says no, nothing is sent, which is a failure too.
         """
         ...
 
@@ -206,7 +214,9 @@ class Transaction:
         self._running: dict[Event, Timer] = {}
         self._interval = timing.t1
         self._in_time: Callable[[], bool] = always
-        self._last: tuple[bytes, Address] | None = None
+        self._last: tuple[bytes, Hop] | None = None
+        self._reliable = False
+        """Whether the transport repeats what is lost: then we do not, and nothing straggles."""
 
     def fire(self, event: Event, message: Request | Response | None = None) -> None:
         """Let an event happen; a pair of state and event that the table lacks is ignored."""
@@ -235,13 +245,16 @@ class Transaction:
             case Do.BACK_OFF:
                 self._back_off()
             case Do.SLOW:
-                self._set(Event.RETRANSMIT, timing.t2)
+                if not self._reliable:
+                    self._set(Event.RETRANSMIT, timing.t2)
             case Do.GIVE_UP_LATER:
                 self._set(Event.TIMEOUT, 64 * timing.t1)
             case Do.LINGER_64T1:
-                self._set(Event.LINGERED, 64 * timing.t1)
+                # The Accepted state waits for other forks' answers and for ACKs, over any transport (RFC 6026).
+                stragglers = not self._reliable or self.state is State.ACCEPTED
+                self._set(Event.LINGERED, 64 * timing.t1 if stragglers else 0)
             case Do.LINGER_T4:
-                self._set(Event.LINGERED, timing.t4)
+                self._set(Event.LINGERED, 0 if self._reliable else timing.t4)
 
     def _handle(self, action: Do, message: Request | Response) -> None:
         raise NotImplementedError
@@ -249,8 +262,9 @@ class Transaction:
     def _report(self, event: Event) -> None:
         raise NotImplementedError
 
-    def _send(self, data: bytes, to: Address) -> None:
+    def _send(self, data: bytes, to: Hop) -> None:
         self._last = data, to
+        self._reliable = to.transport.reliable
         self._resend()
 
     def _resend(self) -> None:
@@ -261,6 +275,8 @@ class Transaction:
         self.fire(Event.BROKEN if self._in_time() else Event.TIMEOUT)
 
     def _back_off(self) -> None:
+        if self._reliable:
+            return
         self._set(Event.RETRANSMIT, self._interval)
         doubled = self._interval * 2
         self._interval = doubled if self._table is INVITE_CLIENT else min(doubled, self._timing.t2)

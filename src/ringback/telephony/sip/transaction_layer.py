@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
 from ringback.telephony.sip.header import BRANCH_COOKIE, CSeq
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.message import Headers, MalformedMessage, Request, Response, parse
 from ringback.telephony.sip.params import SipSyntaxError
 from ringback.telephony.sip.transaction import (
@@ -15,7 +17,6 @@ from ringback.telephony.sip.transaction import (
     INVITE_CLIENT,
     INVITE_SERVER,
     SERVER,
-    Address,
     Do,
     Event,
     State,
@@ -42,7 +43,7 @@ class ClientTransaction(Transaction):
         self,
         layer: TransactionLayer,
         request: Request,
-        hop: Address,
+        hop: Hop,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Event], None],
         in_time: Callable[[], bool],
@@ -65,9 +66,10 @@ class ClientTransaction(Transaction):
         self._on_failure = on_failure
 
     def start(self) -> None:
-        self._send(self.request.encode(), self.hop)
+        self._reliable = self.hop.transport.reliable
         self._back_off()
         self.limit()
+        self._wire.locate(self.hop, self._located)
 
     def fire(self, event: Event, message: Request | Response | None = None) -> None:
         late = event is Event.RETRANSMIT and not self._in_time()
@@ -76,6 +78,16 @@ class ClientTransaction(Transaction):
     def limit(self) -> None:
         """Wait for the final response at most 64 T1 more: for a cancelled INVITE."""
         self._set(Event.TIMEOUT, 64 * self._timing.t1)
+
+    def _located(self, targets: tuple[Hop, ...]) -> None:
+        if self.state is State.TERMINATED:
+            return
+        # The look-up may have taken seconds.
+        if not targets or not self._in_time():
+            self._timers.call_later(0, self._unsent)
+            return
+        self.hop = targets[0]
+        self._send(self.request.encode(), self.hop)
 
     def _handle(self, action: Do, message: Request | Response) -> None:
         assert isinstance(message, Response)
@@ -91,7 +103,7 @@ class ClientTransaction(Transaction):
 class ServerTransaction(Transaction):
     """One request of a peer until our final answer has surely arrived."""
 
-    def __init__(self, layer: TransactionLayer, request: Request, key: Key) -> None:
+    def __init__(self, layer: TransactionLayer, request: Request, key: Key, source: Hop) -> None:
         invite = request.method == "INVITE"
         super().__init__(
             INVITE_SERVER if invite else SERVER,
@@ -102,7 +114,8 @@ class ServerTransaction(Transaction):
             ended=lambda: layer.forget_server(key),
         )
         self.request = request
-        self.reply_address = request.via.reply_address
+        self.source = source
+        """Where the request came from."""
         self.on_ack: Callable[[Request], None] = _ignore
         self.on_cancel: Callable[[Request], None] = _ignore
 
@@ -126,9 +139,16 @@ class ServerTransaction(Transaction):
 
     def _handle(self, action: Do, message: Request | Response) -> None:
         if isinstance(message, Response):
-            self._send(message.encode(), self.reply_address)
+            self._send(message.encode(), way_back(self.request, self.source))
         else:
             self.on_ack(message)
+
+    def _unsent(self) -> None:
+        if self._last is not None and self._last[1].flow:
+            # Its connection is gone: a new one leads to where the Via says (section 18.2.2).
+            self._send(self._last[0], way_back(self.request, replace(self.source, flow=0)))
+        else:
+            super()._unsent()
 
     def _report(self, event: Event) -> None:
         """A peer that never ACKs our refusal changes nothing for us."""
@@ -163,7 +183,7 @@ class TransactionLayer:
     def send_request(
         self,
         request: Request,
-        hop: Address,
+        hop: Hop,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Event], None],
         in_time: Callable[[], bool] = always,
@@ -174,7 +194,7 @@ class TransactionLayer:
         transaction.start()
         return transaction
 
-    def receive(self, data: bytes, source: Address) -> None:
+    def receive(self, data: bytes, source: Hop) -> None:
         """Take one datagram. What cannot be answered sensibly is dropped in silence."""
         try:
             message = parse(data)
@@ -194,10 +214,10 @@ class TransactionLayer:
     def forget_server(self, key: Key) -> None:
         self._servers.pop(key, None)
 
-    def _receive_request(self, request: Request, source: Address) -> None:
+    def _receive_request(self, request: Request, source: Hop) -> None:
         _stamp(request, source)
         if request.method == "CANCEL":
-            self._cancel(request)
+            self._cancel(request, source)
             return
         key = _server_key(request, "INVITE" if request.method == "ACK" else request.method)
         transaction = self._servers.get(key)
@@ -209,25 +229,25 @@ class TransactionLayer:
         elif transaction is not None:
             transaction.fire(Event.REQUEST, request)
         else:
-            created = self._begin(request, key)
+            created = self._begin(request, key, source)
             if created is not None:
                 self._user.on_request(created)
 
-    def _begin(self, request: Request, key: Key) -> ServerTransaction | None:
+    def _begin(self, request: Request, key: Key, source: Hop) -> ServerTransaction | None:
         if len(self._servers) >= MAX_SERVER_TRANSACTIONS:
             log.warning("SIP: too many transactions, a request is dropped")
             return None
-        transaction = ServerTransaction(self, request, key)
+        transaction = ServerTransaction(self, request, key, source)
         self._servers[key] = transaction
         return transaction
 
-    def _cancel(self, request: Request) -> None:
+    def _cancel(self, request: Request, source: Hop) -> None:
         key = _server_key(request, "CANCEL")
         known = self._servers.get(key)
         if known is not None:
             known.fire(Event.REQUEST, request)
             return
-        transaction = self._begin(request, key)
+        transaction = self._begin(request, key, source)
         if transaction is None:
             return
         target = self._servers.get(_server_key(request, "INVITE"))
@@ -238,14 +258,14 @@ class TransactionLayer:
         if not target.answered:
             target.on_cancel(request)
 
-    def _answer_malformed(self, error: MalformedMessage, source: Address) -> None:
+    def _answer_malformed(self, error: MalformedMessage, source: Hop) -> None:
         request = error.request
         if request is None or request.method == "ACK":
             return
         try:
             _stamp(request, source)
             response = request.response(error.status, secrets.token_hex(8))
-            to = request.via.reply_address
+            to = way_back(request, source)
         except SipSyntaxError:
             return
         self.wire.send(response.encode(), to, failed=_ignore)
@@ -280,10 +300,20 @@ def _server_key(request: Request, method: str) -> Key:
     return request.call_id, request.from_.tag or "", number, str(via), request.uri, method
 
 
-def _stamp(request: Request, source: Address) -> None:
+def _stamp(request: Request, source: Hop) -> None:
     """Note in the top Via where the request really came from."""
-    top = request.via.seen_from(source)
+    top = request.via.seen_from((source.host, source.port or 0))
     request.headers.set("Via", str(top), *request.headers.all("Via")[1:])
+
+
+def way_back(request: Request, source: Hop) -> Hop:
+    """Where the response to a stamped request goes: by its connection, else to the Via (section 18.2.2)."""
+    if source.flow:
+        return source
+    via = request.via
+    if not source.transport.reliable:
+        return Hop(*via.reply_address)
+    return Hop(via.reply_address[0], via.port or source.transport.default_port, source.transport)
 
 
 def _ignore(_: object = None) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import quote
 
+from ringback.telephony.sip.hop import Hop, Transport
 from ringback.telephony.sip.params import Params, SipSyntaxError, find_param, join_params, split_params
 
 DEFAULT_PORT: Final = 5060
@@ -55,10 +56,12 @@ class SipUri:
         return find_param(self.params, name)
 
     @property
-    def address(self) -> tuple[str, int]:
-        """Where a request to this URI goes: host without brackets (or its `maddr`), and the port."""
+    def hop(self) -> Hop:
+        """Where a request to this URI goes: its host (or its `maddr`), port and transport."""
+        secure = self.scheme == "sips"
+        transport = Transport.TLS if secure else Transport.of(self.param("transport"))
         host = self.param("maddr") or self.host
-        return host.strip("[]"), self.port or DEFAULT_PORT
+        return Hop(host.strip("[]"), self.port, transport)
 
     def __str__(self) -> str:
         user = f"{self.user}@" if self.user is not None else ""
