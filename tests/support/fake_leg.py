@@ -8,7 +8,7 @@ from collections import deque
 import numpy as np
 
 from ringback.media.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame, Samples
-from ringback.media.leg import Ended, EndedBy, HangupCause, LegEvent, Outcome
+from ringback.media.leg import Ended, EndedBy, HangupCause, LegEvent, Outcome, Referred
 
 LOUD = 200
 """Samples beyond this are the agent's voice and not its fading."""
@@ -55,6 +55,9 @@ class FakeLeg:
         self.hangups.append(cause)
         await asyncio.sleep(HANGUP_S)
         self._end(EndedBy.US)
+
+    async def refer(self, target: str) -> None:
+        self.give(Referred(501, final=True))
 
     def hang_up_by_person(self) -> None:
         self._end(EndedBy.PEER)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import count
 
 from ringback.media.frame import SILENCE, Frame
-from ringback.media.leg import DialRequest, Ended, EndedBy, HangupCause, LegEvent, Outcome
+from ringback.media.leg import DialRequest, Ended, EndedBy, HangupCause, LegEvent, Outcome, Referred
 
 NORMAL = Ended(Outcome.HUNG_UP, EndedBy.PEER, "Normal Hangup", 4000)
 CANCELED = Ended(Outcome.CANCELED, EndedBy.US, "Call canceled", 4000, 487)
@@ -40,6 +40,9 @@ class SimulatedLeg:
         if not self.over:
             self.hangups.append(cause)
             self.give(CANCELED if cause is HangupCause.CANCELED else NORMAL)
+
+    async def refer(self, target: str) -> None:
+        self.give(Referred(501, final=True))
 
 
 class SimulatedCarrier:

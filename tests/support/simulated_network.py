@@ -22,6 +22,7 @@ from ringback.media.leg import (
     HangupCause,
     LegEvent,
     Outcome,
+    Referred,
     Ringing,
 )
 from tests.support.simulated_process import Process
@@ -143,6 +144,9 @@ class NetworkLeg:
         self._later(self._delay(), self._finish, "caller")
         # What the worker hears of it comes after what the network does.
         self._later(self._delay() + 0.5, self._events.put_nowait, BY_US if self._answered else CANCELED)
+
+    async def refer(self, target: str) -> None:
+        self._events.put_nowait(Referred(501, final=True))
 
     # The network's end.
 

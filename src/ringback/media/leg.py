@@ -40,6 +40,8 @@ class HangupCause(StrEnum):
     MAX_DURATION = "call_terminate"
     AGENT = "end_call_tool"
     JUDGED_OVER = "llm_prompted_hangup"
+    TRANSFERRED = "transferred"
+    """The person talks, or has talked, with somebody else."""
     CANCELED = "canceled"
     RING_TIMEOUT = "ring_timeout"
     ERROR = "error"
@@ -80,6 +82,21 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Referred:
+    """What has become of a blind transfer that `refer` asked for; after the final one nothing more comes.
+
+    A leg that ends before the final one, but after the far end accepted (202), was taken over.
+    """
+
+    code: int
+    """A SIP status: 202 accepted, 180 the target rings, 200 it answered, 486 it is busy, 408 nobody told ...
+
+    A final one below 300 other than 200: handed over, and the far end tells no more.
+    """
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The leg is over; always the last event of a leg and always delivered once."""
 
@@ -95,7 +112,7 @@ class Ended:
     """One plain sentence for `error_message`; None for a normal end."""
 
 
-LegEvent = Ringing | EarlyMedia | Answered | Digit | Held | Resumed | Ended
+LegEvent = Ringing | EarlyMedia | Answered | Digit | Held | Resumed | Referred | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +161,13 @@ class Leg(Protocol):
 
     async def hangup(self, cause: HangupCause) -> None:
         """End the leg (BYE) or cancel it while it rings (CANCEL). Idempotent; `Ended` follows as an event."""
+        ...
+
+    async def refer(self, target: str) -> None:
+        """Transfer an answered call blindly to `target`, E.164 or a SIP or tel URI; `Referred` or `Ended` follow.
+
+        While one transfer is under way no other begins. A carrier that cannot answers `Referred(501, True)`.
+        """
         ...
 
 

@@ -52,3 +52,6 @@ class EndedLeg:
 
     async def hangup(self, cause: HangupCause) -> None:
         pass
+
+    async def refer(self, target: str) -> None:
+        pass

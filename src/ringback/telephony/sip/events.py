@@ -37,6 +37,15 @@ class MediaChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferProgress:
+    """What has become of a transfer that we asked for."""
+
+    status: int
+    """A SIP status: 202 accepted; then that of the new call."""
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The call is over; always the last event, always once."""
 
@@ -49,5 +58,5 @@ class Finished:
     trouble: Trouble | None = None
 
 
-CallEvent = Alerting | Early | Connected | MediaChanged | Finished
+CallEvent = Alerting | Early | Connected | MediaChanged | ReferProgress | Finished
 Emit = Callable[[CallEvent], None]

@@ -89,6 +89,11 @@ class IncomingInvite:
         else:
             self.reject(480)
 
+    def refer(self, target: str) -> None:
+        """Transfer the answered call blindly; `ReferProgress` follows."""
+        if self._session is not None:
+            self._session.refer(target)
+
     def receive(self, transaction: ServerTransaction) -> None:
         """Take a request of the peer in the dialog of this call."""
         request = transaction.request

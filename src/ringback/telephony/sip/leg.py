@@ -15,13 +15,22 @@ from ringback.media.leg import (
     HangupCause,
     Held,
     LegEvent,
+    Referred,
     Resumed,
     Ringing,
 )
 from ringback.media.rtp_stream import RtpStatistics, RtpStream
 from ringback.telephony import causes
 from ringback.telephony.causes import WireCode
-from ringback.telephony.sip.events import Alerting, CallEvent, Connected, Early, Finished, MediaChanged
+from ringback.telephony.sip.events import (
+    Alerting,
+    CallEvent,
+    Connected,
+    Early,
+    Finished,
+    MediaChanged,
+    ReferProgress,
+)
 from ringback.telephony.sip.header import Reason
 from ringback.telephony.sip.sdp import Media
 from ringback.telephony.sip.transaction import Timer
@@ -36,6 +45,8 @@ class SipCall(Protocol):
     """What a leg needs of its call, whoever placed it."""
 
     def hang_up(self, reason: Reason | None = None) -> None: ...
+
+    def refer(self, target: str) -> None: ...
 
 
 class SipLeg:
@@ -85,6 +96,12 @@ class SipLeg:
     async def hangup(self, cause: HangupCause) -> None:
         self.end(cause)
 
+    async def refer(self, target: str) -> None:
+        if self._call is not None and self._answered:
+            self._call.refer(target)
+        else:
+            self._push(Referred(481, final=True))
+
     def end(self, cause: HangupCause) -> None:
         """`hangup` for callers that cannot wait, such as timers."""
         if self._cause is None and not self._ended and self._call is not None:
@@ -112,6 +129,8 @@ class SipLeg:
             case MediaChanged(media):
                 self._connect(media)
                 self._follow_hold(media)
+            case ReferProgress(status, final):
+                self._push(Referred(status, final))
             case Finished():
                 self.finish(self._ending(event))
 

@@ -7,65 +7,21 @@ from typing import TYPE_CHECKING
 
 from ringback.telephony.causes import Trouble
 from ringback.telephony.sip import sdp
+from ringback.telephony.sip.acceptance import Acceptance
 from ringback.telephony.sip.auth import DigestSession
 from ringback.telephony.sip.dialog import Dialog
-from ringback.telephony.sip.events import Connected, Emit, Finished, MediaChanged
+from ringback.telephony.sip.events import Connected, Emit, Finished, MediaChanged, ReferProgress
 from ringback.telephony.sip.exchange import Exchange
 from ringback.telephony.sip.header import Reason
-from ringback.telephony.sip.message import Request, Response
+from ringback.telephony.sip.message import Request
+from ringback.telephony.sip.params import SipSyntaxError
+from ringback.telephony.sip.refer import Referral, refer_to
 from ringback.telephony.sip.sdp import Negotiation, SdpError
-from ringback.telephony.sip.transaction import Event, Timer
+from ringback.telephony.sip.transaction import Event
 from ringback.telephony.sip.transaction_layer import ServerTransaction
 
 if TYPE_CHECKING:
     from ringback.telephony.sip.agent import UserAgent
-
-
-class Acceptance:
-    """A 2xx of ours to an INVITE, sent again until its ACK comes (section 13.3.1.4)."""
-
-    def __init__(
-        self,
-        agent: UserAgent,
-        transaction: ServerTransaction,
-        response: Response,
-        on_ack: Callable[[Request], None],
-        on_timeout: Callable[[], None],
-    ) -> None:
-        self.cseq = transaction.request.cseq.number
-        self._timing = agent.timing
-        self._timers = agent.timers
-        self._transaction = transaction
-        self._response = response
-        self._on_ack = on_ack
-        self._on_timeout = on_timeout
-        self._interval = self._timing.t1
-        self._resend: Timer | None = None
-        self._give_up = self._timers.call_later(64 * self._timing.t1, self._timed_out)
-        transaction.on_ack = self.acknowledge
-        self._send()
-
-    def acknowledge(self, ack: Request) -> None:
-        """Take the ACK, whichever way it came; a second one changes nothing."""
-        if self._resend is not None:
-            self.stop()
-            self._on_ack(ack)
-
-    def _send(self) -> None:
-        self._transaction.respond(self._response)
-        self._resend = self._timers.call_later(self._interval, self._send)
-        self._interval = min(self._interval * 2, self._timing.t2)
-
-    def _timed_out(self) -> None:
-        self.stop()
-        self._on_timeout()
-
-    def stop(self) -> None:
-        """Send it no more."""
-        self._give_up.cancel()
-        if self._resend is not None:
-            self._resend.cancel()
-            self._resend = None
 
 
 class Session:
@@ -94,6 +50,7 @@ class Session:
         self._connected = False
         self._over = False
         self._bye_after_ack: tuple[Reason, ...] | None = None
+        self._referral: Referral | None = None
 
     def connect(self, media: sdp.Media) -> None:
         """The call is answered and has audio."""
@@ -137,8 +94,24 @@ class Session:
             transaction.reject(481)
         elif request.method in ("INVITE", "UPDATE"):
             self._renegotiate(transaction)
+        elif request.method == "NOTIFY":
+            self._notified(transaction)
+        elif request.method == "REFER":
+            transaction.reject(603)  # whoever answers here is not to be sent elsewhere by the other side
         else:
             self._agent.answer_other(transaction)
+
+    def refer(self, target: str) -> None:
+        """Ask the peer to call `target` (`refer_to`) in our place. While one is under way, no other begins."""
+        if self._over or (self._referral is not None and not self._referral.over):
+            return
+        try:
+            uri = refer_to(target, self.dialog)
+        except SipSyntaxError:
+            self._emit(ReferProgress(400, final=True))
+            return
+        self._referral = Referral(self._agent, self.dialog, self._digest, self._emit, uri)
+        self._referral.start()
 
     def receive_ack(self, ack: Request) -> None:
         if self._acceptance is not None and ack.cseq.number == self._acceptance.cseq:
@@ -170,6 +143,12 @@ class Session:
             self.accept(transaction)
         else:
             self._update(transaction)
+
+    def _notified(self, transaction: ServerTransaction) -> None:
+        if self._referral is not None and self._referral.owns(transaction.request):
+            self._referral.notified(transaction)
+        else:
+            transaction.reject(481)
 
     def _update(self, transaction: ServerTransaction) -> None:
         """RFC 3311; without a body it only refreshes the target."""
@@ -221,6 +200,8 @@ class Session:
     def _finish(self, event: Finished) -> None:
         if not self._over:
             self._over = True
+            if self._referral is not None:
+                self._referral.stop()
             self._emit(event)
 
     def _send_bye(self, reasons: tuple[Reason, ...]) -> None:
