@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ringback.agents.chat import Ask, ChatError, ChatMessage, ChatPiece, ChatText, ChatUsage, ToolCall
-from ringback.agents.tools import HttpTool, ToolResult
+from ringback.agents.tools import HttpTool, ToolResult, TransferCall
 from ringback.media.frame import SAMPLE_RATE, Frame, Samples
 from ringback.media.speech import SpeechError, Transcription, Voice, WordEnds
 
@@ -141,6 +141,7 @@ class FakeRunner:
     def __init__(self, delay_s: float = 0.5) -> None:
         self._delay_s = delay_s
         self.ran: list[str] = []
+        self.announced: list[str] = []
 
     async def run(
         self, tool: HttpTool, arguments: Mapping[str, Any], variables: Mapping[str, Any]
@@ -148,3 +149,8 @@ class FakeRunner:
         self.ran.append(tool.spec.name)
         await asyncio.sleep(self._delay_s)
         return ToolResult("It is Monday.")
+
+    def announce(
+        self, tool: HttpTool | TransferCall, arguments: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> None:
+        self.announced.append(tool.spec.name)

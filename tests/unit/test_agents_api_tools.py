@@ -12,7 +12,7 @@ from ringback.agents import plan
 from ringback.agents.chat import ToolSpec
 from ringback.agents.compile import compile_plan
 from ringback.agents.definition import Definition, read
-from ringback.agents.tools import EndCall, HttpTool
+from ringback.agents.tools import EndCall, HttpTool, TransferCall
 from ringback.agents.validation import InvalidInput
 from tests.support import agent_definitions as bodies
 from tests.support.agent_definitions import task
@@ -145,8 +145,6 @@ def test_end_call() -> None:
 @pytest.mark.parametrize(
     "tool",
     [
-        {"name": "transfer_call_support", "key": "transfer_call"},
-        {"name": "transfer_call_support"},
         {"name": "book", "key": "calendar_book"},
         {"name": "check_availability_of_slots"},
     ],
@@ -163,8 +161,54 @@ def test_what_is_not_there_yet_is_kept_and_not_offered(tool: dict[str, Any]) -> 
     )
 
 
+TRANSFER = {
+    "method": "POST",
+    "url": None,
+    "api_token": None,
+    "param": '{"call_transfer_number": "+19876543210","call_sid": "%(call_sid)s"}',
+}
+
+
+@pytest.mark.parametrize("named", [{"key": "transfer_call"}, {}])
+def test_transfer_call_as_the_vendor_has_it(named: dict[str, Any]) -> None:
+    tool = {"name": "transfer_call_support", "description": "To support.", **named}
+    api_tools = {"tools": [tool], "tools_params": {"transfer_call_support": TRANSFER}}
+    assert _holds(returned(stored(api_tools)), api_tools)
+    made = compiled(api_tools)
+    transfer = made.tools["transfer_call_support"]
+    assert isinstance(transfer, TransferCall)
+    assert (transfer.to_number, transfer.blind, transfer.whisper) == ("+19876543210", False, "")
+    assert (transfer.spec.description, transfer.ring_timeout_s) == ("To support.", 30.0)
+    assert made.dialogue.notes == ()
+
+
+def test_settings_of_a_transfer() -> None:
+    asked = {
+        "transfer_type": "blind",
+        "transfer_timeout_s": 12,
+        "transfer_whisper": {"en": "%(name)s calls. %(summary)s", "de": "%(name)s ruft an."},
+        "pre_call_message": "I connect you.",
+        "pre_call_webhook_url": "https://hook.example/",
+    }
+    api_tools = {"tools": [{"name": "transfer_call"}], "tools_params": {"transfer_call": TRANSFER | asked}}
+    transfer = compiled(api_tools).tools["transfer_call"]
+    assert isinstance(transfer, TransferCall)
+    assert (transfer.blind, transfer.ring_timeout_s) == (True, 12)
+    assert transfer.whisper == "%(name)s calls. %(summary)s"
+    assert (transfer.pre_call_message, transfer.webhook_url) == ("I connect you.", "https://hook.example/")
+    assert transfer.spec.parameters["required"] == ["summary"]
+    assert "summary" in transfer.spec.parameters["properties"]
+
+
+def test_a_transfer_to_nobody_is_not_offered() -> None:
+    made = compiled({"tools": [{"name": "transfer_call"}]})
+    assert made.tools == {}
+    [note] = made.dialogue.notes
+    assert note == "the function transfer_call is not offered: its param has no call_transfer_number"
+
+
 def _kind(tool: dict[str, Any]) -> str:
-    return str(tool.get("key") or ("transfer_call" if "transfer" in tool["name"] else tool["name"]))
+    return str(tool.get("key") or tool["name"])
 
 
 def _tool(**keys: Any) -> dict[str, Any]:

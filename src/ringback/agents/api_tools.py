@@ -27,8 +27,8 @@ from ringback.agents.validation import (
 )
 
 END_CALL = "end_call"
+TRANSFER_CALL = "transfer_call"
 NOT_THERE_YET = (
-    "transfer_call",
     "book_appointment",
     "check_availability_of_slots",
     "calendar_book",
@@ -89,6 +89,9 @@ class Request(Part):
     pre_call_message: Localised | None = None
     pre_call_webhook_url: Address | None = None
     pre_call_webhook_param: Param | None = None
+    transfer_type: Literal["attended", "blind"] | None = None
+    transfer_whisper: Localised | None = None
+    transfer_timeout_s: Annotated[Whole, Field(ge=5, le=120)] | None = None
     scope: Literal["global", "node"] = "global"
     nodes: list[Name] | None = None
 
@@ -201,15 +204,15 @@ class ApiTools(Part):
 
 def is_custom(tool: Tool) -> bool:
     """Whether it is a request to the user's own server."""
-    return kind_of(tool) not in (END_CALL, *NOT_THERE_YET)
+    return kind_of(tool) == "custom_task"
 
 
 def kind_of(tool: Tool) -> str:
     """Its key, where that says what it is; otherwise what the name says."""
-    known = (END_CALL, *NOT_THERE_YET)
+    known = (END_CALL, TRANSFER_CALL, *NOT_THERE_YET)
     name = tool.function.name
     if tool.key in known:
         return str(tool.key)
-    if tool.key is None and name.startswith("transfer_call"):
-        return "transfer_call"
+    if tool.key is None and name.startswith(TRANSFER_CALL):
+        return TRANSFER_CALL
     return name if name in known else "custom_task"

@@ -40,7 +40,27 @@ class EndCall:
     nodes: frozenset[str] | None = None
 
 
-Tool = HttpTool | EndCall
+@dataclass(frozen=True, slots=True)
+class TransferCall:
+    """Hand the person over to somebody at another telephone. Strings may hold `%(name)s`, as in an `HttpTool`."""
+
+    spec: ToolSpec
+    to_number: str
+    """E.164, or an extension that the trunk knows."""
+    blind: bool = False
+    """The network moves the call (SIP REFER); otherwise the other is called and joined to it."""
+    pre_call_message: str = ""
+    """Said before the person is handed over."""
+    whisper: str = ""
+    """Said to the one who takes the call, before the two are joined. Not of a blind one."""
+    ring_timeout_s: float = 30.0
+    webhook_url: str = ""
+    webhook_param: Mapping[str, Any] | str | None = None
+    """Both as of an `HttpTool`."""
+    nodes: frozenset[str] | None = None
+
+
+Tool = HttpTool | EndCall | TransferCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +81,10 @@ class ToolRunner(Protocol):
         self, tool: HttpTool, arguments: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> ToolResult:
         """Make the request. Failures are results, never raised."""
+        ...
+
+    def announce(
+        self, tool: HttpTool | TransferCall, arguments: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> None:
+        """Tell the function's webhook that it is called; nobody waits for the answer, nothing is raised."""
         ...

@@ -51,6 +51,30 @@ class CancelTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Hand the person over as a function of the agent's says; at most one at a time.
+
+    Attended: call the other telephone; answer TransferAnswered, and do `Bridge`. Blind: ask the network. Then, or
+    instead, answer TransferOver, or ToolDone where the person is the agent's again.
+    """
+
+    run: int
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """Join the two who have to talk; nothing of the agent is heard any more."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTransfer:
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
 class Speak:
     """Say a sentence after those before it; answer UtteranceStarted, UtteranceFinished or UtteranceFailed."""
 
@@ -120,6 +144,9 @@ Action = (
     | CancelReply
     | RunTool
     | CancelTool
+    | Transfer
+    | Bridge
+    | CancelTransfer
     | Speak
     | Murmur
     | PauseVoice

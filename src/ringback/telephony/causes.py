@@ -94,6 +94,7 @@ CAUSES: Final[Mapping[WireCode | Trouble | HangupCause, _Row]] = {
     HangupCause.MAX_DURATION: (_HUNG_UP, _US, 4020, "call_terminate", None),
     HangupCause.AGENT: (_HUNG_UP, _US, 4000, "end_call_tool", None),
     HangupCause.JUDGED_OVER: (_HUNG_UP, _US, 4000, "llm_prompted_hangup", None),
+    HangupCause.TRANSFERRED: (_HUNG_UP, _US, 4000, "Call completed", None),
     HangupCause.CANCELED: (Outcome.CANCELED, _US, 4000, "Call canceled", None),
     HangupCause.RING_TIMEOUT: (_NO_ANSWER, _CARRIER, 3000, "Call unanswered", "Nobody answered in time."),
     HangupCause.ERROR: (Outcome.ERROR, _ERROR, 7011, "Telephony Internal Error",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ringback.agents.templates import TemplateError
-from ringback.agents.tools import HttpTool, ToolResult
+from ringback.agents.tools import HttpTool, ToolResult, TransferCall
 from ringback.net.client import GuardedClient, OutboundError
 from ringback.tools.arguments import WrongArguments, checked
 from ringback.tools.request import request_of, webhook_of
@@ -36,7 +36,7 @@ class HttpToolRunner:
         try:
             given = checked(tool.spec.parameters, arguments)
             request = request_of(tool, given, variables)
-            self._announce(tool, given, variables)
+            self.announce(tool, given, variables)
             answer = await self._client.request(
                 request.method,
                 request.url,
@@ -61,18 +61,22 @@ class HttpToolRunner:
         await asyncio.gather(*self._webhooks, return_exceptions=True)
         await self._client.close()
 
-    def _announce(self, tool: HttpTool, given: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
+    def announce(
+        self, tool: HttpTool | TransferCall, arguments: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> None:
         """Tell the webhook, which nobody waits for."""
         if not tool.webhook_url:
             return
         if len(self._webhooks) >= MAX_WEBHOOKS:
             _log.warning("too many webhooks are under way: that of %s is not sent", tool.spec.name)
             return
-        task = asyncio.create_task(self._tell(tool, given, variables))
+        task = asyncio.create_task(self._tell(tool, arguments, variables))
         self._webhooks.add(task)
         task.add_done_callback(self._webhooks.discard)
 
-    async def _tell(self, tool: HttpTool, given: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
+    async def _tell(
+        self, tool: HttpTool | TransferCall, given: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> None:
         try:
             request = webhook_of(tool, given, variables)
             answer = await self._client.request(

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from ringback.agents import templates
 from ringback.agents.templates import Values, fill_text, written
-from ringback.agents.tools import HttpTool
+from ringback.agents.tools import HttpTool, TransferCall
 
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -45,7 +45,7 @@ def request_of(tool: HttpTool, arguments: Mapping[str, Any], variables: Values) 
     return Request("POST", url, headers, _body(sent, headers))
 
 
-def webhook_of(tool: HttpTool, arguments: Mapping[str, Any], variables: Values) -> Request:
+def webhook_of(tool: HttpTool | TransferCall, arguments: Mapping[str, Any], variables: Values) -> Request:
     """What is told before the call: the call as far as the conversation knows it, and the function's own body.
 
     Raises TemplateError for a `webhook_param` that is no JSON object.

@@ -39,6 +39,11 @@ class AgentTurn:
         return self.closed and not self._left
 
     @property
+    def speaks(self) -> bool:
+        """Not all that it was given has been played."""
+        return bool(self._left)
+
+    @property
     def text(self) -> str:
         """What the person has heard."""
         return " ".join(self._heard)
@@ -82,6 +87,14 @@ class AgentTurn:
     def finish(self, utterance: int) -> None:
         """The utterance was played to its end."""
         self._heard.append(self._left.pop(utterance))
+
+    def rest(self) -> None:
+        """Nothing more is to be said for now: if the call ends, nothing was cut."""
+        self.closed = True
+
+    def go_on(self) -> None:
+        """There is more to be said after all."""
+        self.closed = False
 
     def flush(
         self,

@@ -9,13 +9,14 @@ from typing import Any, Final
 from ringback.agents.chat import Ask, ToolCall
 from ringback.agents.plan import Plan
 from ringback.agents.prompts import fill
-from ringback.agents.tools import HttpTool, ToolResult
+from ringback.agents.tools import HttpTool, ToolResult, TransferCall
 from ringback.conversation.actions import CancelReply, CancelTool, RunTool, StartReply
 from ringback.conversation.core import timing
 from ringback.conversation.core.agent_turn import AgentTurn
 from ringback.conversation.core.outbox import Outbox
 from ringback.conversation.core.phrases import phrases_for
 from ringback.conversation.core.timers import Timers
+from ringback.conversation.core.transferring import Transferring
 from ringback.conversation.dialogue.dialogue import Dialogue, ModelAnswer, Reply
 from ringback.conversation.events import Timer
 from ringback.media.leg import HangupCause
@@ -39,13 +40,20 @@ class Answering:
     """Fills one `AgentTurn` at a time. Every step says where the answer stands then."""
 
     def __init__(
-        self, plan: Plan, dialogue: Dialogue, variables: Mapping[str, Any], out: Outbox, timers: Timers
+        self,
+        plan: Plan,
+        dialogue: Dialogue,
+        variables: Mapping[str, Any],
+        out: Outbox,
+        timers: Timers,
+        transferring: Transferring,
     ) -> None:
         self._plan = plan
         self._dialogue = dialogue
         self._variables = variables
         self._out = out
         self._timers = timers
+        self._transferring = transferring
         self._phrases = phrases_for(plan.synthesizer.language)
         self._turn = AgentTurn(out)
         self._steps = 0
@@ -83,7 +91,9 @@ class Answering:
             self._out.do(CancelReply(self.reply))
             self.reply = None
         for run in self._runs:
-            if run not in self._results:
+            if self._is_transfer(run):
+                self._transferring.cancel(run)
+            elif run not in self._results:
                 self._out.do(CancelTool(run))
         self._forget_runs()
 
@@ -180,19 +190,33 @@ class Answering:
             self._turn.clock.tools_began(now)
         self._runs = {self._out.number(): call for call in calls}
         for run, call in self._runs.items():
-            tool = self._plan.tools.get(call.name)
-            if isinstance(tool, HttpTool):
-                message = fill(tool.pre_call_message, self._variables).strip()
-                self._excuses = max(self._excuses, 1) if message else self._excuses
-                self._turn.say(message, now)
-                self._out.do(RunTool(run, call))
-            else:
-                self._results[run] = ToolResult(f"There is no function {call.name!r}.", failed=True)
+            wrong = self._start_run(run, call, now)
+            if wrong is not None:
+                self._results[run] = wrong
         if self.runs_functions:
             self._excuse_later(now)
             return Progress.GOES_ON
         last = next(reversed(self._runs))
         return self.tool_done(last, self._results[last], now)
+
+    def _start_run(self, run: int, call: ToolCall, now: float) -> ToolResult | None:
+        """What came of it already."""
+        tool = self._plan.tools.get(call.name)
+        if not isinstance(tool, HttpTool | TransferCall):
+            return ToolResult(f"There is no function {call.name!r}.", failed=True)
+        if isinstance(tool, TransferCall):
+            wrong = self._transferring.begin(run, call, tool)
+            if wrong is not None:
+                return wrong
+        message = fill(tool.pre_call_message, self._variables).strip()
+        self._excuses = max(self._excuses, 1) if message else self._excuses
+        self._turn.say(message, now)
+        if isinstance(tool, HttpTool):
+            self._out.do(RunTool(run, call))
+        return None
+
+    def _is_transfer(self, run: int) -> bool:
+        return isinstance(self._plan.tools.get(self._runs[run].name), TransferCall)
 
     def _empty(self, ask: Ask, now: float) -> Progress:
         if self._asked_again:

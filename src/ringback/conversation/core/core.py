@@ -18,6 +18,7 @@ from ringback.agents.prompts import fill
 from ringback.conversation import actions, events
 from ringback.conversation.actions import Action
 from ringback.conversation.core import timing
+from ringback.conversation.core.absence import Absence
 from ringback.conversation.core.agent_turn import AgentTurn
 from ringback.conversation.core.answering import Answering, Progress
 from ringback.conversation.core.hangup_judge import HangupJudge
@@ -25,6 +26,7 @@ from ringback.conversation.core.listening import Listening
 from ringback.conversation.core.patience import Patience
 from ringback.conversation.core.phase import Phase
 from ringback.conversation.core.scene import Scene
+from ringback.conversation.core.transferring import Transferring
 from ringback.conversation.core.turn_clock import TurnClock
 from ringback.conversation.core.utterance import Utterance
 from ringback.conversation.dialogue.dialogue import Dialogue, Reply
@@ -48,15 +50,15 @@ class ConversationCore:
         self._dialogue = dialogue
         scene = self._scene = Scene()
         self._out, self._timers, self._voice = scene.out, scene.timers, scene.voice
-        self._answering = Answering(plan, dialogue, variables, scene.out, scene.timers)
-        self._listening = Listening(plan, dialogue, scene, self)
         self._patience = Patience(plan.talk, scene.timers)
+        self._absence = Absence(scene, self._patience, self._listens_again)
+        self._transferring = Transferring(scene, self._absence)
+        self._answering = Answering(plan, dialogue, variables, scene.out, scene.timers, self._transferring)
+        self._listening = Listening(plan, dialogue, scene, self)
         self._judge = HangupJudge(plan, scene.out)
         self._injected: deque[events.Injected] = deque()
         self._failure: Failure | None = None
         self._hello = False
-        self._heard_in_hold = False
-        """There was speech while the call was held, and it has not stopped."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.Answered: self._answered,
             events.SpeechStarted: self._speech_started,
@@ -76,8 +78,10 @@ class ConversationCore:
             events.VoicePaused: lambda event: self._voice.left_to_play(event.remaining_ms),
             events.VoiceFlushed: self._voice_flushed,
             events.Digit: lambda event: self._out.log("system", f"keypad: {event.key}"),
-            events.Held: self._held,
-            events.Resumed: self._resumed,
+            events.TransferAnswered: self._transferring.answered,
+            events.TransferOver: self._transfer_over,
+            events.Held: lambda _: self._absence.held(),
+            events.Resumed: lambda _: self._absence.resumed(),
             events.TimerFired: self._timer_fired,
             events.AudioFailed: self._audio_failed,
             events.LegEnded: self._leg_ended,
@@ -143,7 +147,7 @@ class ConversationCore:
 
     def _speech_started(self, event: events.SpeechStarted) -> None:
         scene = self._scene
-        self._heard_in_hold = scene.held
+        self._absence.speech = scene.held
         if scene.phase in (Phase.RINGING, Phase.ENDED) or scene.speaking or scene.held:
             return
         scene.speaking = True
@@ -152,7 +156,7 @@ class ConversationCore:
 
     def _speech_stopped(self, event: events.SpeechStopped) -> None:
         scene = self._scene
-        self._heard_in_hold = False
+        self._absence.speech = False
         if not scene.speaking:
             return
         scene.speaking = False
@@ -216,21 +220,10 @@ class ConversationCore:
             self._patience.renew()
             self._speak(reply)
 
-    def _held(self, _: events.Held) -> None:
-        self._out.log("system", "call held")
-        self._scene.held = True
-        self._patience.stop()
-        self._voice.hold(self._scene.now)
-
-    def _resumed(self, _: events.Resumed) -> None:
-        if self._scene.held:
-            self._out.log("system", "call resumed")
-            self._scene.held = False
-            self._voice.release()
-            self._patience.renew()
-            if self._heard_in_hold:
-                self._speech_started(events.SpeechStarted(self._scene.now))
-            self.await_person()
+    def _listens_again(self, speaks: bool) -> None:
+        if speaks:
+            self._speech_started(events.SpeechStarted(self._scene.now))
+        self.await_person()
 
     # The agent
 
@@ -258,6 +251,7 @@ class ConversationCore:
             if agent.ends is not None and not agent.spoke:
                 agent.say(self._goodbye, scene.now)
             self._close_turn(agent)
+        self._transferring.consider()
         self._listening.consider()
 
     def _reply_text(self, event: events.ReplyText) -> None:
@@ -280,8 +274,13 @@ class ConversationCore:
             self._advance(self._scene.agent, self._answering.reply_failed(event.message, self._scene.now))
 
     def _tool_done(self, event: events.ToolDone) -> None:
+        self._transferring.failed(event.run)
         progress = self._answering.tool_done(event.run, event.result, self._scene.now)
         self._advance(self._scene.agent, progress)
+
+    def _transfer_over(self, event: events.TransferOver) -> None:
+        if self._transferring.over(event.run):
+            self._hang_up(HangupCause.TRANSFERRED)
 
     def _audio_ready(self, event: events.AudioReady) -> None:
         agent = self._scene.agent
@@ -300,6 +299,7 @@ class ConversationCore:
             agent.finish(event.utterance)
             if agent.over:
                 self._end_turn(agent, self._scene.now)
+            self._transferring.consider()
 
     def _utterance_failed(self, event: events.UtteranceFailed) -> None:
         if self._scene.agent is not None and self._scene.agent.holds(event.utterance):

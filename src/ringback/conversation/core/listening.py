@@ -133,7 +133,7 @@ class Listening:
         scene, person = self._scene, self._scene.person
         if person is None or person.request != event.request:
             return
-        if scene.phase is Phase.TALKING and not scene.speaking:
+        if scene.phase is Phase.TALKING and not scene.speaking and not scene.away:
             scene.person = None
             self._floor.fail("transcriber", event.message)
         else:
@@ -185,7 +185,7 @@ class Listening:
         scene, person = self._scene, self._scene.person
         if person is None or person.text is None or not person.due or person.answered or scene.voice.flushing:
             return
-        if scene.phase is Phase.CLOSING:
+        if scene.phase is Phase.CLOSING or scene.away:
             scene.settle()
         elif scene.phase is not Phase.TALKING or not self._floor.yields:
             return

@@ -24,8 +24,10 @@ class Scene:
         self.answered_at = 0.0
         self.speaking = False
         """The person makes sounds that are speech."""
-        self.held = False
+        self.on_hold = False
         """The far end put us on hold."""
+        self.away = False
+        """Somebody else has the person: see `transferring`."""
         self.person: Utterance | None = None
         """What the person says, until the agent is heard answering it."""
         self.agent: AgentTurn | None = None
@@ -35,6 +37,11 @@ class Scene:
     def over(self) -> bool:
         """The leg has ended, or will at once: nobody is left to talk to."""
         return self.phase in (Phase.HANGING_UP, Phase.ENDED)
+
+    @property
+    def held(self) -> bool:
+        """Nobody listens to the agent."""
+        return self.on_hold or self.away
 
     @property
     def idle(self) -> bool:

@@ -26,6 +26,10 @@ class Timers:
         for timer in list(self._due):
             self.cancel(timer)
 
+    def at(self, timer: Timer) -> float | None:
+        """When it is due; None: it is not set."""
+        return self._due.get(timer)
+
     def due(self, timer: Timer, before: float) -> bool:
         """Whether it is set, for a time before this one."""
         return self._due.get(timer, before) < before

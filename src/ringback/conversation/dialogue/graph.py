@@ -11,7 +11,7 @@ from typing import Any, Final
 from ringback.agents.chat import Ask, ChatMessage, ToolCall
 from ringback.agents.plan import Always, Edge, Event, Expression, GraphPlan, Llm, Node
 from ringback.agents.prompts import fill
-from ringback.agents.tools import EndCall, HttpTool, Tool, ToolResult
+from ringback.agents.tools import EndCall, Tool, ToolResult
 from ringback.conversation.dialogue import routing
 from ringback.conversation.dialogue.dialogue import Expectation, ModelAnswer, Reply
 from ringback.conversation.dialogue.expression import holds
@@ -355,7 +355,7 @@ class GraphDialogue:
 
     def _call_on_entry(self, function: str, given: Mapping[str, Any], said: Said, log: Log) -> Reply:
         tool = self._tools[function]
-        assert isinstance(tool, HttpTool)
+        assert not isinstance(tool, EndCall)
         number = len(self._state.history)
         call = ToolCall(f"enter_{number}", function, {**self._arguments(tool), **given})
         return self._call(Calls((call,), True), said, log)
@@ -364,7 +364,7 @@ class GraphDialogue:
         self._state = replace(self._state, waiting=calls)
         return Reply(" ".join(said), calls=calls.calls, log=tuple(log))
 
-    def _arguments(self, tool: HttpTool) -> dict[str, Any]:
+    def _arguments(self, tool: Tool) -> dict[str, Any]:
         """Those parameters of a function that are known already."""
         values = self._values
         return {name: values[name] for name in tool.spec.parameters.get("properties") or {} if name in values}
