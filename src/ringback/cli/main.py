@@ -12,6 +12,7 @@ from ringback.cli import (
     audit,
     demo,
     do_not_call,
+    doctor,
     export,
     keys,
     limits,
@@ -44,6 +45,7 @@ app.add_typer(webhooks.app, name="webhooks")
 roles.register(app)
 audit.register(app)
 demo.register(app)
+doctor.register(app)
 export.register(app)
 migrate.register(app)
 status.register(app)

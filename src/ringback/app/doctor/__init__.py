@@ -1,0 +1,1 @@
+"""`ringback doctor`: looks an installation over and names what is wrong with it, each fault in one sentence."""
