@@ -36,8 +36,10 @@ class Journal:
         *,
         number: int,
         lease_owner: str | None,
+        first: int = 0,
     ) -> None:
-        """`lease_owner`: the worker whose call it is. Once it is not any more, nothing is written."""
+        """`lease_owner`: the worker whose call it is. Once it is not any more, nothing is written.
+        `first`: the number of its first turn."""
         self._ledger = ledger
         self._clock = clock
         self._account_id = account_id
@@ -46,7 +48,7 @@ class Journal:
         self._lease_owner = lease_owner
         self._rows: deque[LogRow] = deque(maxlen=_BOUND)
         self._turns: list[Turn] = []
-        self._count = 0
+        self._count = first
         self._news = asyncio.Event()
         self._stopped = False
 

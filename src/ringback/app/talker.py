@@ -119,22 +119,14 @@ class AgentTalker:
 
     async def talk(self, call: LiveCall) -> Talk:
         studio, execution = self._studio, call.execution
-        recorder = Recorder(
-            recording_path(studio.recordings, execution.account_id, execution.id, call.number)
-        )
-        journal = Journal(
-            studio.ledger,
-            studio.clock,
-            execution.account_id,
-            execution.id,
-            number=call.number,
-            lease_owner=studio.worker,
-        )
+        prelude = call.prelude
+        recorder = prelude.recorder if prelude else recorder_of(studio, call)
+        journal = journal_of(studio, call)
         synthesizer = MeasuredSynthesizer(self._synthesizer, studio.telemetry)
         conversation = Conversation(
             call.leg,
             self._plan,
-            self._variables(call),
+            variables_of(call),
             ticker=studio.ticker,
             detector=studio.detector,
             recorder=recorder,
@@ -142,7 +134,7 @@ class AgentTalker:
             synthesizer=synthesizer,
             chat=MeasuredChat(self._chat, studio.telemetry) if self._chat else None,
             clock=studio.clock,
-            observer=_Follower(journal, studio.telemetry, call),
+            observer=_Follower(journal, studio.telemetry, call, recorder.duration_ms),
             today=_today(execution, call.answered_us),
             tools=studio.providers.tools,
             ambience=Ambience(self._background, execution.id) if self._background is not None else None,
@@ -151,6 +143,9 @@ class AgentTalker:
             journal.log(LogEntry("event", "system", f"trace {trace}"))
         writing = asyncio.create_task(journal.write())
         receive = receiver(conversation, journal)
+        if prelude is not None:
+            prelude.leave()
+        began_us = call.answered_us + recorder.duration_ms * 1000
         try:
             with studio.telemetry.talking(), studio.events.to(execution.account_id, execution.id, receive):
                 result = await conversation.run()
@@ -167,44 +162,20 @@ class AgentTalker:
         except RecordingError as failure:
             error = str(failure)
         latency = latency_data(call.leg.call_id, result.turns, synthesizer.first_audio_ms)
-        usage = await self._rated(call, result.usage)
+        usage = await self._rated(call, result.usage, began_us)
         return self._outcome(result, recorder.duration_ms, error, latency, usage)
 
-    def _variables(self, call: LiveCall) -> Mapping[str, Any]:
-        execution = call.execution
-        return prompts.variables(
-            execution.recipient_data,
-            agent_id=execution.agent_id,
-            execution_id=execution.id,
-            call_sid=call.leg.call_id,
-            from_number=execution.from_number,
-            to_number=execution.to_number,
-            now_us=call.answered_us,
-        )
-
-    async def _rated(self, call: LiveCall, usage: Sequence[Usage]) -> list[UsageLine]:
+    async def _rated(self, call: LiveCall, usage: Sequence[Usage], began_us: int) -> list[UsageLine]:
         """Each line at the price of its moment: prices may have changed during the call."""
         try:
             book = await self._studio.prices.book(call.execution.account_id)
         except StoreError as error:
             logger.error("call %s is rated by the prices of its beginning: %s", call.execution.id, error)
             book = self._book
-        return [
-            book.rated(
-                UsageLine(
-                    UsageKind(used.component),
-                    used.provider,
-                    used.model,
-                    _UNITS[used.unit],
-                    used.quantity,
-                    detail=used.detail,
-                    turn=used.turn,
-                    at_us=call.answered_us + used.at_ms * 1000,
-                    purpose=used.purpose,
-                )
-            )
-            for used in usage
-        ]
+        before = call.prelude
+        if before is None:
+            return rated(book, usage, began_us)
+        return [*before.usage, *rated(book, usage, began_us, first=before.turns)]
 
     def _outcome(
         self,
@@ -228,17 +199,72 @@ class AgentTalker:
 class _Follower:
     """Implements `Observer`: what happens in a call goes to its journal and to whoever watches the process."""
 
-    def __init__(self, journal: Journal, telemetry: Telemetry, call: LiveCall) -> None:
+    def __init__(self, journal: Journal, telemetry: Telemetry, call: LiveCall, since_ms: int = 0) -> None:
+        """`since_ms`: how long after the answer the conversation began, from which the turns count."""
         self._journal = journal
         self._telemetry = telemetry
         self._call = call
+        self._since_ms = since_ms
 
     def log(self, entry: LogEntry) -> None:
         self._journal.log(entry)
 
     def turn(self, turn: Turn) -> None:
+        if self._since_ms:
+            since = self._since_ms
+            turn = replace(turn, start_ms=turn.start_ms + since, end_ms=turn.end_ms + since)
         self._journal.turn(turn)
         self._telemetry.turn(self._call.execution.id, self._call.answered_us, turn)
+
+
+def recorder_of(studio: Studio, call: LiveCall) -> Recorder:
+    execution = call.execution
+    return Recorder(recording_path(studio.recordings, execution.account_id, execution.id, call.number))
+
+
+def journal_of(studio: Studio, call: LiveCall) -> Journal:
+    return Journal(
+        studio.ledger,
+        studio.clock,
+        call.execution.account_id,
+        call.execution.id,
+        number=call.number,
+        lease_owner=studio.worker,
+        first=call.prelude.turns if call.prelude else 0,
+    )
+
+
+def variables_of(call: LiveCall) -> Mapping[str, Any]:
+    execution = call.execution
+    return prompts.variables(
+        execution.recipient_data,
+        agent_id=execution.agent_id,
+        execution_id=execution.id,
+        call_sid=call.leg.call_id,
+        from_number=execution.from_number,
+        to_number=execution.to_number,
+        now_us=call.answered_us,
+    )
+
+
+def rated(book: PriceBook, usage: Sequence[Usage], began_us: int, first: int = 0) -> list[UsageLine]:
+    """Lines that count their milliseconds from `began_us` and their turns from `first`."""
+    return [
+        book.rated(
+            UsageLine(
+                UsageKind(used.component),
+                used.provider,
+                used.model,
+                _UNITS[used.unit],
+                used.quantity,
+                detail=used.detail,
+                turn=None if used.turn is None else first + used.turn,
+                at_us=began_us + used.at_ms * 1000,
+                purpose=used.purpose,
+            )
+        )
+        for used in usage
+    ]
 
 
 class Injectable(Protocol):
