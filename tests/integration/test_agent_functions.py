@@ -43,7 +43,7 @@ def plan(server: HttpServer) -> Plan:
                 "param": '{"day": "%(day)s", "guests": %(guests)i}',
                 "api_token": "Bearer tok",
             },
-            "transfer_call_boss": {"param": '{"call_transfer_number": "+1"}'},
+            "transfer_call_boss": {"param": "{}"},
         },
     }
     return compile_plan("a1", read(body))
@@ -112,7 +112,7 @@ async def test_a_call_with_functions() -> None:
         runner = HttpToolRunner(GuardedClient(Allowed(["127.0.0.1"])))
         talk = Talk(plan(server), chat, runner)
         [note] = talk.dialogue.opening().log
-        assert "transfer_call_boss is not offered" in note.data
+        assert "transfer_call_boss is not offered: its param has no call_transfer_number" in note.data
         talk.dialogue.heard("Welcome.")
         assert await talk.says("When on Monday?") == "Let me see. At nine?"
         assert await talk.says("And on Friday?") == "Friday is full."

@@ -42,6 +42,7 @@ HAPPENS = {
             "withdrawn answer",
         ),
         *("functions side by side", "function cancelled", "unknown function", "excuse", "apology"),
+        *("transfer", "blind transfer", "bridge", "transfer cancelled", "hangup transferred"),
         *("injected event taken up", "hangup error", "failure llm"),
     ),
     0.0005: (

@@ -23,7 +23,7 @@ from ringback.agents.plan import (
     SpeechPart,
     TalkSettings,
 )
-from ringback.agents.tools import EndCall, HttpTool, Tool, ToolResult
+from ringback.agents.tools import EndCall, HttpTool, Tool, ToolResult, TransferCall
 from ringback.conversation.dialogue.chat import ChatDialogue
 from ringback.conversation.dialogue.dialogue import Dialogue, Expectation, ModelAnswer, Reply
 from ringback.conversation.dialogue.graph import GraphDialogue
@@ -104,8 +104,10 @@ TOOLS: Final[Mapping[str, Tool]] = {
     "book": _http("book", "I am booking it for {name}."),
     "send": _http("send", "{unknown}"),
     "end_call": EndCall(ToolSpec("end_call", "Hang up.", _OBJECT)),
+    "hand_over": TransferCall(ToolSpec("hand_over", "", _OBJECT), "+1", pre_call_message="I connect you now."),
+    "refer": TransferCall(ToolSpec("refer", "", _OBJECT), "+1", blind=True),
 }
-CALLABLE: Final = ("look", "book", "send", "nonsense")
+CALLABLE: Final = ("look", "look", "book", "book", "send", "send", "nonsense", "hand_over", "refer")
 TEXTS: Final = (
     "Very well.",
     "I see what you mean. Let us go on with that, shall we? There is more.",

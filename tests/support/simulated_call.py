@@ -9,7 +9,7 @@ import heapq
 import random
 from itertools import count
 
-from ringback.agents.tools import ToolResult
+from ringback.agents.tools import ToolResult, TransferCall
 from ringback.conversation import actions, events
 from ringback.conversation.actions import Action
 from ringback.conversation.core.core import ConversationCore
@@ -43,8 +43,14 @@ class SimulatedCall:
         self._transcription: int | None = None
         self._reply: int | None = None
         self._runs: set[int] = set()
+        self._transfer: int | None = None
+        """The one under way."""
+        self._away_since: float | None = None
+        """Somebody else has the person."""
         self._leg_up = True
-        self._held = False
+        self._on_hold = False
+        self._hold_until = 0.0
+        self._away_s = 0.0
         self._talking = False
         """The voice detector has told of speech and not of its end."""
         self._speaking_until = -1.0
@@ -63,9 +69,12 @@ class SimulatedCall:
         limit = self.plan.talk.call_terminate_s + 30.0
         while not self.core.over:
             self._step()
-            assert self.now < limit, "the call does not end"
+            away_s = self.now - self._away_since if self._away_since is not None else 0.0
+            assert self.now - away_s - self._away_s < limit, "the call does not end"
             assert self.call.events < 20_000, "the call is stuck in a loop"
         self.call.ended = self.now
+        if self._away_since is not None:
+            self.call.holds.append((self._away_since, self.now))
         self.call.happened["person hung up"] += self.call.hung_up is None
         self.call.happened["injected event taken up"] += self.dialogue.injected
         self.call.happened["unknown function"] += self.dialogue.unknown
@@ -138,9 +147,12 @@ class SimulatedCall:
             case events.ReplyDone(reply) | events.ReplyFailed(reply, _):
                 news = reply == self._reply
                 self._reply = None if news else self._reply
-            case events.ToolDone(run, _):
+            case events.ToolDone(run, _) | events.TransferOver(run):
                 news = run in self._runs
                 self._runs.discard(run)
+                self._end_transfer(run)
+            case events.TransferAnswered(run):
+                news = run in self._runs
             case events.AudioReady(utterance):
                 news = any(spoken.id == utterance for spoken in self.voice.queue)
             case _:
@@ -158,13 +170,14 @@ class SimulatedCall:
                     self._happen(events.SpeechStopped(self._speaking_until))
             case "hold":
                 seconds = self.chance.choice([0.1, 1.0, 4.0, 15.0])
-                self._held = True
+                self._on_hold = True
                 self.call.holds.append((self.now, self.now + seconds))
+                self._hold_until = max(self._hold_until, self.now + seconds)
                 self._later(seconds, "resume")
                 self._give(events.Held())
             case "resume":
-                self._held = self.now < max(end for _, end in self.call.holds) - 1e-9
-                if not self._held:
+                self._on_hold = self.now < self._hold_until - 1e-9
+                if not self._on_hold:
                     self._give(events.Resumed())
 
     def _give(self, event: Event) -> None:
@@ -214,6 +227,8 @@ class SimulatedCall:
                 self._perform_model(action)
             case actions.RunTool() | actions.CancelTool():
                 self._perform_functions(action)
+            case actions.Transfer() | actions.Bridge() | actions.CancelTransfer():
+                self._perform_transfer(action)
             case _:
                 return self._perform_voice(action)
         return None
@@ -248,6 +263,7 @@ class SimulatedCall:
 
     def _speak(self, utterance: int, text: str) -> None:
         assert self._leg_up, "speaks although the call is over"
+        assert self._away_since is None, "speaks although somebody else has the person"
         assert self.call.hung_up is None, "speaks after it hung up"
         if text in FILLERS:
             assert self._reply is not None or self._runs, "covers no wait"
@@ -333,6 +349,50 @@ class SimulatedCall:
         self._runs.add(action.run)
         self.dialogue.effects += 1
         self._schedule(self.providers.function(action.run, action.call))
+
+    def _perform_transfer(self, action: actions.Transfer | actions.Bridge | actions.CancelTransfer) -> None:
+        if isinstance(action, actions.CancelTransfer):
+            self._runs.remove(action.run)
+            self._end_transfer(action.run)
+            assert self.core._scene.phase is not Phase.TALKING, "gives up a transfer because somebody speaks"
+            self.call.happened["transfer cancelled"] += 1
+            return
+        assert self._leg_up, "transfers although the call is over"
+        assert self.call.hung_up is None, "transfers after it hung up"
+        if isinstance(action, actions.Bridge):
+            assert action.run == self._transfer, "joins to nobody"
+            self.call.happened["bridge"] += 1
+            self._leave()
+            self._schedule(self.providers.bridge(action.run))
+            return
+        assert self._transfer is None, "two transfers at a time"
+        tool = self.plan.tools[action.call.name]
+        assert isinstance(tool, TransferCall)
+        self._transfer = action.run
+        self._runs.add(action.run)
+        self.dialogue.effects += 1
+        self.call.happened["blind transfer" if tool.blind else "transfer"] += 1
+        if tool.blind:
+            self._leave()
+        self._schedule(self.providers.transfer(action.run, tool.blind))
+
+    def _leave(self) -> None:
+        assert not any(spoken.id is not None for spoken in self.voice.queue), "hands over in mid-sentence"
+        self._away_since = self.now
+
+    def _end_transfer(self, run: int) -> None:
+        if run != self._transfer:
+            return
+        self._transfer = None
+        if self._away_since is not None:
+            self.call.holds.append((self._away_since, self.now))
+            self._away_s += self.now - self._away_since
+            self._away_since = None
+
+    @property
+    def _held(self) -> bool:
+        """Nobody listens to the agent."""
+        return self._on_hold or self._away_since is not None
 
     def _schedule(self, answers: Answers) -> None:
         after = 0.0

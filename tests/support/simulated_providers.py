@@ -52,6 +52,22 @@ class SimulatedProviders:
         failed = self._fails(0.1)
         yield delay, events.ToolDone(run, ToolResult("It failed." if failed else call.name, failed))
 
+    def transfer(self, run: int, blind: bool) -> Answers:
+        """Until the one who takes the call is there, or the network has moved it; or until it has failed."""
+        chance = self._chance
+        delay = chance.choice([0.02, 1.0, 6.0]) if chance.random() < 0.8 else chance.uniform(6.0, 30.0)
+        if chance.random() < 0.4:
+            yield delay, events.ToolDone(run, ToolResult("Nobody answered.", failed=True))
+        else:
+            yield delay, events.TransferOver(run) if blind else events.TransferAnswered(run)
+
+    def bridge(self, run: int) -> Answers:
+        chance = self._chance
+        if chance.random() < 0.3:
+            yield chance.uniform(0.0, 3.0), events.ToolDone(run, ToolResult("They hung up.", failed=True))
+        else:
+            yield chance.choice([3.0, 10.0, 200.0]), events.TransferOver(run)
+
     def _text(self, ask: Ask) -> str:
         if ask.messages[0].content.startswith(("You watch", "Is it over")):
             return self._chance.choice(["no", "No.", "no", '"yes"', "maybe", ""])

@@ -141,6 +141,8 @@ class Answering:
     # Covering a wait
 
     def filler_due(self, now: float) -> None:
+        if self._transferring.waits:
+            return
         if self.runs_functions and self._excuses < len(self._phrases.waiting):
             self._turn.say(self._phrases.waiting[self._excuses], now)
             self._excuses += 1

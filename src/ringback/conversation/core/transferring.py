@@ -80,7 +80,13 @@ class Transferring:
         self._run = None
         return True
 
+    @property
+    def waits(self) -> bool:
+        """For nothing but the agent's last word, and then for the person to be given back."""
+        return self._run is not None and self._ready
+
     def cancel(self, run: int) -> None:
         if run == self._run:
             self._run = None
-            self._scene.out.do(actions.CancelTransfer(run))
+            if self._call is None or self._scene.away:
+                self._scene.out.do(actions.CancelTransfer(run))
