@@ -13,6 +13,8 @@ from typing import Final
 SCENARIOS: Final = Path(__file__).parents[1] / "integration" / "sipp"
 _START_TIMEOUT: Final = 5.0
 _RUN_TIMEOUT: Final = 20
+_DEFAULTS: Final = {"pause": "100"}
+"""Of what stands in brackets: milliseconds before it hangs up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,26 @@ class Sipp:
 
 @contextlib.asynccontextmanager
 async def run_sipp(
-    scenario: str, folder: Path, *, call: tuple[str, int] | None = None, rtp_echo: bool = False, **keys: str
+    scenario: str,
+    folder: Path,
+    *,
+    call: tuple[str, int] | None = None,
+    rtp_echo: bool = False,
+    port: int | None = None,
+    **keys: str,
 ) -> AsyncIterator[Sipp]:
-    """Start a scenario: waiting for a call, or placing one to `call`. `keys` replace `[key]` in its text.
+    """Start a scenario: waiting for a call, on any free port or this one, or placing one to `call`. `keys` replace
+    `[key]` in its text.
 
     Listening scenarios are entered when sipp has its port. Whatever happens, sipp is gone afterwards.
     """
     host, port, media_port = (
         "127.0.0.1",
-        free_udp_ports(),
+        port or free_udp_ports(),
         free_udp_ports(4),
     )  # RTP and RTCP of audio and video
     text = (SCENARIOS / f"{scenario}.xml").read_text()
-    for key, value in keys.items():  # sipp's own -key comes too late for status lines
+    for key, value in (_DEFAULTS | keys).items():  # sipp's own -key comes too late for status lines
         text = text.replace(f"[{key}]", value)
     (folder / "scenario.xml").write_text(text)
     command = ["sipp", "-sf", "scenario.xml", "-m", "1", "-i", host, "-p", str(port), "-mp", str(media_port)]
