@@ -60,6 +60,14 @@ class SipSettings(BaseModel, extra="forbid"):
     port: Port = Field(
         5080, description="UDP port for SIP; worker n takes this + 2n or the next one; 0: any free one."
     )
+    external_host: str = Field(
+        "", description="Behind NAT: the name or address by which peers reach us, told to them instead of `host`."
+    )
+    rtp_timeout_s: float = Field(
+        30.0,
+        ge=0,
+        description="Seconds without audio from the other side after which a call ends; 0: never. On hold 600.",
+    )
     rtp_port_low: Port = Field(20000, description="First UDP port for audio.")
     rtp_port_high: Port = Field(29999, description="Last UDP port for audio.")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from ringback.app.settings import Settings, SettingsError
 from ringback.media.leg import Carrier
@@ -15,6 +18,8 @@ from ringback.telephony.sip.carrier import SipCarrier, Trunk
 from ringback.telephony.sip.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
+
+_LOOKUP_TIMEOUT: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,30 @@ def sip_ports(settings: Settings, index: int) -> tuple[int, ...]:
 
 async def _bound(settings: Settings, index: int) -> Endpoint:
     sip, ports = settings.sip, sip_ports(settings, index)
+    rtp_ports = PortRange(sip.rtp_port_low, sip.rtp_port_high)
+    external = await _external(settings)
     for port in ports:
         try:
-            return await Endpoint.open(sip.host, port, PortRange(sip.rtp_port_low, sip.rtp_port_high))
+            endpoint = await Endpoint.open(sip.host, port, rtp_ports, external_host=external)
         except OSError as error:
             refused = error
+        else:
+            endpoint.rtp_timeout_s = sip.rtp_timeout_s
+            return endpoint
     raise SettingsError(
         f"SIP cannot use {sip.host}:{ports[0]}: {refused.strerror} (settings sip.host, sip.port)"
     )
+
+
+async def _external(settings: Settings) -> str:
+    """The address of `sip.external_host`: peers are told an address, for SDP knows no names. Empty without one."""
+    name = settings.sip.external_host
+    family = socket.AF_INET6 if ":" in settings.sip.host else socket.AF_INET
+    try:
+        async with asyncio.timeout(_LOOKUP_TIMEOUT):
+            found = await asyncio.get_running_loop().getaddrinfo(name, None, family=family) if name else []
+    except (OSError, UnicodeError, TimeoutError):
+        raise SettingsError(
+            f"{name!r} has no address (setting sip.external_host): give the public address of this machine"
+        ) from None
+    return str(found[0][4][0]) if found else ""

@@ -44,6 +44,8 @@ class HangupCause(StrEnum):
     """The person talks, or has talked, with somebody else."""
     CANCELED = "canceled"
     RING_TIMEOUT = "ring_timeout"
+    RTP_TIMEOUT = "rtp_timeout"
+    """No audio has come from the other side for long."""
     ERROR = "error"
 
 
@@ -157,6 +159,13 @@ class Leg(Protocol):
 
     def write_frame(self, frame: Frame) -> None:
         """Send 20 ms to the person."""
+        ...
+
+    def send_digits(self, keys: str) -> None:
+        """Press keys (0-9 * # A-D, `w` for half a second's pause) in place of what is written meanwhile.
+
+        Raises ValueError for others, or where more than 100 wait. Dropped where nobody has answered.
+        """
         ...
 
     async def hangup(self, cause: HangupCause) -> None:

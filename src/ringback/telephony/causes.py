@@ -97,6 +97,9 @@ CAUSES: Final[Mapping[WireCode | Trouble | HangupCause, _Row]] = {
     HangupCause.TRANSFERRED: (_HUNG_UP, _US, 4000, "Call completed", None),
     HangupCause.CANCELED: (Outcome.CANCELED, _US, 4000, "Call canceled", None),
     HangupCause.RING_TIMEOUT: (_NO_ANSWER, _CARRIER, 3000, "Call unanswered", "Nobody answered in time."),
+    HangupCause.RTP_TIMEOUT: (_HUNG_UP, _ERROR, 3110, "Call timed out",
+                              "No audio came from the other side any more; if none ever came, check the firewall "
+                              "and the settings sip.external_host and sip.rtp_port_low."),
     HangupCause.ERROR: (Outcome.ERROR, _ERROR, 7011, "Telephony Internal Error",
                         "Ringback gave the call up because of an error of its own."),
 }

@@ -85,9 +85,10 @@ class SipCarrier:
         except NoPortError:
             leg.finish(causes.failed(Trouble.NO_PORT))
             return leg
-        negotiation = Negotiation(endpoint.media_host, rtp.local_port)
+        negotiation = Negotiation(endpoint.address[0], rtp.local_port)
         call = OutgoingCall(endpoint.agent, invitation, negotiation, leg.on_call_event)
         leg.attach(call, rtp)
+        leg.limit_silence(endpoint.agent.timers, endpoint.rtp_timeout_s)
         ring_over = endpoint.agent.timers.call_later(
             request.ring_timeout_s, lambda: leg.end(HangupCause.RING_TIMEOUT)
         )

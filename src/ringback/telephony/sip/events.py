@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ringback.media.leg import Digit
 from ringback.telephony.causes import Trouble
 from ringback.telephony.sip.header import Reason
 from ringback.telephony.sip.sdp import Media
@@ -37,6 +38,13 @@ class MediaChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Keyed:
+    """An INFO told of a key."""
+
+    digit: Digit
+
+
+@dataclass(frozen=True, slots=True)
 class ReferProgress:
     """What has become of a transfer that we asked for."""
 
@@ -58,5 +66,5 @@ class Finished:
     trouble: Trouble | None = None
 
 
-CallEvent = Alerting | Early | Connected | MediaChanged | ReferProgress | Finished
+CallEvent = Alerting | Early | Connected | MediaChanged | Keyed | ReferProgress | Finished
 Emit = Callable[[CallEvent], None]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from ringback.media.rtp_stream import NoPortError, PortRange, RtpStream
+from typing import TYPE_CHECKING
+
+from ringback.media.rtp_stream import NoPortError, RtpStream
 from ringback.telephony import causes
 from ringback.telephony.causes import Trouble
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.leg import SipLeg
 from ringback.telephony.sip.sdp import Negotiation
 
+if TYPE_CHECKING:
+    from ringback.telephony.sip.endpoint import Endpoint
+
 
 class IncomingCall:
     """A call that waits for an answer. Once the caller has given up, `answer` returns a leg that ended."""
 
-    def __init__(self, invite: IncomingInvite, media_host: str, rtp_ports: PortRange) -> None:
+    def __init__(self, invite: IncomingInvite, endpoint: Endpoint) -> None:
         self._invite = invite
-        self._media_host = media_host
-        self._rtp_ports = rtp_ports
+        self._endpoint = endpoint
 
     @property
     def call_id(self) -> str:
@@ -48,14 +52,15 @@ class IncomingCall:
 
     async def answer(self) -> SipLeg:
         """Take the call. Failures come as the leg's `Ended`."""
-        leg = SipLeg(self.call_id)
+        leg, endpoint = SipLeg(self.call_id), self._endpoint
         try:
-            rtp = await RtpStream.open(self._media_host, self._rtp_ports, leg.on_digit)
+            rtp = await RtpStream.open(endpoint.media_host, endpoint.rtp_ports, leg.on_digit)
         except NoPortError:
             self._invite.reject(500)
             leg.finish(causes.failed(Trouble.NO_PORT))
             return leg
         leg.attach(self._invite, rtp)
+        leg.limit_silence(endpoint.agent.timers, endpoint.rtp_timeout_s)
         self._invite.listen(leg.on_call_event)
-        self._invite.accept(Negotiation(self._media_host, rtp.local_port))
+        self._invite.accept(Negotiation(endpoint.address[0], rtp.local_port))
         return leg

@@ -28,12 +28,14 @@ from ringback.telephony.sip.events import (
     Connected,
     Early,
     Finished,
+    Keyed,
     MediaChanged,
     ReferProgress,
 )
 from ringback.telephony.sip.header import Reason
+from ringback.telephony.sip.media_watch import MediaWatch
 from ringback.telephony.sip.sdp import Media
-from ringback.telephony.sip.transaction import Timer
+from ringback.telephony.sip.transaction import Timer, Timers
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,8 @@ class SipLeg:
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._cause: HangupCause | None = None
         self._ring_timer: Timer | None = None
+        self._watch: MediaWatch | None = None
+        self._keys_from: str | None = None
         self._early = False
         self._answered = False
         self._held = False
@@ -83,6 +87,17 @@ class SipLeg:
         """What became of the packets, also after the end; None for a call that never had audio."""
         return None if self._rtp is None else self._rtp.statistics()
 
+    def limit_silence(self, timers: Timers, timeout_s: float) -> None:
+        """End the answered leg when no audio has come for so long (much longer on hold); 0: never."""
+        rtp = self._rtp
+        assert rtp is not None, "attach comes first"
+        self._watch = MediaWatch(
+            timers,
+            timeout_s,
+            lambda: rtp.statistics().packets_received,
+            lambda: self.end(HangupCause.RTP_TIMEOUT),
+        )
+
     async def next_event(self) -> LegEvent:
         return await self._events.get()
 
@@ -92,6 +107,10 @@ class SipLeg:
     def write_frame(self, frame: Frame) -> None:
         if self._rtp is not None and not self._ended:
             self._rtp.write_frame(frame)
+
+    def send_digits(self, keys: str) -> None:
+        if self._rtp is not None and self._answered and not self._ended:
+            self._rtp.send_digits(keys)
 
     async def hangup(self, cause: HangupCause) -> None:
         self.end(cause)
@@ -108,8 +127,10 @@ class SipLeg:
             self._cause = cause
             self._call.hang_up(_reason_of(cause))
 
-    def on_digit(self, digit: Digit) -> None:
-        if not self._ended:
+    def on_digit(self, digit: Digit, way: str = "rtp") -> None:
+        """Take a key. Some gateways tell each by RTP and by INFO: the way of the first one holds."""
+        self._keys_from = self._keys_from or way
+        if way == self._keys_from:
             self._push(digit)
 
     def on_call_event(self, event: CallEvent) -> None:
@@ -124,11 +145,15 @@ class SipLeg:
                 self._answered = True
                 self._stop_ring_timer()
                 self._connect(media)
+                if self._watch is not None:
+                    self._watch.start()
                 self._push(Answered())
                 self._follow_hold(media)
             case MediaChanged(media):
                 self._connect(media)
                 self._follow_hold(media)
+            case Keyed(digit):
+                self.on_digit(digit, "info")
             case ReferProgress(status, final):
                 self._push(Referred(status, final))
             case Finished():
@@ -140,6 +165,8 @@ class SipLeg:
             return
         self._ended = True
         self._stop_ring_timer()
+        if self._watch is not None:
+            self._watch.stop()
         if self._rtp is not None:
             self._rtp.close()
         self._events.put_nowait(ended)
@@ -160,6 +187,8 @@ class SipLeg:
     def _follow_hold(self, media: Media) -> None:
         if self._held == media.may_send:
             self._held = not media.may_send
+            if self._watch is not None:
+                self._watch.hold(self._held)
             self._push(Held() if self._held else Resumed())
 
     def _push(self, event: LegEvent) -> None:
@@ -198,5 +227,6 @@ def _reason_of(cause: HangupCause) -> Reason | None:
 _REASONS: Final = {
     HangupCause.RING_TIMEOUT: Reason("SIP", 408, "Ring timeout"),
     HangupCause.MAX_DURATION: Reason("Q.850", 16, "Maximum duration"),
+    HangupCause.RTP_TIMEOUT: Reason("Q.850", 27, "No audio"),
     HangupCause.ERROR: Reason("Q.850", 41, "Internal error"),
 }

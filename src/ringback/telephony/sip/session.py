@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ringback.telephony.causes import Trouble
-from ringback.telephony.sip import sdp
+from ringback.telephony.sip import info, sdp
 from ringback.telephony.sip.acceptance import Acceptance
 from ringback.telephony.sip.auth import DigestSession
 from ringback.telephony.sip.dialog import Dialog
-from ringback.telephony.sip.events import Connected, Emit, Finished, MediaChanged, ReferProgress
+from ringback.telephony.sip.events import Connected, Emit, Finished, Keyed, MediaChanged, ReferProgress
 from ringback.telephony.sip.exchange import Exchange
 from ringback.telephony.sip.header import Reason
 from ringback.telephony.sip.message import Request
@@ -96,6 +96,8 @@ class Session:
             self._renegotiate(transaction)
         elif request.method == "NOTIFY":
             self._notified(transaction)
+        elif request.method == "INFO":
+            self._informed(transaction)
         elif request.method == "REFER":
             transaction.reject(603)  # whoever answers here is not to be sent elsewhere by the other side
         else:
@@ -143,6 +145,16 @@ class Session:
             self.accept(transaction)
         else:
             self._update(transaction)
+
+    def _informed(self, transaction: ServerTransaction) -> None:
+        """RFC 6086; one without a body only asks whether we are still there."""
+        request = transaction.request
+        if request.body and not info.is_keypad(request):
+            transaction.reject(415, Accept=info.ACCEPT)
+            return
+        transaction.respond(self._agent.response(request, 200))
+        if request.body and (digit := info.digit_of(request)) is not None:
+            self._emit(Keyed(digit))
 
     def _notified(self, transaction: ServerTransaction) -> None:
         if self._referral is not None and self._referral.owns(transaction.request):
