@@ -11,6 +11,7 @@ from ringback.aftercall.recording import RecordingStage
 from ringback.aftercall.stage import Stage
 from ringback.aftercall.telephone import TelephoneStage
 from ringback.aftercall.transcript import TranscriptStage
+from ringback.aftercall.transfer import TransferStage
 from ringback.aftercall.webhook_task import WebhookStage
 from ringback.agents.compile_followup import compile_follow_ups
 from ringback.agents.followup import FollowUps
@@ -19,9 +20,10 @@ from ringback.app.core import Core
 from ringback.app.meaning import meaning_stages
 from ringback.app.providers import Providers
 from ringback.app.settings import Settings
+from ringback.app.telemetry.measured import MeasuredStage
+from ringback.app.telemetry.telemetry import Telemetry
 from ringback.billing.prices import Prices
-from ringback.calls.call import AfterCall
-from ringback.dialing.claims import Claim
+from ringback.calls.call import AfterCall, Attempted
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +31,22 @@ _KEPT: Final = 256
 """Agents whose compiled follow-ups are kept."""
 
 
-def after_call(core: Core, settings: Settings, providers: Providers, prices: Prices, owner: str) -> AfterCall:
+def after_call(
+    core: Core, settings: Settings, providers: Providers, prices: Prices, owner: str, telemetry: Telemetry
+) -> AfterCall:
     """For the worker `owner`."""
     stages: tuple[Stage, ...] = (
         RecordingStage(settings.recordings),
+        TransferStage(settings.recordings),
         TranscriptStage(),
-        *meaning_stages(core.db, core.clock, providers, prices),
+        *meaning_stages(core.db, core.clock, providers, prices, telemetry),
         TelephoneStage(prices),
         WebhookStage(providers.outbound),
     )
-    pipeline = Pipeline(core.db, core.ledger, stages, CompiledFollowUps(core.agents).of)
+    measured = tuple(MeasuredStage(stage, telemetry) for stage in stages)
+    pipeline = Pipeline(core.db, core.ledger, measured, CompiledFollowUps(core.agents).of)
 
-    async def complete(claim: Claim) -> None:
+    async def complete(claim: Attempted) -> None:
         try:
             await pipeline.complete(claim.account_id, claim.execution_id, claim.number, owner)
         except NotYet as reason:

@@ -54,16 +54,19 @@ class Dialler:
         capacity: int,
         drain_s: float,
         admits: Callable[[], bool] = lambda: True,
+        others: Callable[[], int] = lambda: 0,
     ) -> None:
         """`drain_s`: how long calls may go on after the stop before they are hung up.
 
         `admits` is asked before calls are claimed. While it says no, they are left to other workers; only a
-        worker without calls takes one then: it has none to harm, and somebody must dial.
+        worker without calls takes one then: it has none to harm, and somebody must dial. `others`: how many calls the
+        worker holds that nobody dialled.
         """
         self._line = line
         self._wakeup = wakeup
         self._capacity = capacity
         self._admits = admits
+        self._others = others
         self._refused = False
         self._drain_s = drain_s
         self._tasks: dict[Claim, asyncio.Task[None]] = {}
@@ -73,6 +76,15 @@ class Dialler:
         self._room = asyncio.Event()
         self._next_look_us: int | None = None
         self._telling: asyncio.Task[None] | None = None
+
+    @property
+    def calls(self) -> int:
+        """How many are not over."""
+        return len(self._calls)
+
+    def look(self) -> None:
+        """There is room for another call."""
+        self._room.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Claim and dial until `stopping`, then bring the calls that are under way to their end."""
@@ -105,7 +117,7 @@ class Dialler:
         room = self._free_places()
         self._refused = room > 0 and not self._admits()
         if self._refused:
-            room = 0 if self._calls else 1
+            room = 0 if self.calls or self._others() else 1
         if room <= 0:
             return False
         try:
@@ -127,12 +139,12 @@ class Dialler:
 
     def _free_places(self) -> int:
         most = self._capacity * (1 + _MOST_AFTER)
-        return max(0, min(self._capacity - len(self._calls), most - len(self._tasks)))
+        return max(0, min(self._capacity - self.calls - self._others(), most - len(self._tasks)))
 
     def _silent(self, claim: Claim) -> None:
         """Its audio takes no time any more: there is room for another."""
         self._calls.pop(claim, None)
-        self._room.set()
+        self.look()
 
     def _tell(self) -> None:
         """Whoever is kept from dialling by a limit, or waits for the next call, looks again. Ends of one moment are one
@@ -146,7 +158,7 @@ class Dialler:
         def forget(_: asyncio.Task[None]) -> None:
             self._tasks.pop(claim, None)
             self._calls.pop(claim, None)
-            self._room.set()
+            self.look()
 
         task.add_done_callback(forget)
 

@@ -89,6 +89,8 @@ class CallQueue:
         async with self._db.transaction() as tx:
             # Locked from here on: whoever answers, dials or claims comes before all of this or after it.
             execution = await self._ledger.update(*where, attempt={"cancel_requested": True}, tx=tx)
+            if execution.call_type == "inbound":
+                raise NotStoppable(f"The call is {execution.status}, and came to you: only yours can be stopped")
             if execution.status in STOPPABLE:
                 attempt: AttemptChanges = {"state": AttemptState.DONE, **LEFT}
                 await self._ledger.transition(*where, Status.STOPPED, attempt=attempt, tx=tx)

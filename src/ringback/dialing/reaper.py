@@ -110,15 +110,19 @@ class Reaper:
         found = await queue.still_expired(tx, claim.key, now_us=now)
         if found is None or found["state"] != AttemptState.DIALLING:
             return
+        execution = await self._ledger.get(claim.account_id, claim.execution_id, tx=tx)
+        to_us = execution.call_type == "inbound"
         await self._ledger.transition(
             claim.account_id,
             claim.execution_id,
             Status.ERROR,
             changes={
-                "error_message": "The worker that dialled was lost; whether the call went out is not known"
+                "error_message": "The worker that was called was lost before it answered"
+                if to_us
+                else "The worker that dialled was lost; whether the call went out is not known"
             },
             attempt={
-                "state": AttemptState.UNKNOWN,
+                "state": AttemptState.DONE if to_us else AttemptState.UNKNOWN,
                 "ended_at": now,
                 "hangup_by": "Error",
                 "hangup_reason": WORKER_LOST,

@@ -75,30 +75,46 @@ class Ledger:
 
         Raises LookupError for an unknown account, ValueError for `recipient_data` that JSON can't hold.
         """
-        now = self.clock.now_us()
         async with self._within(tx) as tx:
-            seq = await accounts.next_seq(tx, new.account_id, now)
-            if seq is None:
-                raise LookupError(f"there is no account {new.account_id}")
-            execution = created(new, seq, now)
-            attempt = first_attempt(execution, now)
-            body = shown(execution, attempt, (), (), self.public_url)
-            await executions.insert(tx, rows.columns_of(execution) | body)
-            await attempts.insert(tx, rows.columns_of(attempt))
-            await counts.changed(tx, None, execution)
-            await self._log_event(tx, execution, str(execution.status))
+            execution, attempt, told = await self._open(tx, new, {})
             await gates.offer(
                 tx,
                 execution.account_id,
                 execution.agent_id,
                 execution.batch_id,
-                seq=seq,
+                seq=execution.seq,
                 due_us=attempt.due_at,
             )
-            told = await outbox.told(tx, execution)
         if told:
             self.told()
         return execution
+
+    async def receive(self, new: NewExecution, attempt: AttemptChanges, *, tx: Transaction) -> Execution:
+        """Write a call to us, which nobody dials: it is queued, and with `attempt` in the hands of who was called.
+
+        Raises as `create`.
+        """
+        execution, _, told = await self._open(tx, new, attempt)
+        if told:
+            self.told()
+        return execution
+
+    async def _open(
+        self, tx: Transaction, new: NewExecution, changes: AttemptChanges
+    ) -> tuple[Execution, Attempt, bool]:
+        """With whether there is something to deliver."""
+        now = self.clock.now_us()
+        seq = await accounts.next_seq(tx, new.account_id, now)
+        if seq is None:
+            raise LookupError(f"there is no account {new.account_id}")
+        execution = created(new, seq, now)
+        attempt = replace(first_attempt(execution, now), **changes)
+        body = shown(execution, attempt, (), (), self.public_url)
+        await executions.insert(tx, rows.columns_of(execution) | body)
+        await attempts.insert(tx, rows.columns_of(attempt))
+        await counts.changed(tx, None, execution)
+        await self._log_event(tx, execution, str(execution.status))
+        return execution, attempt, await outbox.told(tx, execution)
 
     async def get(self, account_id: str, execution_id: str, *, tx: Reader | None = None) -> Execution:
         """Raises UnknownExecution."""

@@ -14,12 +14,12 @@ def created(new: NewExecution, seq: int, now: int) -> Execution:
     scheduled = new.scheduled_at is not None and new.scheduled_at > now
     return Execution(
         account_id=new.account_id,
-        id=str(uuid.uuid4()),
+        id=new.id or str(uuid.uuid4()),
         agent_id=new.agent_id,
         seq=seq,
         batch_id=new.batch_id,
         status=Status.SCHEDULED if scheduled else Status.QUEUED,
-        call_type="outbound",
+        call_type=new.call_type,
         provider=new.provider,
         to_number=new.to_number,
         from_number=new.from_number,

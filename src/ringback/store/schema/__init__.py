@@ -6,13 +6,14 @@ first in every primary key, so that the same schema can be spread over many data
 
 from __future__ import annotations
 
-from ringback.store.schema import dialling, meaning, money, records, trunks, webhooks
+from ringback.store.schema import dialling, inbound, meaning, money, records, trunks, webhooks
 from ringback.store.schema.base import ATTEMPT_STATES, EXECUTION_STATUSES, metadata
 
 __all__ = [
     "ATTEMPT_STATES",
     "EXECUTION_STATUSES",
     "dialling",
+    "inbound",
     "meaning",
     "metadata",
     "money",
