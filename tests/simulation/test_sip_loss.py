@@ -54,6 +54,9 @@ class Socket:
     def locate(self, hop: Hop, use: Callable[[tuple[Hop, ...]], None]) -> None:
         use((hop,))
 
+    def avoid(self, target: Hop) -> None:
+        pass
+
     def send(
         self, data: bytes, to: Hop, failed: Callable[[], None], in_time: Callable[[], bool] = always
     ) -> None:

@@ -90,6 +90,9 @@ class World:
         """Implements `Wire`: nothing has a name."""
         use((replace(hop, port=hop.port or hop.transport.default_port),))
 
+    def avoid(self, target: Hop) -> None:
+        pass
+
     def send(
         self, data: bytes, to: Hop, failed: Callable[[], None], in_time: Callable[[], bool] = always
     ) -> None:

@@ -18,7 +18,7 @@ from ringback.telephony.sip.transaction_layer import ClientTransaction, ServerTr
 from ringback.telephony.sip.uri import SipUri, bracketed, scheme_of
 
 PRODUCT: Final = "Ringback"
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY, INFO"
 MAX_CALLS: Final = 5_000
 _RETRY_AFTER_S: Final = "10"
 _KNOWN_METHODS: Final = frozenset(
@@ -123,6 +123,9 @@ class UserAgent:
 
     def on_request(self, transaction: ServerTransaction) -> None:
         request = transaction.request
+        via = request.via
+        if transaction.source.flow and via.param("alias") is not None:
+            self._wire.alias(transaction.source, via.port or transaction.source.transport.default_port)
         required = request.headers.all("Require")
         if required:
             transaction.reject(420, Unsupported=", ".join(required)[:200])

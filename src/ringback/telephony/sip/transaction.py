@@ -40,6 +40,14 @@ class Wire(Protocol):
         """
         ...
 
+    def alias(self, source: Hop, port: int) -> None:
+        """Whoever sent from `source` also hears on this port, by the same connection (RFC 5923)."""
+        ...
+
+    def avoid(self, target: Hop) -> None:
+        """Try a target last for a while: it did not answer."""
+        ...
+
     def send(
         self,
         data: bytes,

@@ -61,6 +61,8 @@ class ClientTransaction(Transaction):
         )
         self.request = request
         self.hop = hop
+        """The target that it was sent to, once it is located."""
+        self._targets: list[Hop] = []
         self._in_time = in_time
         self._on_response = on_response
         self._on_failure = on_failure
@@ -86,8 +88,20 @@ class ClientTransaction(Transaction):
         if not targets or not self._in_time():
             self._timers.call_later(0, self._unsent)
             return
-        self.hop = targets[0]
+        self._targets = list(targets)
+        self._try_next()
+
+    def _try_next(self) -> None:
+        self.hop = self._targets.pop(0)
         self._send(self.request.encode(), self.hop)
+
+    def _unsent(self) -> None:
+        if self._last is not None:
+            self._wire.avoid(self.hop)
+        if self._targets and self._in_time() and self.state in (State.CALLING, State.TRYING):
+            self._try_next()  # it never left, so this is no second call (RFC 3263 section 4.3)
+        else:
+            super()._unsent()
 
     def _handle(self, action: Do, message: Request | Response) -> None:
         assert isinstance(message, Response)
@@ -97,6 +111,8 @@ class ClientTransaction(Transaction):
             self._on_response(message)
 
     def _report(self, event: Event) -> None:
+        if event is Event.TIMEOUT:
+            self._wire.avoid(self.hop)
         self._on_failure(event)
 
 
