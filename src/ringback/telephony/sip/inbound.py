@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ringback.media.rtp_stream import NoPortError, RtpStream
 from ringback.telephony import causes
 from ringback.telephony.causes import Trouble
+from ringback.telephony.sip.header import Via
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.leg import SipLeg
 from ringback.telephony.sip.sdp import Negotiation
@@ -36,6 +37,17 @@ class IncomingCall:
         """The Request-URI as text."""
         return self._invite.request.uri
 
+    @property
+    def way(self) -> tuple[str, ...]:
+        """The addresses that it came by, the nearest first: who sent it to us, and what each says of its own sender."""
+        further = self._invite.request.headers.all("Via")[1:]
+        return (self._invite.source.host, *(Via.parse(text).reply_address[0] for text in further))
+
+    @property
+    def callee(self) -> str:
+        """The To URI as text: whom the caller wanted, before anybody sent the call elsewhere."""
+        return self._invite.request.to.uri
+
     def header(self, name: str) -> str | None:
         """The first value of a header field of the INVITE, None without it."""
         return self._invite.request.headers.get(name)
@@ -44,11 +56,12 @@ class IncomingCall:
         """Tell the caller that it rings (180)."""
         self._invite.ring()
 
-    def reject(self, status: int = 603) -> None:
-        """Refuse with a final status of 400 to 699. Raises ValueError on another one."""
+    def reject(self, status: int = 603, retry_after_s: int | None = None) -> None:
+        """Refuse with a final status of 400 to 699, and say when to try again. Raises ValueError on another one."""
         if not 400 <= status <= 699:
             raise ValueError(f"{status} is no status that refuses a call; use 400 to 699")
-        self._invite.reject(status)
+        fields = {} if retry_after_s is None else {"Retry_After": str(retry_after_s)}
+        self._invite.reject(status, **fields)
 
     async def answer(self) -> SipLeg:
         """Take the call. Failures come as the leg's `Ended`."""

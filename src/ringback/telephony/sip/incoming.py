@@ -9,6 +9,7 @@ from ringback.telephony.sip.auth import DigestSession
 from ringback.telephony.sip.dialog import Dialog
 from ringback.telephony.sip.events import CallEvent, Emit, Finished
 from ringback.telephony.sip.header import NameAddr, Reason
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.message import Request
 from ringback.telephony.sip.params import SipSyntaxError
 from ringback.telephony.sip.sdp import Negotiation
@@ -47,6 +48,11 @@ class IncomingInvite:
     def caller(self) -> NameAddr:
         return self.request.from_
 
+    @property
+    def source(self) -> Hop:
+        """Where the INVITE came from."""
+        return self._transaction.source
+
     def listen(self, emit: Emit) -> None:
         """Set who hears of this call."""
         self._emit = emit
@@ -76,10 +82,10 @@ class IncomingInvite:
         else:
             self._finish(Finished(ours=True, trouble=Trouble.NO_MEDIA))
 
-    def reject(self, status: int, reason: str | None = None) -> None:
-        """Refuse the call. Too late, it does nothing."""
+    def reject(self, status: int, reason: str | None = None, **fields: str) -> None:
+        """Refuse the call; `fields` are header fields. Too late, it does nothing."""
         if not self._transaction.answered:
-            self._transaction.reject(status, self.local_tag, reason)
+            self._transaction.reject(status, self.local_tag, reason, **fields)
             self._finish(Finished(ours=True, status=status))
 
     def hang_up(self, reason: Reason | None = None) -> None:
