@@ -26,6 +26,7 @@ from ringback.app.after_call import after_call
 from ringback.app.core import Core
 from ringback.app.providers import Providers
 from ringback.app.settings import Settings
+from ringback.app.telemetry.telemetry import Telemetry
 from ringback.billing.prices import Prices
 from ringback.dialing.claims import Claim
 from ringback.dialing.queue import CallQueue
@@ -73,7 +74,7 @@ async def _worker(here: Place, folder: Path) -> AsyncIterator[_Complete]:
     wakeup = await open_wakeup(here.db, folder.parent)
     queue = CallQueue(here.db, here.ledger, wakeup, provider="sip-trunk", from_numbers=["+14155550100"])
     core = Core(here.db, here.clock, wakeup, here.ledger, Agents(here.db, here.clock), queue)
-    work = after_call(core, settings, Providers(settings), Prices(here.db), OWNER)
+    work = after_call(core, settings, Providers(settings), Prices(here.db), OWNER, Telemetry("bench"))
 
     async def complete(execution_id: str) -> None:
         await work(Claim(here.account_id, execution_id, 1))

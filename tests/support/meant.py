@@ -21,6 +21,8 @@ from ringback.app.after_call import CompiledFollowUps
 from ringback.app.meaning import meaning_stages
 from ringback.app.providers import Providers
 from ringback.app.settings import Settings
+from ringback.app.telemetry.measured import MeasuredStage
+from ringback.app.telemetry.telemetry import Telemetry
 from ringback.billing.prices import Prices
 from ringback.executions.record import Execution, Turn
 from tests.support import agent_definitions as bodies
@@ -55,6 +57,7 @@ class Desk:
     settings: dict[str, Any] = field(default_factory=dict)
     """Beside the language model's endpoint."""
     agent: Agent | None = None
+    telemetry: Telemetry = field(default_factory=lambda: Telemetry("test"))
 
     @property
     def providers(self) -> Providers:
@@ -100,12 +103,13 @@ class Desk:
         providers, prices = self.providers, Prices(self.books.db)
         stages = (
             TranscriptStage(),
-            *meaning_stages(self.books.db, self.books.clock, providers, prices),
+            *meaning_stages(self.books.db, self.books.clock, providers, prices, self.telemetry),
             TelephoneStage(prices),
             WebhookStage(providers.outbound),
         )
         agents = CompiledFollowUps(Agents(self.books.db, self.books.clock))
-        work = Pipeline(self.books.db, self.books.ledger, stages, agents.of)
+        measured = tuple(MeasuredStage(stage, self.telemetry) for stage in stages)
+        work = Pipeline(self.books.db, self.books.ledger, measured, agents.of)
         await work.complete(self.books.account_id, call.id, 1, OWNER)
         return await self.books.body(call)
 

@@ -69,7 +69,18 @@ def test_metrics_are_named_as_prometheus_wants_them(metric: Metric) -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_no_label_names_whom_it_is_about(metric: Metric) -> None:
-    allowed = {"process", "status", "part", "component", "provider", "quantile", "method", "route"}
+    allowed = {
+        "process",
+        "status",
+        "part",
+        "component",
+        "provider",
+        "quantile",
+        "result",
+        "stage",
+        "method",
+        "route",
+    }
     assert set(metric.labels) <= allowed
 
 

@@ -63,6 +63,8 @@ class DispositionsStage:
             usage=await self._bill.lines(account_id, findings.usage, "dispositions"),
             log=findings.log,
             note=findings.note(f"{len(dispositions)} asked"),
+            answered=findings.answered,
+            unanswered=findings.unanswered,
         )
 
 

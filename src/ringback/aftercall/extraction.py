@@ -88,6 +88,8 @@ class ExtractionStage:
             usage=await self._bill.lines(call.execution.account_id, findings.usage, "extraction"),
             log=findings.log,
             note=findings.note(f"{known} of {len(data)} values found", *call.plan.notes),
+            answered=findings.answered,
+            unanswered=findings.unanswered,
         )
 
     async def _extracted(

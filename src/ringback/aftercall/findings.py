@@ -24,6 +24,7 @@ class Findings:
     log: list[LogRow] = field(default_factory=list)
     """What language models answered."""
     answered: int = 0
+    unanswered: int = 0
     unavailable: int = 0
 
     def take(self, answer: Answer, provider: str, about: str = "") -> None:
@@ -33,6 +34,7 @@ class Findings:
         self.log += (LogRow(0, "response", "llm", provider, f"{asked}: {text}") for text in answer.said)
         if answer.reason:
             self.fail(answer.reason)
+            self.unanswered += 1
             self.unavailable += answer.unavailable
         else:
             self.answered += 1

@@ -52,6 +52,9 @@ class Outcome:
     """What was answered on the way; the pipeline says when."""
     note: str = ""
     """For the execution's log: what was found, or why nothing was."""
+    answered: int = 0
+    """Questions about the call that were answered, for whoever watches."""
+    unanswered: int = 0
 
 
 class Stage(Protocol):

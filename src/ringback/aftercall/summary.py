@@ -62,6 +62,8 @@ class SummaryStage:
             usage=await self._bill.lines(call.execution.account_id, findings.usage, "summarization"),
             log=findings.log,
             note=findings.note(f"by {model.name}"),
+            answered=findings.answered,
+            unanswered=findings.unanswered,
         )
 
 

@@ -28,6 +28,7 @@ from ringback.app.providers import Providers
 from ringback.app.settings import Settings, SettingsError
 from ringback.app.telemetry.opening import API, Watched, watched
 from ringback.app.telemetry.queue_figures import of_queue
+from ringback.app.telemetry.webhook_figures import of_webhooks
 from ringback.app.upkeep import upkeep
 from ringback.app.webhooks import delivering
 from ringback.billing.wallet import Wallets
@@ -55,8 +56,12 @@ async def run(settings: Settings) -> None:
         opened(settings, watching.telemetry.moved) as core,
         _upkeep(settings, core),
         batching(settings, core) as batches,
-        delivering(settings, core),
-        watching.pulse(core.clock, of_queue(watching.telemetry, core.db, core.clock)),
+        delivering(settings, core, watching.telemetry),
+        watching.pulse(
+            core.clock,
+            of_queue(watching.telemetry, core.db, core.clock),
+            of_webhooks(watching.telemetry, core.db, core.clock),
+        ),
     ):
         default_calls = settings.dialling.account_calls or None
         services = Services(
@@ -78,6 +83,9 @@ async def run(settings: Settings) -> None:
             deliveries=Deliveries(core.db, core.clock, core.wakeup),
             dispositions=Dispositions(core.db, core.clock),
             extraction_templates=ExtractionTemplates(core.db, core.clock),
+            trunks=core.trunks,
+            numbers=core.numbers,
+            number_pool=settings.trunk.pool,
             try_dispositions=TriedDispositions(Providers(settings)),
             clock=core.clock,
             recordings=settings.recordings,

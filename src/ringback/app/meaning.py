@@ -22,6 +22,8 @@ from ringback.agents.extraction_templates import ExtractionTemplates, UnknownTem
 from ringback.agents.plan import ChatPlan
 from ringback.agents.registry import Agent
 from ringback.app.providers import SCRIPTED, Providers, UnknownProvider
+from ringback.app.telemetry.measured import MeasuredChat
+from ringback.app.telemetry.telemetry import Telemetry
 from ringback.billing.prices import Prices
 from ringback.clock import Clock
 from ringback.llm.structured import Model
@@ -30,9 +32,11 @@ from ringback.store.database import Database
 _OPENAI: Final = "api.openai.com"
 
 
-def meaning_stages(db: Database, clock: Clock, providers: Providers, prices: Prices) -> tuple[Stage, ...]:
+def meaning_stages(
+    db: Database, clock: Clock, providers: Providers, prices: Prices, telemetry: Telemetry
+) -> tuple[Stage, ...]:
     """Extraction, dispositions and summary, in this order."""
-    models, bill = ChatModels(providers), Bill(prices, clock)
+    models, bill = ChatModels(providers, telemetry), Bill(prices, clock)
     templates, dispositions = ExtractionTemplates(db, clock), Dispositions(db, clock)
 
     async def template(account_id: str, template_id: str) -> Template | None:
@@ -66,8 +70,10 @@ class TriedDispositions:
 class ChatModels:
     """Implements `aftercall.models.Models`."""
 
-    def __init__(self, providers: Providers) -> None:
+    def __init__(self, providers: Providers, telemetry: Telemetry | None = None) -> None:
+        """`telemetry` hears of each question as of the component `question`."""
         self._providers = providers
+        self._telemetry = telemetry
 
     def of(self, plan: ChatPlan | None, name: str | None = None) -> Model | None:
         asked = plan or ChatPlan("openai", ChatSettings(name or DEFAULT_MODEL, LEAST_TOKENS))
@@ -82,7 +88,10 @@ class ChatModels:
             chat = self._providers.chat(asked, waiting=False)
         except UnknownProvider as error:
             raise NoModel(str(error)) from None
-        return None if chat is None else Model(chat, asked.chat)
+        if chat is None:
+            return None
+        measured = MeasuredChat(chat, self._telemetry, "question") if self._telemetry else chat
+        return Model(measured, asked.chat)
 
     def _name(self, plan: ChatPlan | None, name: str | None, endpoint: str) -> str:
         """The default name is OpenAI's: at another endpoint it means that nothing was chosen."""

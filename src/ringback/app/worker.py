@@ -99,7 +99,7 @@ async def run(settings: Settings, index: int) -> None:
             carrier=telephony.carrier,
             clock=core.clock,
             prepare=studio.prepare,
-            after_call=after_call(core, settings, providers, prices, name),
+            after_call=after_call(core, settings, providers, prices, name, watching.telemetry),
             ring_timeout_s=settings.trunk.ring_timeout_s,
         )
 

@@ -79,13 +79,16 @@ class Deliverer:
         client: GuardedClient,
         *,
         chance: Callable[[], float] = random.random,
+        told: Callable[[float, int | None], None] = lambda seconds, code: None,
     ) -> None:
-        """`chance` gives numbers from 0 to 1, for the pauses."""
+        """`chance` gives numbers from 0 to 1, for the pauses. `told` hears of every request: how long it took, and the
+        status of its answer (None: there was none)."""
         self._db = db
         self._clock = clock
         self._wakeup = wakeup
         self._client = client
         self._chance = chance
+        self._told = told
         self._news = asyncio.Event()
         self._flying: dict[asyncio.Task[None], Sent] = {}
         self._landed: list[Landed] = []
@@ -201,7 +204,10 @@ class Deliverer:
         """Send it and note what came of it."""
         if self._clock.now_us() > sent.lease_until - int((TIMEOUT_S + _SPARE_S) * 1e6):
             return  # this process stood still: the lease may be somebody else's by the answer
+        began_s = self._clock.monotonic()
         outcome = await self._asked(sent, endpoint, payload)
+        code = outcome if isinstance(outcome, int) else outcome.code
+        self._told(self._clock.monotonic() - began_s, code)
         self._landed.append(Landed(sent, outcome, self._clock.now_us()))
 
     async def _asked(self, sent: Sent, endpoint: Row, payload: str) -> int | Failure:

@@ -54,7 +54,7 @@ async def of_trunk(
         yield Finding.ok(check, f"The trunk at {probe.address} answers.")
         check = "credentials"
         yield await trunk.known(way, probe)
-        for finding in trunk.seen(reply, getattr(settings.sip, "external_host", ""), clock):
+        for finding in trunk.seen(reply, await trunk.address_of(settings.sip.external_host), clock):
             yield finding
         check = "call"
         if wish is None:

@@ -49,6 +49,7 @@ _TURN_S: Final = (
 _PROVIDER_S: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
 _LAG_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.1, 0.25, 1.0)
 _HTTP_S: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_AFTER_S: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 240.0)
 
 CALLS_LIVE: Final = Metric(
     "calls_live", Kind.GAUGE, "Calls in which an agent is talking, of each worker.", ("process",)
@@ -112,6 +113,42 @@ HTTP: Final = Metric(
 HTTP_ANSWERS: Final = Metric(
     "http_requests_total", Kind.COUNTER, "Answers of the API.", ("method", "route", "status")
 )
+WEBHOOK: Final = Metric(
+    "webhook_seconds",
+    Kind.HISTOGRAM,
+    "Requests that deliver webhooks, to the end of their answer.",
+    (),
+    _HTTP_S,
+)
+WEBHOOKS: Final = Metric(
+    "webhooks_total",
+    Kind.COUNTER,
+    "The same by what came of them: `2xx`, `3xx`, `4xx`, `5xx`, or `none` without an answer.",
+    ("result",),
+)
+WEBHOOK_WAIT: Final = Metric(
+    "webhook_oldest_seconds", Kind.GAUGE, "For how long the oldest webhook that is due has been waiting."
+)
+WEBHOOKS_DOWN: Final = Metric(
+    "webhook_endpoints_down",
+    Kind.GAUGE,
+    "Receivers that failed five times in a row and for which something waits.",
+)
+AFTER_CALL: Final = Metric(
+    "after_call_seconds", Kind.HISTOGRAM, "Stages of the work after a call.", ("stage",), _AFTER_S
+)
+AFTER_CALL_FAILED: Final = Metric(
+    "after_call_failures_total",
+    Kind.COUNTER,
+    "Tries of a stage that failed; some are tried again.",
+    ("stage",),
+)
+QUESTIONS: Final = Metric(
+    "questions_total",
+    Kind.COUNTER,
+    "Questions about calls that were over, `answered` or `unanswered` (no model, or no usable answer).",
+    ("stage", "result"),
+)
 
 METRICS: Final = (
     CALLS_LIVE,
@@ -127,4 +164,11 @@ METRICS: Final = (
     QUEUE_WAIT,
     HTTP,
     HTTP_ANSWERS,
+    WEBHOOK,
+    WEBHOOKS,
+    WEBHOOK_WAIT,
+    WEBHOOKS_DOWN,
+    AFTER_CALL,
+    AFTER_CALL_FAILED,
+    QUESTIONS,
 )

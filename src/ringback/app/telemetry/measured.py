@@ -7,7 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import TypeVar, cast
 
+from ringback.aftercall.stage import FinishedCall, Outcome, Stage
 from ringback.agents.chat import Ask, ChatModel, ChatPiece, ChatUsage
+from ringback.app.telemetry import catalogue
 from ringback.app.telemetry.telemetry import Telemetry
 from ringback.media.frame import Samples
 from ringback.media.speech import Synthesizer, Transcriber, Transcription, Voice, WordEnds
@@ -70,24 +72,54 @@ class MeasuredSynthesizer:
 
 
 class MeasuredChat:
-    """Implements `ChatModel` around another."""
+    """Implements `ChatModel` around another. `component` tells what it is asked for apart."""
 
-    def __init__(self, inner: ChatModel, telemetry: Telemetry) -> None:
+    def __init__(self, inner: ChatModel, telemetry: Telemetry, component: str = "llm") -> None:
         self._inner = inner
         self._telemetry = telemetry
+        self._component = component
 
     @property
     def provider(self) -> str:
         return self._inner.provider
 
     async def stream(self, ask: Ask) -> AsyncIterator[ChatPiece]:
-        watch = _Stopwatch(self._telemetry, "llm", self.provider)
+        watch = _Stopwatch(self._telemetry, self._component, self.provider)
         with watch:
             async with aclosing(_generator(self._inner.stream(ask))) as pieces:
                 async for piece in pieces:
                     if not isinstance(piece, ChatUsage):
                         watch.stop()
                     yield piece
+
+
+class MeasuredStage:
+    """Implements `Stage` around another."""
+
+    def __init__(self, inner: Stage, telemetry: Telemetry) -> None:
+        self._inner = inner
+        self._telemetry = telemetry
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def tries(self) -> int:
+        return self._inner.tries
+
+    async def run(self, call: FinishedCall) -> Outcome:
+        start = time.perf_counter()
+        try:
+            outcome = await self._inner.run(call)
+        except Exception:
+            self._telemetry.record(catalogue.AFTER_CALL_FAILED, 1, self.name)
+            raise
+        self._telemetry.record(catalogue.AFTER_CALL, time.perf_counter() - start, self.name)
+        for result, count in (("answered", outcome.answered), ("unanswered", outcome.unanswered)):
+            if count:
+                self._telemetry.record(catalogue.QUESTIONS, count, self.name, result)
+        return outcome
 
 
 class _Stopwatch:

@@ -94,6 +94,11 @@ class Telemetry:
         self.record(catalogue.HTTP, seconds, method, route)
         self.record(catalogue.HTTP_ANSWERS, 1, method, route, str(status))
 
+    def webhook(self, seconds: float, code: int | None) -> None:
+        """A delivery was answered, or not (None)."""
+        self.record(catalogue.WEBHOOK, seconds)
+        self.record(catalogue.WEBHOOKS, 1, "none" if code is None else f"{code // 100}xx")
+
     def _set_live(self, calls: int) -> None:
         self._live = calls
         self.record(catalogue.CALLS_LIVE, calls, self.process)
