@@ -219,6 +219,28 @@ class Ledger:
             await _insert_log(tx, account_id, execution_id, log)
         return execution
 
+    async def reassign(
+        self,
+        account_id: str,
+        execution_id: str,
+        agent_id: str,
+        *,
+        changes: ExecutionChanges = _NO_EXECUTION_CHANGES,
+        number: int | None = None,
+        lease_owner: str | None = None,
+    ) -> Execution:
+        """Let it be another agent's, who must exist, and change what else changes with that; a batch has none such.
+
+        What is told of it from now on is told to that agent's webhook. Raises as `update`.
+        """
+        async with self._db.transaction() as tx:
+            held = await hold(tx, account_id, execution_id, number=number, lease_owner=lease_owner)
+            moved = {**changes, "agent_id": agent_id}
+            execution = await self._write(tx, held, moved, {"agent_id": agent_id, "lane": agent_id}, ())
+            await segments.make_room(tx, account_id, agent_id, execution.seq)
+            await self._log_event(tx, execution, f"agent {held.execution.agent_id} -> {agent_id}")
+        return execution
+
     async def add_turns(
         self,
         account_id: str,

@@ -75,6 +75,29 @@ async def reopen(tx: Transaction, account_id: str, agent_id: str, seqs: Iterable
     )
 
 
+async def make_room(tx: Transaction, account_id: str, agent_id: str, seq: int) -> None:
+    """An execution of another agent became this one's, and comes before some of its own: the segment that holds its
+    place, or the next one, holds it from now on. The agent stays locked as in `end_of_next`."""
+    await tx.fetch_one(
+        "SELECT id FROM agents WHERE account_id = :account_id AND id = :agent_id FOR NO KEY UPDATE",
+        account_id=account_id,
+        agent_id=agent_id,
+    )
+    await tx.execute(
+        """
+        UPDATE segments SET frame = NULL, revision = revision + 1,
+          first_seq = CASE WHEN first_seq > :seq THEN :seq ELSE first_seq END
+        WHERE account_id = :account_id AND agent_id = :agent_id AND last_seq = (
+          SELECT MIN(last_seq) FROM segments
+          WHERE account_id = :account_id AND agent_id = :agent_id AND last_seq >= :seq
+        )
+        """,
+        account_id=account_id,
+        agent_id=agent_id,
+        seq=seq,
+    )
+
+
 async def settled_after(
     db: Reader, after: tuple[str, str, int], limit: int, *, running: Sequence[str]
 ) -> list[Row]:
