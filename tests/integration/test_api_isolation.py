@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from ringback.store.schema import metadata
 from tests.support import agent_definitions
-from tests.support.api import FROM, Api
+from tests.support.api import FROM, POOL, Api
 from tests.support.belongings import Belongings, furnish
 from tests.support.description import application
 
@@ -110,6 +110,16 @@ def _exports(of: Belongings) -> Iterable[dict[str, str]]:
             yield {**filters, "format": kind}
 
 
+def _trunk(of: Belongings) -> Any:
+    return {
+        "name": f"{of.mark}, another",
+        "provider": "plivo",
+        "auth_type": "ip-based",
+        "gateways": [{"gateway_address": "sip.example.com"}],
+        "ip_identifiers": [{"ip_address": "203.0.113.7"}],
+    }
+
+
 PUBLIC = {("GET", "/health"), ("GET", "/metrics"), ("GET", "/docs"), ("GET", "/openapi.json")}
 CASES: dict[Route, Case] = {
     ("GET", "/agent/{agent_id}/executions"): Case(queries=_filters),
@@ -122,6 +132,8 @@ CASES: dict[Route, Case] = {
     ("GET", "/executions/{execution_id}/log"): Case(),
     ("GET", "/recordings/call/{execution_id}"): Case(),
     ("HEAD", "/recordings/call/{execution_id}"): Case(),
+    ("GET", "/recordings/transfer/{execution_id}"): Case(),
+    ("HEAD", "/recordings/transfer/{execution_id}"): Case(),
     ("POST", "/batches"): Case(body=_batch, file=b"contact_number,name\n+14155550123,Ann\n"),
     ("POST", "/batches/{batch_id}/schedule"): Case(body=_schedule),
     ("POST", "/batches/{batch_id}/stop"): Case(),
@@ -161,6 +173,18 @@ CASES: dict[Route, Case] = {
     ("GET", "/extractions/{template_id}"): Case(),
     ("PUT", "/extractions/{template_id}"): Case(body=lambda _: {"name": "taken over"}),
     ("DELETE", "/extractions/{template_id}"): Case(),
+    ("GET", "/sip-trunks/trunks"): Case(queries=lambda _: ({}, {"is_active": "true"})),
+    ("POST", "/sip-trunks/trunks"): Case(body=_trunk),
+    ("GET", "/sip-trunks/trunks/{trunk_id}"): Case(),
+    ("PATCH", "/sip-trunks/trunks/{trunk_id}"): Case(body=lambda _: {"name": "taken over"}),
+    ("DELETE", "/sip-trunks/trunks/{trunk_id}"): Case(),
+    ("GET", "/sip-trunks/trunks/{trunk_id}/numbers"): Case(),
+    ("POST", "/sip-trunks/trunks/{trunk_id}/numbers"): Case(body=lambda _: {"phone_number": "4930123"}),
+    ("DELETE", "/sip-trunks/trunks/{trunk_id}/numbers/{phone_number_id}"): Case(),
+    ("GET", "/phone-numbers/all"): Case(),
+    ("GET", "/phone-numbers/search"): Case(queries=lambda _: ({"country": "US"},)),
+    ("POST", "/phone-numbers/buy"): Case(body=lambda _: {"country": "US", "phone_number": POOL[0]}),
+    ("DELETE", "/phone-numbers/{phone_number_id}"): Case(),
     ("GET", "/user/me"): Case(),
     ("POST", "/sub-accounts/create"): Case(body=lambda _: {"name": "Gotham branch"}),
     ("GET", "/sub-accounts/all"): Case(),

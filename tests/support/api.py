@@ -41,6 +41,9 @@ from ringback.executions.retention import Retention
 from ringback.store.database import Database
 from ringback.store.schema import metadata
 from ringback.store.wakeup import open_wakeup
+from ringback.trunks.numbers import Numbers
+from ringback.trunks.secrecy import Secrecy
+from ringback.trunks.trunks import Trunks
 from ringback.webhooks.deliveries import Deliveries
 from ringback.webhooks.endpoints import Endpoints
 from tests.support import agent_definitions
@@ -50,6 +53,8 @@ Client = httpx.AsyncClient
 START_US = 1_795_493_045_000_000
 """2026-11-24T04:04:05Z"""
 FROM = "+14155550100"
+POOL = ("+14155550180", "+14155550181", "+14155550182", "+442071838750")
+"""Numbers that accounts may take."""
 MACHINE = "here"
 BASE_URL = "http://ringback.test"
 
@@ -188,6 +193,9 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         deliveries=Deliveries(db, clock, wakeup),
         dispositions=Dispositions(db, clock),
         extraction_templates=ExtractionTemplates(db, clock),
+        trunks=Trunks(db, clock, Secrecy.of_folder(folder)),
+        numbers=Numbers(db, clock),
+        number_pool=POOL,
         try_dispositions=found_nothing,
         clock=clock,
         recordings=recordings,

@@ -11,6 +11,9 @@ from ringback.agents.disposition_fields import DispositionFields
 from ringback.agents.extraction_template import TemplateFields
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import LogRow, NewExecution, Turn, UsageKind, UsageLine
+from ringback.trunks.gateway import Gateway
+from ringback.trunks.numbers import NewNumber
+from ringback.trunks.trunk import TrunkFields
 from tests.support import agent_definitions
 from tests.support.api import FROM, Api
 
@@ -39,6 +42,9 @@ class Belongings:
     template_id: str
     """Of an extraction."""
     sub_account_id: str
+    trunk_id: str
+    phone_number_id: str
+    """On that trunk."""
     mark: str
     """Stands in every text of theirs."""
 
@@ -56,6 +62,8 @@ class Belongings:
             "disposition_id": self.disposition_id,
             "template_id": self.template_id,
             "sub_account_id": self.sub_account_id,
+            "trunk_id": self.trunk_id,
+            "phone_number_id": self.phone_number_id,
         }
 
     @property
@@ -107,8 +115,25 @@ async def furnish(api: Api, account: str) -> Belongings:
         disposition,
         template,
         sub_account.id,
+        *await _telephony(api, account, mark),
         mark,
     )
+
+
+async def _telephony(api: Api, account: str, mark: str) -> tuple[str, str]:
+    """A trunk, and a number on it."""
+    fields = TrunkFields(
+        name=mark,
+        provider=mark,
+        auth_type="userpass",
+        gateways=(Gateway("sip.example.com"),),
+        auth_username=mark,
+        auth_password=mark,
+    )
+    number = NewNumber(f"88{uuid4().int % 10**12:012}", mark)
+    trunk = await api.services.trunks.create(account, fields, [number])
+    [added] = await api.services.numbers.of_trunk(account, trunk.id)
+    return trunk.id, added.id
 
 
 async def _meaning(api: Api, account: str, agent: str, mark: str) -> tuple[str, str]:

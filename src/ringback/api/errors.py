@@ -27,6 +27,9 @@ from ringback.agents.validation import InvalidInput, Problem, problems_in
 from ringback.dialing.batches import UnknownBatch
 from ringback.executions.ledger import UnknownExecution
 from ringback.store.database import StoreError
+from ringback.trunks.numbers import UnknownNumber
+from ringback.trunks.secrecy import SecrecyError
+from ringback.trunks.trunks import UnknownTrunk
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +149,11 @@ def install(app: FastAPI) -> None:
     async def _key_reused(_: Request, error: KeyReused) -> JSONResponse:
         return ApiError(409, str(error)).response()
 
+    @app.exception_handler(SecrecyError)
+    async def _secrecy(_: Request, error: SecrecyError) -> JSONResponse:
+        log.error("%s", error)
+        return ApiError(500, str(error)).response()
+
     @app.exception_handler(StoreError)
     async def _store_error(_: Request, error: StoreError) -> JSONResponse:
         log.error("the store failed during a request: %s", error)
@@ -170,6 +178,8 @@ _NAMED: Final[Mapping[type[Exception], tuple[int, str]]] = {
     UnknownBatch: (404, "There is no batch {}"),
     UnknownDisposition: (404, "There is no disposition {}"),
     UnknownTemplate: (404, "There is no extraction template {}"),
+    UnknownTrunk: (404, "There is no SIP trunk {}"),
+    UnknownNumber: (404, "There is no phone number {}"),
     UnknownSubAccount: (404, "There is no sub-account {}"),
     ForeignAgent: (403, "The account has no agent {}"),
 }

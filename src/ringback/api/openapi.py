@@ -23,6 +23,8 @@ from ringback.api.schemas.disposition import (
 )
 from ringback.api.schemas.examples import EXAMPLES, PARAMETERS, refusal
 from ringback.api.schemas.extraction import ExtractionTemplateCreate, ExtractionTemplateUpdate
+from ringback.api.schemas.phone_number import BuyRequest
+from ringback.api.schemas.trunk import TrunkNumberRequest, TrunkPatch, TrunkRequest
 from ringback.api.schemas.webhook import EndpointPatch
 
 _MODELS: Final = (
@@ -42,6 +44,10 @@ _MODELS: Final = (
     DispositionTestRequest,
     ExtractionTemplateCreate,
     ExtractionTemplateUpdate,
+    TrunkRequest,
+    TrunkPatch,
+    TrunkNumberRequest,
+    BuyRequest,
 )
 _REF: Final = "#/components/schemas/"
 _NOT_OURS: Final = {"$ref": f"{_REF}HTTPValidationError"}

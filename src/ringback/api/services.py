@@ -29,6 +29,8 @@ from ringback.dialing.do_not_call import DoNotCall
 from ringback.dialing.queue import CallQueue
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
+from ringback.trunks.numbers import Numbers
+from ringback.trunks.trunks import Trunks
 from ringback.webhooks.deliveries import Deliveries
 from ringback.webhooks.endpoints import Endpoints
 
@@ -65,6 +67,8 @@ class Services:
     deliveries: Deliveries
     dispositions: Dispositions
     extraction_templates: ExtractionTemplates
+    trunks: Trunks
+    numbers: Numbers
     try_dispositions: TryDispositions
     """Asks them about a transcript that was said at a time (microseconds), by the agent's own language model."""
     clock: Clock
@@ -72,6 +76,8 @@ class Services:
     """The folder that recordings lie in."""
     uploads: Path
     """The folder of batches' files."""
+    number_pool: Sequence[str] = ()
+    """Numbers of the installation that accounts may take, E.164."""
     max_body_bytes: int = 1_048_576
     max_batch_bytes: int = 268_435_456
     """Of a batch's file."""

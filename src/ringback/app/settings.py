@@ -35,6 +35,10 @@ class TrunkSettings(BaseModel, extra="forbid"):
         "", description="User of the digest authentication; empty where the carrier knows us by address."
     )
     password: SecretStr = Field(SecretStr(""), description="Its password.")
+    pool: list[str] = Field(
+        default_factory=list,
+        description="Numbers on this trunk that accounts may take for themselves (POST /phone-numbers/buy), E.164.",
+    )
     from_numbers: list[str] = Field(
         default_factory=list,
         description="Our numbers on this trunk, E.164; the first one is used when a call names none.",
@@ -217,6 +221,11 @@ class Settings(BaseSettings):
     )
     database_url: SecretStr = Field(
         SecretStr(""), description="postgresql://user:password@host/name; empty: SQLite in the data folder."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the trunks' passwords in the database, 32 bytes in base64, the same on every machine; empty:"
+        " `secret.key` in the data folder, made when there is none. Several, by commas: the first encrypts.",
     )
     host: str = Field("127.0.0.1", description="Address of the HTTP API.")
     port: Port = Field(8080, description="Port of the HTTP API; 0 takes a free one.")

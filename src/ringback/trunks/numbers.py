@@ -109,7 +109,7 @@ async def add(
     """Raises BadNumber, NumberTaken."""
     text = checked(new.phone_number, e164=new.e164_check_enabled)
     if await queries.count(tx, account_id) >= MOST_OF_ACCOUNT:
-        raise NumberTaken(f"an account may have at most {MOST_OF_ACCOUNT} numbers; delete one first")
+        raise NumberTaken(f"An account may have at most {MOST_OF_ACCOUNT} numbers; delete one first")
     number = Number(
         account_id, str(uuid.uuid4()), trunk_id, text, new.name, new.e164_check_enabled, None, price, now_us, now_us
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -74,11 +75,20 @@ class TrunkFields:
     inbound_enabled: bool = False
     outbound_leading_plus_enabled: bool = True
     is_active: bool = True
+    max_calls: int | None = None
+    """At a time; None: unlimited."""
+    calls_per_second: float | None = None
+    """Dials in any second; None: unlimited."""
 
     @property
     def codecs(self) -> tuple[str, ...]:
         """As the wire names them, by preference."""
         return tuple(CODECS[name] for name in _listed(self.allow) if name in CODECS)
+
+    @property
+    def interval_us(self) -> int | None:
+        """The time between two dials, rounded up: never more than the rate."""
+        return None if self.calls_per_second is None else math.ceil(1_000_000 / self.calls_per_second)
 
     def dialled(self, number: str) -> str:
         """An E.164 number as this carrier wants it."""
@@ -110,6 +120,10 @@ class TrunkFields:
             yield Problem(
                 "qualify_frequency", f"must be 0 or {_LEAST_QUALIFY_S} to {_MOST_QUALIFY_S} seconds"
             )
+        if self.max_calls is not None and not 1 <= self.max_calls <= 100_000:
+            yield Problem("max_calls", "must be 1 to 100000, or null: unlimited")
+        if self.calls_per_second is not None and not 0.001 <= self.calls_per_second <= 1000:
+            yield Problem("calls_per_second", "must be 0.001 to 1000, or null: unlimited")
 
     def _auth_problems(self) -> Iterator[Problem]:
         if self.auth_type == "userpass":

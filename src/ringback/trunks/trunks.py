@@ -16,7 +16,7 @@ from ringback.store.queries import trunks as queries
 from ringback.trunks.gateway import Gateway, Qualified
 from ringback.trunks.numbers import NewNumber, add
 from ringback.trunks.secrecy import Secrecy
-from ringback.trunks.trunk import NAMES, BadTrunk, Problem, Registration, Trunk, TrunkFields
+from ringback.trunks.trunk import NAMES, Registration, Trunk, TrunkFields
 
 MOST_OF_ACCOUNT: Final = 100
 _FLAGS: Final = (
@@ -28,10 +28,19 @@ _FLAGS: Final = (
     "outbound_leading_plus_enabled",
     "is_active",
 )
+_PLAIN: Final = tuple(name for name in NAMES if name not in ("gateways", "calls_per_second"))
+"""Columns of their own."""
 
 
 class UnknownTrunk(LookupError):
     """The account has no such trunk."""
+
+
+class NameTaken(ValueError):
+    """The account has a trunk of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a trunk named {name!r} already; a trunk's name must be unique")
 
 
 class NoMoreTrunks(ValueError):
@@ -47,7 +56,7 @@ class Trunks:
         self._secrecy = secrecy
 
     async def create(self, account_id: str, fields: TrunkFields, numbers: Sequence[NewNumber] = ()) -> Trunk:
-        """With these numbers, or not at all. Raises BadTrunk, NoMoreTrunks, BadNumber, NumberTaken."""
+        """With these numbers, or not at all. Raises BadTrunk, NameTaken, NoMoreTrunks, BadNumber, NumberTaken."""
         fields.checked()
         now, trunk_id = self._clock.now_us(), str(uuid.uuid4())
         async with self._db.transaction() as tx:
@@ -55,8 +64,9 @@ class Trunks:
                 raise NoMoreTrunks(f"An account may have at most {MOST_OF_ACCOUNT} trunks; delete one first")
             columns = self._columns(fields)
             if not await queries.insert(tx, account_id, trunk_id, columns, now_us=now):
-                raise _same_name(fields.name)
+                raise NameTaken(fields.name)
             await _set_gateways(tx, account_id, trunk_id, fields.gateways)
+            await _set_limits(tx, trunk_id, fields)
             for number in numbers:
                 await add(tx, account_id, trunk_id, number, now_us=now)
         unasked = tuple(Qualified() for _ in fields.gateways)
@@ -83,16 +93,20 @@ class Trunks:
         return self._trunks(rows, gateways)
 
     async def change(self, account_id: str, trunk_id: str, changes: Mapping[str, Any]) -> Trunk:
-        """Change these fields (`TrunkFields`), and leave the rest. Raises UnknownTrunk, BadTrunk, SecrecyError."""
+        """Change these fields (`TrunkFields`), and leave the rest.
+
+        Raises UnknownTrunk, BadTrunk, NameTaken, SecrecyError.
+        """
         async with self._db.transaction() as tx:
             stored = await self._found(tx, await queries.lock(tx, account_id, trunk_id), trunk_id)
             fields = replace(stored.fields, **{k: v for k, v in changes.items() if k in NAMES}).checked()
             if fields == stored.fields:
                 return stored
             if await queries.named(tx, account_id, fields.name) not in (None, trunk_id):
-                raise _same_name(fields.name)
+                raise NameTaken(fields.name)
             now = max(self._clock.now_us(), stored.updated_at + 1)
             await queries.update(tx, account_id, trunk_id, self._columns(fields), now_us=now)
+            await _set_limits(tx, trunk_id, fields)
             qualified = stored.qualified
             if fields.gateways != stored.fields.gateways:
                 await _set_gateways(tx, account_id, trunk_id, fields.gateways)
@@ -111,6 +125,58 @@ class Trunks:
             await trunk_gates.remove(tx, trunk_id)
         return numbers
 
+    # What workers write down: how it does.
+
+    async def keep(self, owner: str, lease_s: float, most: int) -> list[tuple[str, str]]:
+        """(account, id) of the active trunks that this worker keeps until its lease ends: those it had,
+        and up to `most` in all of those that nobody keeps."""
+        now = self._clock.now_us()
+        async with self._db.transaction() as tx:
+            until = now + round(lease_s * 1_000_000)
+            rows = await queries.keep(tx, owner=owner, until_us=until, now_us=now, most=most)
+        return [(row["account_id"], row["id"]) for row in rows]
+
+    async def leave(self, owner: str) -> None:
+        """This worker keeps none any more."""
+        async with self._db.transaction() as tx:
+            await queries.leave(tx, owner=owner)
+
+    async def qualified(
+        self, account_id: str, trunk_id: str, position: int, address: str, port: int, how: Qualified
+    ) -> None:
+        """How a gateway, by its place from 1, answered. Nothing, if another one is there by now."""
+        assert how.asked_at is not None
+        async with self._db.transaction(durable=False) as tx:
+            await queries.qualified(
+                tx,
+                account_id,
+                trunk_id,
+                position,
+                address=address,
+                port=port,
+                state=how.state,
+                asked_at=how.asked_at,
+                answer_us=how.answer_us,
+                code=how.code,
+                error=how.error,
+            )
+
+    async def registered(self, trunk: Trunk, owner: str, how: Registration) -> None:
+        """How the registration of `trunk` went; nothing, if it was changed meanwhile or another worker keeps it."""
+        async with self._db.transaction(durable=False) as tx:
+            await queries.registered(
+                tx,
+                trunk.account_id,
+                trunk.id,
+                owner=owner,
+                version=trunk.updated_at,
+                registration=how.state,
+                until_us=how.until,
+                contact=how.contact,
+                code=how.code,
+                error=how.error,
+            )
+
     async def _found(self, db: Reader, row: Row | None, trunk_id: str) -> Trunk:
         if row is None:
             raise UnknownTrunk(trunk_id)
@@ -118,7 +184,8 @@ class Trunks:
         return self._trunks([row], gateways)[0]
 
     def _columns(self, fields: TrunkFields) -> dict[str, Any]:
-        columns = {name: getattr(fields, name) for name in NAMES if name != "gateways"}
+        columns = {name: getattr(fields, name) for name in _PLAIN}
+        columns["interval_us"] = fields.interval_us
         columns["ip_identifiers"] = json.dumps(fields.ip_identifiers)
         if fields.auth_password is not None:
             columns["auth_password"] = self._secrecy.seal(fields.auth_password)
@@ -132,7 +199,9 @@ class Trunks:
 
     def _trunk(self, row: Row, gateways: Sequence[Row]) -> Trunk:
         """SQLite gives booleans as numbers."""
-        fields = {name: row[name] for name in NAMES if name != "gateways"}
+        fields = {name: row[name] for name in _PLAIN}
+        if row["interval_us"] is not None:
+            fields["calls_per_second"] = round(1_000_000 / row["interval_us"], 3)
         fields |= {name: bool(row[name]) for name in _FLAGS}
         fields["ip_identifiers"] = tuple(json.loads(row["ip_identifiers"]))
         fields["gateways"] = tuple(Gateway(one["address"], one["port"], one["priority"]) for one in gateways)
@@ -163,5 +232,6 @@ async def _set_gateways(tx: Transaction, account_id: str, trunk_id: str, gateway
     await queries.set_gateways(tx, account_id, trunk_id, rows)
 
 
-def _same_name(name: str) -> BadTrunk:
-    return BadTrunk(Problem("name", f"must be unique: there is a trunk {name!r} already"))
+async def _set_limits(tx: Transaction, trunk_id: str, fields: TrunkFields) -> None:
+    """Where the queue looks: under the trunk's id, which is unique among all accounts'."""
+    await trunk_gates.set_limits(tx, trunk_id, max_calls=fields.max_calls, interval_us=fields.interval_us)

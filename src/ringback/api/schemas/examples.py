@@ -11,6 +11,8 @@ from ringback.api.agents import rendered
 from ringback.api.schemas.batch import BATCH_EXAMPLE
 from ringback.api.schemas.disposition import DISPOSITION_EXAMPLES
 from ringback.api.schemas.extraction import EXTRACTION_EXAMPLES
+from ringback.api.schemas.phone_number import PHONE_NUMBER_EXAMPLES
+from ringback.api.schemas.trunk import TRUNK_EXAMPLES
 from ringback.api.schemas.webhook import WEBHOOK_EXAMPLES
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import (
@@ -297,6 +299,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     **WEBHOOK_EXAMPLES,
     **DISPOSITION_EXAMPLES,
     **EXTRACTION_EXAMPLES,
+    **TRUNK_EXAMPLES,
+    **PHONE_NUMBER_EXAMPLES,
     "User": {
         "id": _ACCOUNT_ID,
         "name": "Bruce Wayne",
@@ -335,6 +339,9 @@ PARAMETERS: Final[dict[str, str]] = {
     "disposition_id": DISPOSITION_EXAMPLES["Disposition"]["id"],
     "template_id": EXTRACTION_EXAMPLES["ExtractionTemplateData"]["data"]["id"],
     "sub_account_id": _SUB_ACCOUNT["id"],
+    "trunk_id": TRUNK_EXAMPLES["Trunk"]["id"],
+    "phone_number_id": TRUNK_EXAMPLES["TrunkNumber"]["id"],
+    "country": "US",
     "format": "csv",
     "number": "+14155550199",
 }

@@ -29,6 +29,8 @@ _FIELDS: Final = (
     "inbound_enabled",
     "outbound_leading_plus_enabled",
     "is_active",
+    "max_calls",
+    "interval_us",
 )
 _STATE: Final = (
     "lease_owner, lease_until, registration, registered_until, contact, registration_code, registration_error"

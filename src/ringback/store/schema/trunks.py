@@ -44,6 +44,9 @@ trunks = Table(
     Column("inbound_enabled", Boolean, nullable=False),
     Column("outbound_leading_plus_enabled", Boolean, nullable=False),
     Column("is_active", Boolean, nullable=False),
+    # Calls at a time, and the time between two dials; null: unlimited. What is counted is in `trunk_gates`.
+    Column("max_calls", Integer),
+    Column("interval_us", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     # Which worker keeps it: registers, and asks its gateways how they are.

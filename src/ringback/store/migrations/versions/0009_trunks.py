@@ -44,6 +44,8 @@ def _add_trunks() -> None:
         sa.Column("inbound_enabled", sa.Boolean(), nullable=False),
         sa.Column("outbound_leading_plus_enabled", sa.Boolean(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("max_calls", sa.Integer()),
+        sa.Column("interval_us", sa.BigInteger()),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("lease_owner", sa.Text()),
