@@ -72,6 +72,8 @@ class WireLeg:
     async def next_event(self) -> LegEvent:
         return await self._events.get()
 
+    def send_digits(self, keys: str) -> None: ...
+
     async def hangup(self, cause: HangupCause) -> None:
         self.end()
 

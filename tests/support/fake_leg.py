@@ -24,6 +24,7 @@ class FakeLeg:
         self.call_id = "fake"
         self.written: list[Frame] = []
         self.hangups: list[HangupCause] = []
+        self.pressed = ""
         self.said_at: list[int] = []
         """Where each `say` began."""
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
@@ -50,6 +51,9 @@ class FakeLeg:
         if not self.ended:
             self.written.append(frame)
             self._ticked.set()
+
+    def send_digits(self, keys: str) -> None:
+        self.pressed += keys
 
     async def hangup(self, cause: HangupCause) -> None:
         self.hangups.append(cause)

@@ -36,6 +36,9 @@ class SimulatedLeg:
     def write_frame(self, frame: Frame) -> None:
         pass
 
+    def send_digits(self, keys: str) -> None:
+        pass
+
     async def hangup(self, cause: HangupCause) -> None:
         if not self.over:
             self.hangups.append(cause)

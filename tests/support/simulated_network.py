@@ -137,6 +137,9 @@ class NetworkLeg:
     def write_frame(self, frame: Frame) -> None:
         pass
 
+    def send_digits(self, keys: str) -> None:
+        pass
+
     async def hangup(self, cause: HangupCause) -> None:
         if self.process.dead.is_set() or self._ended:
             return

@@ -1,7 +1,7 @@
 """Keys over RFC 4733: each once, with its length, whatever is lost."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.media.dtmf import KEYS, DtmfError, DtmfReceiver, TelephoneEvent
@@ -96,6 +96,7 @@ def test_another_source_finishes_the_key_and_starts_anew():
     assert digits == [Digit("1", 80), Digit("2", 100)]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(KEYS), min_size=1, max_size=8),
     st.integers(0, 2**32 - 1),

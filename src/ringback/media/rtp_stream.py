@@ -13,7 +13,9 @@ from typing import Final
 
 from ringback.clock import Clock, SystemClock
 from ringback.media.dtmf import DtmfReceiver
-from ringback.media.frame import FRAME_SAMPLES, Frame
+from ringback.media.dtmf_sender import DtmfSender, Pressed
+from ringback.media.dtmf_tones import ToneReceiver, tone
+from ringback.media.frame import FRAME_SAMPLES, SILENCE, Frame
 from ringback.media.g711 import Codec
 from ringback.media.jitter_buffer import JitterBuffer
 from ringback.media.latch import Address, SourceLatch
@@ -96,6 +98,13 @@ class RtpStream:
         self._dtmf = DtmfReceiver(on_digit)
         self._buffer = JitterBuffer()
         self._sequence = SequenceTracker()
+        self._dtmf_payload_type: int | None = None
+        self._tones: ToneReceiver | None = None
+        """Where the peer knows no telephone-events."""
+        self._on_digit = on_digit
+        self._keys = DtmfSender()
+        self._pressed_at = 0
+        """RTP timestamp of the key that is being pressed."""
         self._remote_ssrc: int | None = None
         self._last_received: float | None = None
         self._rejected = 0
@@ -138,6 +147,11 @@ class RtpStream:
         self._codec = codec
         # Either law is taken: some peers send the other one of the offer.
         self._payload_types = frozenset({*_CODECS, _COMFORT_NOISE, dtmf_payload_type})
+        self._dtmf_payload_type = dtmf_payload_type
+        if dtmf_payload_type is not None:
+            self._tones = None
+        elif self._tones is None:
+            self._tones = ToneReceiver(self._on_digit)
 
     def pause(self, sending: bool) -> None:
         """Hold: `pause(sending=False)` stops sending, `sending=True` takes it up again. Reading goes on."""
@@ -156,7 +170,8 @@ class RtpStream:
         self._listening = True
         now = self._clock.monotonic()
         self._dtmf.poll(now)
-        return self._buffer.pop(now)
+        frame = self._buffer.pop(now)
+        return frame if self._tones is None else self._tones.hear(frame)
 
     def write_frame(self, frame: Frame) -> None:
         """Send 20 ms; dropped while not connected, on hold, or after `close`."""
@@ -166,14 +181,7 @@ class RtpStream:
         self._timestamp = (timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
         if self._latch is None or not self._sending or self._closed:
             return
-        packet = RtpPacket(
-            self._codec.payload_type,
-            self._next_sequence_number,
-            timestamp,
-            self._ssrc,
-            self._codec.encode(frame),
-            self._marker,
-        )
+        packet = self._packet(frame, timestamp)
         self._next_sequence_number = (self._next_sequence_number + 1) & 0xFFFF
         self._marker = False
         try:
@@ -195,6 +203,23 @@ class RtpStream:
             send_errors=self._send_errors,
             frames_concealed=self._buffer.concealed,
             jitter_ms=self._buffer.jitter_ms,
+    def send_digits(self, keys: str) -> None:
+        """Press keys, one after the other, as telephone-events or else as tones: 5 a second, in place of what
+        `write_frame` is given. They wait for `connect` and for the end of a hold. Raises ValueError, as
+        `DtmfSender.press`."""
+        self._keys.press(keys)
+
+    def _packet(self, frame: Frame, timestamp: int) -> RtpPacket:
+        kind, payload, marker = self._codec.payload_type, b"", self._marker
+        pressed = self._keys.next()
+        if pressed is None or self._dtmf_payload_type is None:
+            payload = self._codec.encode(frame if pressed is None else _tone(pressed))
+        else:
+            kind, payload, marker = self._dtmf_payload_type, pressed.event.serialize(), pressed.tick == 0
+            self._pressed_at = timestamp if pressed.tick == 0 else self._pressed_at
+            timestamp = self._pressed_at
+        return RtpPacket(kind, self._next_sequence_number, timestamp, self._ssrc, payload, marker)
+
             buffer_frames=self._buffer.depth,
             last_received=self._last_received,
         )
@@ -260,6 +285,10 @@ def _bind(host: str, ports: PortRange) -> socket.socket:
             sock.bind((host, candidates[(start + offset) % len(candidates)]))
         except OSError as error:
             sock.close()
+def _tone(pressed: Pressed) -> Frame:
+    return tone(pressed.key, pressed.tick) if pressed.sounds else SILENCE
+
+
             if error.errno != errno.EADDRINUSE:
                 raise NoPortError(
                     f"cannot bind RTP on {host}: {error.strerror or error}; check the media address"

@@ -50,6 +50,9 @@ class EndedLeg:
     def write_frame(self, frame: Frame) -> None:
         pass
 
+    def send_digits(self, keys: str) -> None:
+        pass
+
     async def hangup(self, cause: HangupCause) -> None:
         pass
 
