@@ -89,7 +89,7 @@ def glance(utterances: list[Utterance]) -> list[Glanced]:
     looks = [round(1000 * timing.INTERIM_S), round(2000 * timing.INTERIM_S) + _LOOK_TAKES_MS]
     listeners = _listeners(wires, looks)
     glanced = []
-    with _transcriber() as transcribe:
+    with transcriber() as transcribe:
         for utterance, listener in zip(utterances, listeners, strict=True):
             changes, glances = listener.changes, []
             for change in changes:
@@ -110,7 +110,7 @@ def listen(utterances: list[Utterance]) -> list[Listened]:
     rendered = [render(utterance) for utterance in utterances]
     wires = [one.on_the_wire(BEFORE_MS, AFTER_MS) for one in rendered]
     listeners = _listeners(wires)
-    with _transcriber() as transcribe:
+    with transcriber() as transcribe:
         return [_listened(*parts, transcribe) for parts in zip(rendered, listeners, strict=True)]
 
 
@@ -180,7 +180,7 @@ def _listeners(wires: list[Samples], looks: Sequence[int] = ()) -> list[_Listene
 
 
 def _listened(
-    rendered: Rendered, listener: _Listener, transcribe: Callable[[Samples], _Transcribed]
+    rendered: Rendered, listener: _Listener, transcribe: Callable[[Samples], Transcribed]
 ) -> Listened:
     stops: list[Stop] = []
     changes = listener.changes
@@ -197,7 +197,7 @@ def _listened(
     return Listened(rendered.utterance, rendered.end_ms, pauses, tuple(stops))
 
 
-class _Transcribed(NamedTuple):
+class Transcribed(NamedTuple):
     text: str
     finality: float | None
     confidence: float | None
@@ -209,13 +209,13 @@ _Known = dict[str, tuple[str, float | None, float | None, float]]
 
 
 @contextmanager
-def _transcriber() -> Iterator[Callable[[Samples], _Transcribed]]:
+def transcriber() -> Iterator[Callable[[Samples], Transcribed]]:
     """Whisper, which is loaded only for what it has not heard yet."""
     path = CACHE / "transcribed.json"
     known: _Known = json.loads(path.read_text()) if path.exists() else {}
     loaded: list[WhisperModel] = []
 
-    def transcribe(audio: Samples) -> _Transcribed:
+    def transcribe(audio: Samples) -> Transcribed:
         key = hashlib.sha256(audio.tobytes()).hexdigest()[:32]
         if key not in known:
             if not loaded:
@@ -226,7 +226,7 @@ def _transcriber() -> Iterator[Callable[[Samples], _Transcribed]]:
             known[key] = (heard.text, heard.finality, heard.confidence, took_s)
             if len(known) % 50 == 0:
                 _save(known, path)
-        return _Transcribed(*known[key])
+        return Transcribed(*known[key])
 
     try:
         yield transcribe

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ringback.conversation.actions import Action, Log, Speak
-from ringback.conversation.core.core import MAX_INJECTED
+from ringback.conversation.core.outside import MAX_INJECTED
 from ringback.conversation.events import (
     Held,
     Injected,

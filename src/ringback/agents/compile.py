@@ -111,6 +111,18 @@ def _talk(task: TaskConfig, transcriber: Transcriber, language: str) -> plan.Tal
         hangup_after_llm_call=task.hangup_after_LLMCall,
         call_cancellation_prompt=task.call_cancellation_prompt or None,
         ambient_noise_track=(task.ambient_noise_track or "office-ambience") if task.ambient_noise else None,
+        voicemail=_voicemail(task, language) if task.voicemail else None,
+    )
+
+
+def _voicemail(task: TaskConfig, language: str) -> plan.VoicemailSettings:
+    decide_s = task.voicemail_detection_time
+    return plan.VoicemailSettings(
+        message=in_language(task.voicemail_message, language),
+        decide_s=float(decide_s) if decide_s else None,
+        lasts_s=float(task.voicemail_detection_duration),
+        check_interval_s=float(task.voicemail_check_interval),
+        least_words=task.voicemail_min_transcript_length,
     )
 
 

@@ -212,6 +212,22 @@ class ChatPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class VoicemailSettings:
+    """task_config's `voicemail*`: the agent finds out who or what took the call."""
+
+    message: str = ""
+    """What is said after the beep; empty: the agent hangs up."""
+    decide_s: float | None = None
+    """There is a verdict so long after the answer; None: as long as is usual."""
+    lasts_s: float = 30.0
+    """Until then it may turn out that it is a machine after all."""
+    check_interval_s: float = 7.0
+    """Who was taken for a person for want of evidence, and talks on, is listened to so often."""
+    least_words: int = 7
+    """With fewer, nobody who was taken for a person becomes a machine."""
+
+
+@dataclass(frozen=True, slots=True)
 class TalkSettings:
     """task_config, as far as conversations honour it (contract section 7, OAS column)."""
 
@@ -238,6 +254,8 @@ class TalkSettings:
     call_cancellation_prompt: str | None = None
     """What it is asked for that."""
     ambient_noise_track: str | None = None
+    voicemail: VoicemailSettings | None = None
+    """None: whoever takes the call is taken for a person."""
 
 
 @dataclass(frozen=True, slots=True)

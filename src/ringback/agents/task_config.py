@@ -32,6 +32,7 @@ class TaskConfig(Part):
     voicemail_check_interval: Seconds = 7
     voicemail_min_transcript_length: Annotated[Whole, Field(ge=0)] = 7
     voicemail_detection_time: Seconds | None = None
+    voicemail_message: Localised | None = None
     inbound_limit: Annotated[Whole, Field(ge=-1)] = -1
     whitelist_phone_numbers: list[str] | None = None
     disallow_unknown_numbers: bool = False

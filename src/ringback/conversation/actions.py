@@ -25,6 +25,19 @@ class CancelTranscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Overhear:
+    """Transcribe what was heard from `since` until now, to learn who took the call; answer Overheard."""
+
+    request: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopTones:
+    """No ToneHeard is wanted any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartReply:
     """Ask the language model; answer ReplyText as it comes, then ReplyDone or ReplyFailed."""
 
@@ -140,6 +153,8 @@ class Log:
 Action = (
     Transcribe
     | CancelTranscription
+    | Overhear
+    | StopTones
     | StartReply
     | CancelReply
     | RunTool

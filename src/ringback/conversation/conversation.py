@@ -23,7 +23,13 @@ from ringback.conversation.dialogue.graph import GraphDialogue
 from ringback.conversation.ear import Ear
 from ringback.conversation.events import Event
 from ringback.conversation.meter import Meter
-from ringback.conversation.requests import TRANSCRIPTION_TIMEOUT_S, Answers, Functions, Transcriptions
+from ringback.conversation.requests import (
+    TRANSCRIPTION_TIMEOUT_S,
+    Answers,
+    Functions,
+    Overhearing,
+    Transcriptions,
+)
 from ringback.conversation.result import ConversationResult
 from ringback.conversation.speaker import Speaker
 from ringback.conversation.tasks import Tasks
@@ -38,6 +44,7 @@ from ringback.media.recorder import Recorder
 from ringback.media.sound_watch import rises
 from ringback.media.speech import Synthesizer, Transcriber, Voice, VoiceDetector
 from ringback.media.ticker import Ticker
+from ringback.media.tones import Tone
 
 HANGUP_TIMEOUT_S: Final = 40.0
 """A leg ends itself when the far end does not confirm the hangup (SIP timer F: 32 s)."""
@@ -101,6 +108,7 @@ class Conversation:
         self._transcriptions = Transcriptions(
             transcriber, language, self._tasks, self._post, observer.log, meter
         )
+        self._overhearing = Overhearing(transcriber, language, self._tasks, self._post, meter)
         self._answers = Answers(chat, self._tasks, self._post, observer.log, meter)
         self._functions = Functions(tools, plan, self._tasks, self._post, observer.log)
         self._turns: list[Turn] = []
@@ -111,7 +119,8 @@ class Conversation:
         part = plan.synthesizer
         voice = Voice(part.voice, part.language, part.speed)
         self._speaker = Speaker(synthesizer, voice, playout, self._post, self._spoken)
-        self._ear = Ear(detector.open(), detector.window_ms, self._voice_activity, self._sound)
+        on_tone = self._tone if plan.talk.voicemail is not None else None
+        self._ear = Ear(detector.open(), detector.window_ms, self._voice_activity, self._sound, on_tone)
         self._audio = CallAudio(ticker, leg, self._ear, playout, recorder, self._audio_failed, ambience)
 
     async def run(self) -> ConversationResult:
@@ -194,6 +203,10 @@ class Conversation:
                 self._transcriptions.start(request, heard, lambda: rises(self._heard_since(since)))
             case actions.CancelTranscription(request):
                 self._transcriptions.cancel(request)
+            case actions.Overhear(request, since):
+                self._overhearing.start(request, self._heard_since(since))
+            case actions.StopTones():
+                self._ear.stop_tones()
             case actions.StartReply(reply, ask):
                 self._answers.start(reply, ask)
             case actions.CancelReply(reply):
@@ -237,6 +250,9 @@ class Conversation:
 
     def _sound(self) -> None:
         self._post(events.SoundHeard())
+
+    def _tone(self, tone: Tone) -> None:
+        self._post(events.ToneHeard(tone))
 
     def _audio_failed(self, error: Exception) -> None:
         self._post(events.AudioFailed(f"The call's audio failed: {type(error).__name__}."))
@@ -300,4 +316,5 @@ class Conversation:
             ended=ended,
             cause=self._cause,
             failure=self._failure,
+            answered_by=self._core.answered_by,
         )

@@ -11,6 +11,7 @@ from ringback.media.activity import SpeechActivity, SpeechStarted, SpeechStopped
 from ringback.media.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Frame, Samples
 from ringback.media.sound_watch import SPEECH_FRAMES, SoundWatch
 from ringback.media.speech import VoiceStream
+from ringback.media.tones import Tone, ToneDetector
 
 MEMORY_S: Final = 30
 """Of an utterance that is longer, its last 30 s are transcribed (what Whisper can take)."""
@@ -29,13 +30,18 @@ class Ear:
         window_ms: int,
         on_activity: Callable[[SpeechStarted | SpeechStopped, float], None],
         on_sound: Callable[[], None] = lambda: None,
+        on_tone: Callable[[Tone], None] | None = None,
     ) -> None:
         """Both are called inside `take`: `on_activity` with the change and how many seconds ago it was, `on_sound`
-        when there is a sound in the silence after speech, which may become speech (see `SoundWatch`)."""
+        when there is a sound in the silence after speech, which may become speech (see `SoundWatch`), `on_tone` with
+        what the line says with tones."""
         self._stream = stream
         self._activity = SpeechActivity(window_ms)
         self._on_activity = on_activity
         self._on_sound = on_sound
+        self._on_tone = on_tone
+        self._tones = ToneDetector() if on_tone is not None else None
+        self._heard_tones: list[Tone] = []
         self._watch: SoundWatch | None = None
         self._sounds = False
         self._memory: Samples = np.zeros(MEMORY_S * SAMPLE_RATE, dtype=np.int16)
@@ -48,6 +54,8 @@ class Ear:
         self._position += len(frame)
         if self._watch is not None and self._watch.hears(frame):
             self._sounds = True
+        if self._tones is not None and (tone := self._tones.hears(frame)) is not None:
+            self._heard_tones.append(tone)
         self._stream.push(frame)
 
     def take(self) -> list[float]:
@@ -58,6 +66,10 @@ class Ear:
                 position_ms = self._position * 1000 // SAMPLE_RATE
                 self._on_activity(change, (position_ms - change.at_ms) / 1000)
                 self._attend(isinstance(change, SpeechStopped))
+        heard, self._heard_tones = self._heard_tones, []
+        for tone in heard:
+            assert self._on_tone is not None
+            self._on_tone(tone)
         if self._sounds:
             self._sounds = False
             self._on_sound()
@@ -68,6 +80,10 @@ class Ear:
     def _attend(self, silent: bool) -> None:
         self._sounds = False
         self._watch = SoundWatch(self._last(SPEECH_FRAMES * FRAME_SAMPLES)) if silent else None
+
+    def stop_tones(self) -> None:
+        """Listen for tones no longer."""
+        self._tones = None
 
     def close(self) -> None:
         self._stream.close()

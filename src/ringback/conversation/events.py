@@ -13,6 +13,7 @@ from typing import Any
 
 from ringback.agents.chat import ToolCall
 from ringback.agents.tools import ToolResult
+from ringback.media.tones import Tone
 
 
 class Timer(StrEnum):
@@ -28,6 +29,8 @@ class Timer(StrEnum):
     FILLER = "filler"
     MURMUR = "murmur"
     MAX_DURATION = "max_duration"
+    SCREEN = "screen"
+    BEEP = "beep"
     KEYPAD = "keypad"
 
 
@@ -72,6 +75,21 @@ class Transcribed:
 class TranscriptionFailed:
     request: int
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """The answer to `Overhear`; empty text where there were no words, or they are not known."""
+
+    request: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToneHeard:
+    """The line said something with tones."""
+
+    tone: Tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +235,8 @@ Event = (
     | SoundHeard
     | Transcribed
     | TranscriptionFailed
+    | Overheard
+    | ToneHeard
     | ReplyText
     | ReplyDone
     | ReplyFailed

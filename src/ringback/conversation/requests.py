@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -33,6 +34,8 @@ TRANSCRIPTION_TIMEOUT_S: Final = 10.0
 REPLY_TIMEOUT_S: Final = 60.0
 TOOL_SLACK_S: Final = 5.0
 """The runner keeps a function's own timeout; this much later it is given up all the same."""
+
+_log = logging.getLogger(__name__)
 
 Post = Callable[[Event], None]
 Write = Callable[[LogEntry], None]
@@ -78,6 +81,35 @@ class Transcriptions:
             self._meter.used("transcriber", provider, ears.model, "milliseconds", heard.audio_ms, since)
             self._write(LogEntry("response", "transcriber", heard.text, provider))
             self._post(events.Transcribed(request, heard.text, heard.finality, heard.confidence, rises()))
+
+
+class Overhearing:
+    """What is said while somebody speaks on, to learn who took the call. What fails is not missed."""
+
+    def __init__(
+        self, transcriber: Transcriber, language: str, tasks: Tasks, post: Post, meter: Meter
+    ) -> None:
+        self._transcriber = transcriber
+        self._language = language
+        self._tasks = tasks
+        self._post = post
+        self._meter = meter
+
+    def start(self, request: int, audio: Samples) -> None:
+        unheard = events.Overheard(request, "")
+        self._tasks.start(("overhear", request), self._run(request, audio), lambda: self._post(unheard))
+
+    async def _run(self, request: int, audio: Samples) -> None:
+        ears, since, text = self._transcriber, self._meter.now() - len(audio) / SAMPLE_RATE, ""
+        try:
+            async with asyncio.timeout(TRANSCRIPTION_TIMEOUT_S):
+                heard = await ears.transcribe(audio, self._language)
+            text = heard.text
+            used = ("transcriber", ears.provider, ears.model, "milliseconds", heard.audio_ms, since)
+            self._meter.used(*used, purpose="voicemail")
+        except Exception as error:
+            _log.info("what was overheard is not known: %r", error)
+        self._post(events.Overheard(request, text))
 
 
 class Answers:

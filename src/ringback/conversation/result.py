@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ringback.conversation.screening.verdict import Verdict
 from ringback.conversation.transcript import Failure, Turn
 from ringback.media.leg import Ended, HangupCause
 
 Provided = Literal["transcriber", "synthesizer", "llm"]
 Unit = Literal["milliseconds", "characters", "input_tokens", "output_tokens"]
-Purpose = Literal["conversation", "welcome_message", "routing", "hangup"]
+Purpose = Literal["conversation", "welcome_message", "routing", "hangup", "voicemail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class ConversationResult:
     cause: HangupCause | None
     """Why we hung up; None where we did not."""
     failure: Failure | None
+    answered_by: Verdict | None = None
+    """Who or what took the call; None where nobody wanted to know, or it ended too soon."""
 
     @property
     def latencies_ms(self) -> list[int]:

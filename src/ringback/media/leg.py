@@ -40,6 +40,8 @@ class HangupCause(StrEnum):
     MAX_DURATION = "call_terminate"
     AGENT = "end_call_tool"
     JUDGED_OVER = "llm_prompted_hangup"
+    VOICEMAIL = "voicemail_detected"
+    FAX = "fax_detected"
     TRANSFERRED = "transferred"
     """The person talks, or has talked, with somebody else."""
     CANCELED = "canceled"
@@ -126,6 +128,10 @@ class DialRequest:
     """E.164."""
     from_number: str
     """E.164 (or whatever the trunk calls itself)."""
+    account_id: str = ""
+    """Whose call it is."""
+    trunk_id: str | None = None
+    """Which of the account's trunks carries it; None: that of the settings."""
     ring_timeout_s: float = 45.0
     """Seconds from the first INVITE to an answer; then the leg is cancelled and ends NO_ANSWER."""
     headers: dict[str, str] = field(default_factory=dict)

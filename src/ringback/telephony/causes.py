@@ -27,6 +27,8 @@ class Trouble(Enum):
     """Answered, but the two sides agree on no audio."""
     NO_ACK = auto()
     """We answered, and the peer never acknowledged it."""
+    EXPIRED = auto()
+    """The peer no longer answers within the call (RFC 4028)."""
     NO_PORT = auto()
     """No free port for the audio on this machine."""
 
@@ -86,6 +88,7 @@ CAUSES: Final[Mapping[WireCode | Trouble | HangupCause, _Row]] = {
     Trouble.NO_MEDIA: (_FAILED, _ERROR, 3090, "Carrier unable to receive media",
                        "The carrier answered without G.711 audio."),
     Trouble.NO_ACK: (_FAILED, _ERROR, 3110, "Call timed out", "The caller never acknowledged our answer."),
+    Trouble.EXPIRED: (_FAILED, _ERROR, 3110, "Call timed out", "The other side no longer answered in the call."),
     Trouble.NO_PORT: (Outcome.ERROR, _ERROR, 7011, "Telephony Internal Error",
                       "No free RTP port; widen the port range or run fewer calls."),
     # What we do ourselves.
@@ -95,6 +98,8 @@ CAUSES: Final[Mapping[WireCode | Trouble | HangupCause, _Row]] = {
     HangupCause.AGENT: (_HUNG_UP, _US, 4000, "end_call_tool", None),
     HangupCause.JUDGED_OVER: (_HUNG_UP, _US, 4000, "llm_prompted_hangup", None),
     HangupCause.TRANSFERRED: (_HUNG_UP, _US, 4000, "Call completed", None),
+    HangupCause.VOICEMAIL: (_HUNG_UP, _US, 4000, "voicemail_detected", None),
+    HangupCause.FAX: (_HUNG_UP, _US, 4000, "fax_detected", None),
     HangupCause.CANCELED: (Outcome.CANCELED, _US, 4000, "Call canceled", None),
     HangupCause.RING_TIMEOUT: (_NO_ANSWER, _CARRIER, 3000, "Call unanswered", "Nobody answered in time."),
     HangupCause.RTP_TIMEOUT: (_HUNG_UP, _ERROR, 3110, "Call timed out",

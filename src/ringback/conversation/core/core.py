@@ -9,9 +9,8 @@ long a silent person is waited for is `patience`'s matter.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from ringback.agents.plan import Plan
 from ringback.agents.prompts import fill
@@ -23,19 +22,19 @@ from ringback.conversation.core.agent_turn import AgentTurn
 from ringback.conversation.core.answering import Answering, Progress
 from ringback.conversation.core.hangup_judge import HangupJudge
 from ringback.conversation.core.listening import Listening
+from ringback.conversation.core.outside import Outside
 from ringback.conversation.core.patience import Patience
 from ringback.conversation.core.phase import Phase
 from ringback.conversation.core.scene import Scene
 from ringback.conversation.core.transferring import Transferring
 from ringback.conversation.core.turn_clock import TurnClock
 from ringback.conversation.core.utterance import Utterance
+from ringback.conversation.core.vetting import Vetting
 from ringback.conversation.dialogue.dialogue import Dialogue, Reply
 from ringback.conversation.events import Event, Timer
+from ringback.conversation.screening.verdict import Verdict
 from ringback.conversation.transcript import Component, Failure, LogEntry
 from ringback.media.leg import HangupCause
-
-MAX_INJECTED: Final = 100
-"""Outside events that wait for a moment in which nobody speaks."""
 
 
 class ConversationCore:
@@ -55,8 +54,9 @@ class ConversationCore:
         self._transferring = Transferring(scene, self._absence)
         self._answering = Answering(plan, dialogue, variables, scene.out, scene.timers, self._transferring)
         self._listening = Listening(plan, dialogue, scene, self)
+        self._vetting = Vetting(plan, variables, scene, self._listening, self)
         self._judge = HangupJudge(plan, scene.out)
-        self._injected: deque[events.Injected] = deque()
+        self._outside = Outside(scene, dialogue)
         self._failure: Failure | None = None
         self._hello = False
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -64,7 +64,7 @@ class ConversationCore:
             events.SpeechStarted: self._speech_started,
             events.SpeechStopped: self._speech_stopped,
             events.SoundHeard: lambda _: self._listening.sound_heard(),
-            events.Transcribed: self._listening.transcribed,
+            events.Transcribed: self._vetting.transcribed,
             events.TranscriptionFailed: self._listening.transcription_failed,
             events.ReplyText: self._reply_text,
             events.ReplyDone: self._reply_done,
@@ -85,18 +85,20 @@ class ConversationCore:
             events.TimerFired: self._timer_fired,
             events.AudioFailed: self._audio_failed,
             events.LegEnded: self._leg_ended,
+            **self._vetting.handlers,
         }
         self._alarms: dict[Timer, Callable[[], None]] = {
             Timer.WELCOME: self._welcome_due,
             Timer.ENDPOINT: self._listening.endpoint,
             Timer.DOUBT: self._listening.no_more_doubt,
             Timer.INTERIM: self._listening.look_at_words,
-            Timer.SILENCE: lambda: self._say_last(self._goodbye, HangupCause.SILENCE),
+            Timer.SILENCE: lambda: self.say_last(self._goodbye, HangupCause.SILENCE),
             Timer.ONLINE: self._ask_whether_online,
             Timer.REPEAT: self._repeat,
             Timer.FILLER: lambda: self._answering.filler_due(self._scene.now),
             Timer.MURMUR: self._listening.murmur_due,
-            Timer.MAX_DURATION: lambda: self._hang_up(HangupCause.MAX_DURATION),
+            Timer.MAX_DURATION: lambda: self.hang_up(HangupCause.MAX_DURATION),
+            **self._vetting.alarms,
         }
 
     @property
@@ -109,6 +111,10 @@ class ConversationCore:
     def answered_at(self) -> float:
         """Where the milliseconds of the turns begin."""
         return self._scene.answered_at
+
+    @property
+    def answered_by(self) -> Verdict | None:
+        return self._vetting.verdict
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take one event at `now` (monotonic seconds, never going back); what to do about it, in order."""
@@ -129,6 +135,7 @@ class ConversationCore:
             scene.phase = Phase.GREETING
             self._timers.set(Timer.MAX_DURATION, scene.now + self._talk.call_terminate_s)
             self._timers.set(Timer.WELCOME, scene.now + self._talk.welcome_message_delay_ms / 1000)
+            self._vetting.answered()
 
     def _welcome_due(self) -> None:
         if self._scene.speaking and not self._hello:
@@ -153,6 +160,7 @@ class ConversationCore:
         scene.speaking = True
         if scene.phase is not Phase.GREETING:
             self._listening.speech_started(event.at)
+        self._vetting.speech_started(event.at)
 
     def _speech_stopped(self, event: events.SpeechStopped) -> None:
         scene = self._scene
@@ -164,6 +172,7 @@ class ConversationCore:
             self._greet()
         elif scene.phase is not Phase.ENDED:
             self._listening.speech_stopped(event.at)
+        self._vetting.speech_stopped(event.at)
 
     @property
     def yields(self) -> bool:
@@ -177,7 +186,11 @@ class ConversationCore:
         assert person.ended is not None
         self._patience.renew()
         clock = TurnClock(person.ended, self._scene.now, person.transcriptions)
-        self._speak(self._dialogue.answer(text), clock)
+        if self._welcome and self._vetting.introduces(text):
+            person.mark = None
+            self._speak(Reply(self._welcome), clock)
+        else:
+            self._speak(self._dialogue.answer(text), clock)
 
     def cut_off(self) -> None:
         if self._scene.agent is not None:
@@ -189,8 +202,9 @@ class ConversationCore:
     def await_person(self, noise: bool = False) -> None:
         if not self._scene.idle:
             return
-        if self._injected:
-            self._take_in(self._injected.popleft())
+        if (reply := self._outside.reply()) is not None:
+            self._patience.renew()
+            self._speak(reply)
         elif noise:
             self._patience.wait_on(self._scene.now)
         else:
@@ -206,19 +220,8 @@ class ConversationCore:
             self._speak(reply)
 
     def _inject(self, event: events.Injected) -> None:
-        if self._scene.over or len(self._injected) >= MAX_INJECTED:
-            self._out.log("system", f"event dropped: {event.name}")
-            return
-        self._injected.append(event)
+        self._outside.add(event)
         self.await_person()
-
-    def _take_in(self, event: events.Injected) -> None:
-        reply = self._dialogue.inject(event.name, event.properties)
-        if reply is None:
-            self.await_person()
-        else:
-            self._patience.renew()
-            self._speak(reply)
 
     def _listens_again(self, speaks: bool) -> None:
         if speaks:
@@ -263,7 +266,7 @@ class ConversationCore:
     def _reply_done(self, event: events.ReplyDone) -> None:
         if event.reply == self._judge.reply:
             if self._judge.verdict():
-                self._say_last(self._goodbye, HangupCause.JUDGED_OVER)
+                self.say_last(self._goodbye, HangupCause.JUDGED_OVER)
         elif event.reply == self._answering.reply:
             self._advance(self._scene.agent, self._answering.reply_done(event.calls, self._scene.now))
 
@@ -280,7 +283,7 @@ class ConversationCore:
 
     def _transfer_over(self, event: events.TransferOver) -> None:
         if self._transferring.over(event.run):
-            self._hang_up(HangupCause.TRANSFERRED)
+            self.hang_up(HangupCause.TRANSFERRED)
 
     def _audio_ready(self, event: events.AudioReady) -> None:
         agent = self._scene.agent
@@ -313,6 +316,7 @@ class ConversationCore:
         if agent is not None:
             agent.flush(event.utterance, event.played_ms, event.audio_ms, event.word_ends_ms)
             self._end_turn(agent, stopped)
+        self._vetting.flushed()
         self._listening.consider()
 
     def _close_turn(self, agent: AgentTurn) -> None:
@@ -330,7 +334,7 @@ class ConversationCore:
             scene.add(turn)
         self._dialogue.heard(agent.marked_text)
         if agent.ends is not None and scene.phase is Phase.CLOSING:
-            self._hang_up(agent.ends)
+            self.hang_up(agent.ends)
         elif scene.phase is Phase.TALKING:
             scene.settle_answered()
             self._voice.resume()
@@ -347,14 +351,14 @@ class ConversationCore:
         self._out.entry(LogEntry("error", component, message))
         self._failure = self._failure or Failure(component, message)
         if can_speak and self._scene.phase is Phase.TALKING:
-            self._say_last(self._answering.apology, HangupCause.ERROR)
+            self.say_last(self._answering.apology, HangupCause.ERROR)
         else:
-            self._hang_up(HangupCause.ERROR)
+            self.hang_up(HangupCause.ERROR)
 
     def _audio_failed(self, event: events.AudioFailed) -> None:
         self.fail("system", event.message, can_speak=False)
 
-    def _say_last(self, text: str, cause: HangupCause) -> None:
+    def say_last(self, text: str, cause: HangupCause) -> None:
         """Speak `text`, which may be empty, after what is being said, then hang up."""
         scene = self._scene
         scene.phase = Phase.CLOSING
@@ -366,12 +370,12 @@ class ConversationCore:
         agent = scene.agent = scene.agent or AgentTurn(self._out)
         agent.ends = cause
         if scene.held:
-            self._hang_up(cause)
+            self.hang_up(cause)
         else:
             agent.say(text, scene.now)
             self._close_turn(agent)
 
-    def _hang_up(self, cause: HangupCause) -> None:
+    def hang_up(self, cause: HangupCause) -> None:
         if not self._scene.over:
             self._scene.phase = Phase.HANGING_UP
             self._stop_talking()
@@ -387,5 +391,4 @@ class ConversationCore:
             self._scene.phase = Phase.ENDED
             self._stop_talking()
             self._listening.leg_ended()
-            for event in self._injected:
-                self._out.log("system", f"event dropped: {event.name}")
+            self._outside.drop()

@@ -78,7 +78,8 @@ class Listening:
         """The pause was only a pause: transcribe anew, and take back an answer that nobody has heard."""
         if person.answered and self._scene.phase is not Phase.HANGING_UP:
             self._scene.phase = Phase.TALKING
-            self._dialogue.rewind(person.mark)
+            if person.mark is not None:
+                self._dialogue.rewind(person.mark)
             self._floor.cut_off()
             self._scene.out.log("system", "the person went on: the answer that was not heard is withdrawn")
         person.go_on()
@@ -185,7 +186,7 @@ class Listening:
         scene, person = self._scene, self._scene.person
         if person is None or person.text is None or not person.due or person.answered or scene.voice.flushing:
             return
-        if scene.phase is Phase.CLOSING or scene.away:
+        if scene.phase in (Phase.CLOSING, Phase.MACHINE) or scene.away:
             scene.settle()
         elif scene.phase is not Phase.TALKING or not self._floor.yields:
             return

@@ -10,6 +10,8 @@ class Phase(Enum):
     GREETING = auto()
     """Answered; the welcome message waits for its delay or for the person's hello to end."""
     TALKING = auto()
+    MACHINE = auto()
+    """A machine took the call: the agent is silent until the beep."""
     CLOSING = auto()
     """The last words are being spoken; nothing interrupts them."""
     HANGING_UP = auto()

@@ -21,24 +21,48 @@ _MACHINE, _IVR, _SCREENER, _HUMAN = Kind.MACHINE, Kind.IVR, Kind.SCREENER, Kind.
 
 _ENGLISH: Final[_Phrases] = {
     _MACHINE: (
-        (r"\b(?:leave|drop|record|speak)\b[\w' ]{0,24}\b(?:message|messages|name|number|voicemail|details)\b", 3),
+        (
+            r"\b(?:leave|drop|record|speak)\b[\w' ]{0,24}\b(?:message|messages|name|number|voicemail|details)\b",
+            3,
+        ),
         (r"\b(?:after|at|hear|to) the (?:tone|beep|signal|beat)\b", 3),
-        (r"\bvoice ?-?mail|\bmail ?box\b|\banswering (?:machine|service)|\bvoice messag|\bmessaging service", 3),
+        (
+            r"\bvoice ?-?mail|\bmail ?box\b|\banswering (?:machine|service)|\bvoice messag|\bmessaging service",
+            3,
+        ),
         (r"\byour message\b|\bmessage and i(?:'ll| will)\b|\breceive messages\b|\baccept any messages", 3),
         (r"\bi(?:'m| am) (?:not|unable|either|away|out)\b", 2),
         (r"\bi(?: ?can't| ?cannot| could ?n'?t|'m afraid i can't|'m unable)\b(?! hear)", 2),
-        (r"\b(?:i|we)(?:'m| am|'re| are)? (?:sorry )?(?:i |we )?missed (?:you|your)\b|\bsorry (?:i|we) missed\b", 3),
+        (
+            r"\b(?:i|we)(?:'m| am|'re| are)? (?:sorry )?(?:i |we )?missed (?:you|your)\b|\bsorry (?:i|we) missed\b",
+            3,
+        ),
         (r"\b(?:is|are) (?:currently |presently )?(?:not|un) ?(?:available|able to|reachable|taking)\b", 2.5),
         (r"\bunavailable\b|\bcan ?not be reached|\bcould not be completed|\bnot be completed", 3),
-        (r"\b(?:number|person|party|customer|subscriber|phone|one) (?:that )?(?:you|your)(?:'re| are| have|'ve|ve)?"
-         r"(?: trying to)? ?(?:called|calling|call|dialed|dialled|reached|reach)\b", 2.5),
-        (r"\b(?:no longer|not|out of) (?:in )?service\b|\bdisconnected\b|\bswitched off\b|\bnot reachable\b", 3),
+        (
+            r"\b(?:number|person|party|customer|subscriber|phone|one) (?:that )?(?:you|your)(?:'re| are| have|'ve|ve)?"
+            r"(?: trying to)? ?(?:called|calling|call|dialed|dialled|reached|reach)\b",
+            2.5,
+        ),
+        (
+            r"\b(?:no longer|not|out of) (?:in )?service\b|\bdisconnected\b|\bswitched off\b|\bnot reachable\b",
+            3,
+        ),
         (r"\btry (?:again|your call|later)\b|\bcheck the number\b|\bcall again later\b", 2.5),
         (r"\b(?:forwarded|transferred) to\b", 3),
-        (r"\bget (?:right )?back (?:to|with) you\b|\breturn (?:your|the) call\b|\bcall (?:you|ya) (?:right )?back\b", 2),
+        (
+            r"\bget (?:right )?back (?:to|with) you\b|\breturn (?:your|the) call\b|\bcall (?:you|ya) (?:right )?back\b",
+            2,
+        ),
         (r"\b(?:no ?one|no ?body) (?:is|can)\b", 1.5),
-        (r"\b(?:we|we're|we are|office is|clinic is|store is|currently|now|have) (?:\w+ )?closed\b|\bafter hours\b", 3),
-        (r"\b(?:office|opening|business|working) hours\b|\bnext business day\b|\bout of (?:the )?office\b", 2.5),
+        (
+            r"\b(?:we|we're|we are|office is|clinic is|store is|currently|now|have) (?:\w+ )?closed\b|\bafter hours\b",
+            3,
+        ),
+        (
+            r"\b(?:office|opening|business|working) hours\b|\bnext business day\b|\bout of (?:the )?office\b",
+            2.5,
+        ),
         (r"\byou know (?:what to do|the drill)\b|\btalk to the be|\bdo your thing\b", 3),
         (r"\b(?:you've|you have|you) (?:reached|got)\b", 1.5),
         (r"\b(?:on|for) (?:vacation|another call|the other line)\b|\baway from (?:my|the)\b", 2),
@@ -47,30 +71,55 @@ _ENGLISH: Final[_Phrases] = {
         (r"\bthis is\b.*\b(?:i|we)(?:'m| am|'re| are) (?!calling|speaking|here|the|your)", 1),
     ),
     _IVR: (
-        (r"\bpress (?:or say )?(?:one|two|three|four|five|zero|star|pound|hash|\d)\b|\bpress(?:ing)? the\b", 3),
+        (
+            r"\bpress (?:or say )?(?:one|two|three|four|five|zero|star|pound|hash|\d)\b|\bpress(?:ing)? the\b",
+            3,
+        ),
         (r"\bmenu\b|\bfollowing options\b|\bextension\b|\bpara espa", 3),
         (r"\b(?:may|will|might) be (?:monitored|recorded)\b|\bfor (?:quality|training)\b", 3),
-        (r"\bplease (?:enter|choose|select|listen|key in|type)\b|\bkeypad\b|\busing (?:the|your) (?:key|tele)", 3),
-        (r"\b(?:next available|first available)\b|\bin the order\b|\bwait time\b|\bcall volume|\bvolume of calls", 3),
+        (
+            r"\bplease (?:enter|choose|select|listen|key in|type)\b|\bkeypad\b|\busing (?:the|your) (?:key|tele)",
+            3,
+        ),
+        (
+            r"\b(?:next available|first available)\b|\bin the order\b|\bwait time\b|\bcall volume|\bvolume of calls",
+            3,
+        ),
         (r"\byour call is important\b|\b(?:stay|remain) on the line\b|\bthank you for holding\b", 3),
-        (r"\b(?:representatives|operators|agents|advisors) (?:are|will|is)\b|\bone of our\b|\bplease hold\b", 2.5),
-        (r"\bvirtual (?:assistant|agent)\b|\bin a few words\b|\bto (?:pay|report|check|make|refill|hear) (?:a|an|your)"
-         r"\b.*\b(?:say|press)\b", 3),
+        (
+            r"\b(?:representatives|operators|agents|advisors) (?:are|will|is)\b|\bone of our\b|\bplease hold\b",
+            2.5,
+        ),
+        (
+            r"\bvirtual (?:assistant|agent)\b|\bin a few words\b|"
+            r"\bto (?:pay|report|check|make|refill|hear) (?:a|an|your)\b.*\b(?:say|press)\b",
+            3,
+        ),
         (r"\bfor (?:sales|support|english|claims|appointments|billing|reservations)\b", 2.5),
         (r"\bwelcome to\b", 1),
     ),
     _SCREENER: (
         (r"\bscreening\b|\bscreened\b|\bcall screen|\bcall assistant\b", 4),
         (r"\b(?:record|state|say|tell me) your name\b", 3.5),
-        (r"\byour name and (?:the )?(?:reason|why)\b|\breason for (?:calling|your call)\b|\bwhy you(?:'re| are) call", 3.5),
+        (
+            r"\byour name and (?:the )?(?:reason|why)\b|\breason for (?:calling|your call)\b|"
+            r"\bwhy you(?:'re| are) call",
+            3.5,
+        ),
         (r"\bsee if (?:this person|they|he|she)\b|\btry to connect you\b|\bcheck if they\b", 3.5),
         (r"\bdoes not (?:accept|take) calls\b|\bunknown callers\b|\bprivate numbers\b", 3.5),
         (r"\bsay who is calling\b|\bplease say who\b", 3.5),
     ),
     _HUMAN: (
-        (r"\bwho(?:'s| is| am i| are you)\b.{0,24}(?:\?|$)|\bwho(?:'s| is) (?:this|there|calling|speaking)\b", 3),
+        (
+            r"\bwho(?:'s| is| am i| are you)\b.{0,24}(?:\?|$)|\bwho(?:'s| is) (?:this|there|calling|speaking)\b",
+            3,
+        ),
         (r"\b(?:how|what) (?:can|may|could|do) i\b|\bwhat can i do\b|\bhow (?:are you|may we|can we)\b", 3),
-        (r"\bcan i (?:take|help|call you back)\b|\bcan you (?:hold|hear|call)\b|\b(?:shall|should|could|may) i\b", 3),
+        (
+            r"\bcan i (?:take|help|call you back)\b|\bcan you (?:hold|hear|call)\b|\b(?:shall|should|could|may) i\b",
+            3,
+        ),
         (r"\b(?:do|would) you (?:want|like|know)\b|\byou want to\b", 3),
         (r"\bcan't (?:hear|talk)\b|\bhear me\b|\banybody there\b|\bsomebody there\b", 2),
         (r"\b(?:hold|hang) on\b|\bone (?:moment|minute|second|sec)\b|\bwait a\b|\bjust a\b|\bgive me\b", 2.5),
@@ -119,7 +168,10 @@ _OTHERS: Final[Mapping[str, _Phrases]] = {
             (r"\bcaixa (?:postal|de mensagens)\b|\bcorreio de voz\b|\bsecret[aá]ria eletr", 3),
             (r"\bdeix[ea]\w*\b.{0,20}\b(?:recado|mensagem|nome)\b", 3),
             (r"\bap[oó]s o (?:sinal|bip)", 3),
-            (r"\bdesligado\b|\bfora d[ae]\b.{0,12}\b(?:cobertura|servi)|\bn[aã]o existe\b|\bsendo encaminhada\b", 3),
+            (
+                r"\bdesligado\b|\bfora d[ae]\b.{0,12}\b(?:cobertura|servi)|\bn[aã]o existe\b|\bsendo encaminhada\b",
+                3,
+            ),
             (r"\bn[aã]o posso atender\b", 3),
         ),
         _IVR: ((r"\b(?:digite|tecle|pressione|disque)\b", 3),),

@@ -1,0 +1,190 @@
+"""Who took the call, from its first seconds: cadence, words and tones. Without I/O; times are monotonic seconds.
+
+People say a word or two and wait; machines go on. Words decide as soon as they can; a short greeting with silence after
+it is a person's; tones decide alone. When the time is up the leaning counts, and without one it is a person: nobody is
+taken for a machine for want of evidence.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ringback.agents.plan import VoicemailSettings
+from ringback.conversation.screening.phrases import DECIDES, Weighed, greets, weigh
+from ringback.conversation.screening.verdict import Kind, Verdict
+from ringback.media.tones import Tone, ToneKind
+
+DECIDE_S: Final = 3.7
+"""After the answer, what is known by then decides."""
+FIRST_LOOK_S: Final = 1.3
+"""Whoever speaks for so long without a pause is listened to in the middle of it."""
+LOOK_S: Final = 0.7
+"""And again so long after each look."""
+WAITS_S: Final = 1.0
+"""Who falls silent for so long waits for an answer: a person."""
+_PATIENT_S: Final = 1.6
+"""The same after words that are not merely a greeting."""
+_LEANS: Final = 1.0
+_CHANGES_MIND: Final = 5.0
+"""Words must weigh so much to make a machine of what was thought a person: two phrases at least."""
+_LONG_S: Final = 1.0
+"""A beep after so much speech follows a greeting."""
+_FEW_WORDS: Final = 6
+
+
+class Screening:
+    """One call's. Tell it what is heard; `verdict` is what is thought of it, and may change; see `again`."""
+
+    def __init__(self, language: str, settings: VoicemailSettings) -> None:
+        self._language = language
+        self._settings = settings
+        self._answered = 0.0
+        self._began: float | None = None
+        self._stopped: float | None = None
+        """End of the last speech; None while somebody speaks."""
+        self._spoken_s = 0.0
+        """Of what is over."""
+        self._texts: dict[float, str] = {}
+        """What was said, by when it began."""
+        self._looked = 0.0
+        self.verdict: Verdict | None = None
+
+    @property
+    def again(self) -> float | None:
+        """When `judge` is due even if nothing happens; None once there is a verdict."""
+        if self.verdict is not None:
+            return None
+        due = self._answered + (self._settings.decide_s or DECIDE_S)
+        if self._began is not None and self._stopped is not None:
+            due = min(due, self._stopped + (WAITS_S if self._greets else _PATIENT_S))
+        return due
+
+    @property
+    def look(self) -> float | None:
+        """When the words of whoever speaks are wanted, if they go on speaking."""
+        if self._began is None or self._stopped is not None or self.sure:
+            return None
+        if self._looked < self._began:
+            return self._began + FIRST_LOOK_S
+        return self._looked + (LOOK_S if self.verdict is None else self._settings.check_interval_s)
+
+    @property
+    def sure(self) -> bool:
+        """Only what is transcribed anyway may change the verdict."""
+        return (
+            self.verdict is not None
+            and self.verdict.kind is not Kind.SILENCE
+            and self.verdict.confidence >= 0.7
+        )
+
+    @property
+    def ends(self) -> float:
+        """From then on a verdict stands."""
+        return self._answered + self._settings.lasts_s
+
+    @property
+    def _greets(self) -> bool:
+        return not self._text or greets(self._text)
+
+    @property
+    def _text(self) -> str:
+        return " ".join(self._texts[began] for began in sorted(self._texts)).strip()
+
+    def answered(self, now: float) -> None:
+        self._answered = now
+
+    def speech_started(self, at: float) -> None:
+        self._began, self._stopped = at, None
+
+    def speech_stopped(self, at: float) -> None:
+        if self._began is not None and self._stopped is None:
+            self._stopped = at
+            self._spoken_s += at - self._began
+
+    def looked(self, now: float) -> None:
+        """The words were asked for."""
+        self._looked = now
+
+    def heard(self, since: float, text: str, now: float) -> None:
+        """What was said since then, in words."""
+        self._texts[since] = text.strip()
+        if now > self.ends:
+            return
+        weighed = weigh(self._text if self.verdict is None else text, self._language)
+        if self.verdict is None or self.verdict.kind is Kind.SILENCE:
+            self._first(weighed)
+        elif self.verdict.kind is Kind.MACHINE:
+            self._perhaps_a_person(text, weighed)
+        elif weighed.kind is Kind.MACHINE and weighed.weight >= _CHANGES_MIND and self._long(text):
+            self._decide(weighed, 0.9)
+
+    def _long(self, text: str) -> bool:
+        return len(text.split()) >= self._settings.least_words
+
+    def tone(self, tone: Tone) -> None:
+        spoke = self._began is not None and self._speech_s >= _LONG_S
+        match tone.kind:
+            case ToneKind.ANSWER:
+                self._say(Kind.FAX, 0.99, tone)
+            case ToneKind.CALLING if not spoke:
+                self._say(Kind.FAX, 0.95, tone)
+            case ToneKind.INFORMATION:
+                self._say(Kind.MACHINE, 0.99, tone)
+            case _ if spoke and (
+                self.verdict is None or self.verdict.kind not in (Kind.SCREENER, Kind.MACHINE)
+            ):
+                self._beeped(tone)
+
+    def _beeped(self, tone: Tone) -> None:
+        """What was said before it was a greeting, unless it is a person's telephone that beeps."""
+        weighed = weigh(self._text, self._language)
+        if weighed.kind is Kind.MACHINE or (weighed.kind is not Kind.HUMAN and not greets(self._text)):
+            self._say(Kind.MACHINE, 0.9, tone)
+
+    def judge(self, now: float) -> None:
+        """Time has passed."""
+        if self.verdict is not None or self.again is None or now < self.again - 1e-6:
+            return
+        if self._began is None:
+            self.verdict = Verdict(Kind.SILENCE, 0.9, "nothing was heard")
+            return
+        weighed = weigh(self._text, self._language)
+        if weighed.kind in (Kind.MACHINE, Kind.IVR, Kind.SCREENER) and weighed.weight >= _LEANS:
+            self._decide(weighed, 0.6)
+        elif weighed.kind is Kind.HUMAN:
+            self._decide(weighed, 0.8)
+        elif self._stopped is not None:
+            self.verdict = Verdict(
+                Kind.HUMAN, 0.9, f"waits for an answer after {self._speech_s:.1f} s of speech"
+            )
+        else:
+            self.verdict = Verdict(Kind.HUMAN, 0.5, "nothing speaks for a machine")
+
+    @property
+    def _speech_s(self) -> float:
+        if self._began is not None and self._stopped is None:
+            return self._spoken_s + max(0.0, self._looked - self._began)
+        return self._spoken_s
+
+    def _first(self, weighed: Weighed) -> None:
+        if weighed.kind is None:
+            return
+        if weighed.kind is Kind.HUMAN:
+            # A question that a machine does not ask; but a mere question mark may be the transcriber's.
+            if weighed.weight >= 2:
+                self._decide(weighed, 0.95)
+        elif weighed.weight >= DECIDES:
+            self._decide(weighed, 0.97)
+
+    def _perhaps_a_person(self, text: str, weighed: Weighed) -> None:
+        """Somebody may have picked up while the machine spoke."""
+        few = len(text.split()) <= _FEW_WORDS
+        if few and (greets(text) or (weighed.kind is Kind.HUMAN and weighed.weight >= DECIDES)):
+            self.verdict = Verdict(Kind.HUMAN, 0.8, text)
+
+    def _decide(self, weighed: Weighed, confidence: float) -> None:
+        assert weighed.kind is not None
+        self.verdict = Verdict(weighed.kind, confidence, weighed.phrase)
+
+    def _say(self, kind: Kind, confidence: float, tone: Tone) -> None:
+        self.verdict = Verdict(kind, confidence, f"{tone.kind} tone of {tone.hz} Hz for {tone.ms} ms")
