@@ -29,6 +29,7 @@ from ringback.clock import Clock
 from ringback.conversation.conversation import Conversation, dialogue_of
 from ringback.conversation.dialogue.dialogue import DialogueError
 from ringback.conversation.result import ConversationResult, Usage
+from ringback.conversation.screening.verdict import Kind
 from ringback.conversation.transcript import LogEntry, Turn
 from ringback.dialing.call_events import EventDelivery, Receive
 from ringback.executions.ledger import Ledger
@@ -192,6 +193,7 @@ class AgentTalker:
             context=dict(result.context) or None,
             latency=latency,
             error=error,
+            voicemail=result.answered_by is not None and result.answered_by.kind is Kind.MACHINE,
             usage=usage,
         )
 

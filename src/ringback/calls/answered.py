@@ -46,6 +46,7 @@ async def disconnected(execution: Execution, talk: Talk, writing: Writing, clock
             "extracted_data": talk.extracted,
             "context_data": talk.context,
             "latency_data": talk.latency,
+            "answered_by_voice_mail": talk.voicemail,
         },
         attempt={
             "ended_at": clock.now_us(),

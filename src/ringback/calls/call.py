@@ -51,6 +51,8 @@ class Talk:
     """Where a graph agent ended up."""
     latency: Mapping[str, Any] | None = None
     error: str | None = None
+    voicemail: bool = False
+    """A machine took the call."""
     usage: Sequence[UsageLine] = field(default_factory=tuple)
 
 
