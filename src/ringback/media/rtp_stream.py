@@ -96,8 +96,6 @@ class RtpStream:
         self._codec = Codec.PCMU
         self._payload_types: frozenset[int | None] = frozenset()
         self._dtmf = DtmfReceiver(on_digit)
-        self._buffer = JitterBuffer()
-        self._sequence = SequenceTracker()
         self._dtmf_payload_type: int | None = None
         self._tones: ToneReceiver | None = None
         """Where the peer knows no telephone-events."""
@@ -105,6 +103,8 @@ class RtpStream:
         self._keys = DtmfSender()
         self._pressed_at = 0
         """RTP timestamp of the key that is being pressed."""
+        self._buffer = JitterBuffer()
+        self._sequence = SequenceTracker()
         self._remote_ssrc: int | None = None
         self._last_received: float | None = None
         self._rejected = 0
@@ -145,13 +145,13 @@ class RtpStream:
         if self._latch is None or self._latch.signalled != (host, remote[1]):
             self._latch = SourceLatch((host, remote[1]))
         self._codec = codec
-        # Either law is taken: some peers send the other one of the offer.
-        self._payload_types = frozenset({*_CODECS, _COMFORT_NOISE, dtmf_payload_type})
         self._dtmf_payload_type = dtmf_payload_type
         if dtmf_payload_type is not None:
             self._tones = None
         elif self._tones is None:
             self._tones = ToneReceiver(self._on_digit)
+        # Either law is taken: some peers send the other one of the offer.
+        self._payload_types = frozenset({*_CODECS, _COMFORT_NOISE, dtmf_payload_type})
 
     def pause(self, sending: bool) -> None:
         """Hold: `pause(sending=False)` stops sending, `sending=True` takes it up again. Reading goes on."""
@@ -191,18 +191,6 @@ class RtpStream:
         else:
             self._sent += 1
 
-    def statistics(self) -> RtpStatistics:
-        return RtpStatistics(
-            packets_sent=self._sent,
-            packets_received=self._sequence.received,
-            packets_lost=self._sequence.lost,
-            packets_late=self._buffer.late,
-            packets_duplicated=self._sequence.duplicated,
-            packets_rejected=self._rejected,
-            foreign_payload_type=self._foreign,
-            send_errors=self._send_errors,
-            frames_concealed=self._buffer.concealed,
-            jitter_ms=self._buffer.jitter_ms,
     def send_digits(self, keys: str) -> None:
         """Press keys, one after the other, as telephone-events or else as tones: 5 a second, in place of what
         `write_frame` is given. They wait for `connect` and for the end of a hold. Raises ValueError, as
@@ -220,6 +208,18 @@ class RtpStream:
             timestamp = self._pressed_at
         return RtpPacket(kind, self._next_sequence_number, timestamp, self._ssrc, payload, marker)
 
+    def statistics(self) -> RtpStatistics:
+        return RtpStatistics(
+            packets_sent=self._sent,
+            packets_received=self._sequence.received,
+            packets_lost=self._sequence.lost,
+            packets_late=self._buffer.late,
+            packets_duplicated=self._sequence.duplicated,
+            packets_rejected=self._rejected,
+            foreign_payload_type=self._foreign,
+            send_errors=self._send_errors,
+            frames_concealed=self._buffer.concealed,
+            jitter_ms=self._buffer.jitter_ms,
             buffer_frames=self._buffer.depth,
             last_received=self._last_received,
         )
@@ -273,6 +273,10 @@ class RtpStream:
             self._buffer.push(packet.timestamp, codec.decode(packet.payload), now)
 
 
+def _tone(pressed: Pressed) -> Frame:
+    return tone(pressed.key, pressed.tick) if pressed.sounds else SILENCE
+
+
 def _bind(host: str, ports: PortRange) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     candidates = ports.even()
@@ -285,10 +289,6 @@ def _bind(host: str, ports: PortRange) -> socket.socket:
             sock.bind((host, candidates[(start + offset) % len(candidates)]))
         except OSError as error:
             sock.close()
-def _tone(pressed: Pressed) -> Frame:
-    return tone(pressed.key, pressed.tick) if pressed.sounds else SILENCE
-
-
             if error.errno != errno.EADDRINUSE:
                 raise NoPortError(
                     f"cannot bind RTP on {host}: {error.strerror or error}; check the media address"
