@@ -25,6 +25,8 @@ class Dialog:
     routes: tuple[NameAddr, ...]
     local_cseq: int
     remote_cseq: int | None = None
+    allows: frozenset[str] = frozenset()
+    """The methods that the peer has said it takes."""
 
     @classmethod
     def of_caller(cls, request: Request, response: Response) -> Self:
@@ -36,6 +38,7 @@ class Dialog:
             target=_contact(response) or SipUri.parse(request.uri),
             routes=_routes(response)[::-1],
             local_cseq=request.cseq.number,
+            allows=frozenset(response.headers.all("Allow")),
         )
 
     @classmethod
@@ -52,6 +55,7 @@ class Dialog:
             routes=_routes(request),
             local_cseq=0,
             remote_cseq=request.cseq.number,
+            allows=frozenset(request.headers.all("Allow")),
         )
 
     @property

@@ -12,8 +12,10 @@ from ringback.telephony.sip.header import NameAddr, Reason
 from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.message import Request
 from ringback.telephony.sip.params import SipSyntaxError
+from ringback.telephony.sip.reliable import ReliableResponse, is_reliable
 from ringback.telephony.sip.sdp import Negotiation
 from ringback.telephony.sip.session import Session
+from ringback.telephony.sip.session_timer import Proposal
 from ringback.telephony.sip.transaction import State
 from ringback.telephony.sip.transaction_layer import ServerTransaction
 
@@ -36,6 +38,7 @@ class IncomingInvite:
         self._unheard: list[CallEvent] = []
         self._session: Session | None = None
         self._finished = False
+        self._progress: ReliableResponse | None = None
         self._patience = agent.timers.call_later(MAX_RINGING, lambda: self.reject(480))
         transaction.on_cancel = lambda cancel: self._abandoned(cancel)
         agent.register(self.call_id, self.local_tag, self)
@@ -61,9 +64,16 @@ class IncomingInvite:
         self._unheard.clear()
 
     def ring(self) -> None:
-        """Answer 180."""
-        if not self._transaction.answered:
-            self._transaction.respond(self._agent.response(self.request, 180, self.local_tag))
+        """Answer 180; so that it surely arrives, if the caller insists on that."""
+        if self._transaction.answered:
+            return
+        response = self._agent.response(self.request, 180, self.local_tag)
+        if not is_reliable(self.request):
+            self._transaction.respond(response)
+        elif self._progress is None:
+            self._progress = ReliableResponse(
+                self._agent, self._transaction, response, on_timeout=lambda: self.reject(504)
+            )
 
     def accept(self, negotiation: Negotiation) -> None:
         """Answer 200, or 488 if there is no common codec. Too late, it does nothing."""
@@ -75,7 +85,11 @@ class IncomingInvite:
             self.reject(400)
             return
         self._patience.cancel()
-        session = Session(self._agent, dialog, negotiation, DigestSession(None), self._tell, confirmed=False)
+        if self._progress is not None:
+            self._progress.stop()
+        session = Session(
+            self._agent, dialog, negotiation, DigestSession(None), self._tell, Proposal(), placed=False
+        )
         session.accept(self._transaction)
         if self._transaction.state is State.ACCEPTED:
             self._session = session
@@ -100,11 +114,18 @@ class IncomingInvite:
         if self._session is not None:
             self._session.refer(target)
 
+    def hold(self, holding: bool) -> None:
+        """Hold the peer of the answered call, or resume."""
+        if self._session is not None:
+            self._session.hold(holding)
+
     def receive(self, transaction: ServerTransaction) -> None:
         """Take a request of the peer in the dialog of this call."""
         request = transaction.request
         if request.from_.tag != self.caller.tag:
             transaction.reject(481)
+        elif request.method == "PRACK" and self._progress is not None:
+            self._progress.receive(transaction)
         elif self._session is not None:
             self._session.receive(transaction)
         elif request.method == "BYE":
@@ -129,6 +150,8 @@ class IncomingInvite:
         if not self._finished:
             self._finished = True
             self._patience.cancel()
+            if self._progress is not None:
+                self._progress.stop()
             self._agent.unregister(self.call_id, self.local_tag)
             self._tell(event)
 

@@ -50,6 +50,8 @@ class SipCall(Protocol):
 
     def refer(self, target: str) -> None: ...
 
+    def hold(self, holding: bool) -> None: ...
+
 
 class SipLeg:
     """Implements `media.leg.Leg`. Made before its call; `attach` joins them."""
@@ -121,6 +123,11 @@ class SipLeg:
         else:
             self._push(Referred(481, final=True))
 
+    def hold(self, holding: bool) -> None:
+        """Hold the person of an answered call, or resume; while held they hear what is written, and are not heard."""
+        if self._call is not None and self._answered:
+            self._call.hold(holding)
+
     def end(self, cause: HangupCause) -> None:
         """`hangup` for callers that cannot wait, such as timers."""
         if self._cause is None and not self._ended and self._call is not None:
@@ -175,6 +182,7 @@ class SipLeg:
         self.media = media
         if self._rtp is not None:
             if media.remote is not None:
+                self._rtp.secure(media.srtp)
                 self._rtp.connect(media.remote, media.codec, media.dtmf_payload_type)
             self._rtp.pause(sending=media.may_send)
 

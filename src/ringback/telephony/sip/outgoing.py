@@ -16,8 +16,10 @@ from ringback.telephony.sip.header import CSeq, NameAddr, Reason
 from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.message import Headers, Request, Response
 from ringback.telephony.sip.params import SipSyntaxError
+from ringback.telephony.sip.reliable import Pracks
 from ringback.telephony.sip.sdp import Media, Negotiation, SdpError
 from ringback.telephony.sip.session import Session, send_bye, trouble_of
+from ringback.telephony.sip.session_timer import Proposal
 from ringback.telephony.sip.transaction import Event
 from ringback.telephony.sip.transaction_layer import ServerTransaction
 from ringback.telephony.sip.uri import SipUri
@@ -69,6 +71,8 @@ class OutgoingCall:
             self._failed,
             invitation.in_time,
         )
+        self._proposal = Proposal()
+        self._pracks = Pracks(agent, self._digest)
         self._session: Session | None = None
         self._acks: dict[str, tuple[Request, Hop]] = {}
         """The ACK of every 2xx so far, by the tag of the fork that sent it."""
@@ -105,6 +109,11 @@ class OutgoingCall:
         if self._session is not None:
             self._session.refer(target)
 
+    def hold(self, holding: bool) -> None:
+        """Hold the peer of the answered call, or resume."""
+        if self._session is not None:
+            self._session.hold(holding)
+
     def receive(self, transaction: ServerTransaction) -> None:
         """Take a request of the peer in a dialog of this call."""
         request = transaction.request
@@ -116,6 +125,8 @@ class OutgoingCall:
         elif request.method == "BYE":
             self._byes[tag] = tuple(request.reasons)
             transaction.respond(self._agent.response(request, 200))
+        elif request.method == "UPDATE" and self._negotiation.agreed is not None:
+            self._update(transaction)
         elif request.method in ("INVITE", "UPDATE"):
             transaction.reject(491)
         else:
@@ -143,6 +154,7 @@ class OutgoingCall:
             ),
         )
         request.set_body(sdp.CONTENT_TYPE, self._offer)
+        self._proposal.write(request)
         return request
 
     def _received(self, request: Request, response: Response) -> None:
@@ -150,16 +162,19 @@ class OutgoingCall:
             self._progress(request, response)
         elif response.status < 300:
             self._answered(request, response)
+        elif self._cancel is None and self._proposal.raised_by(response):
+            self._exchange.start()
         else:
             gave_up = self._cancel is not None and response.status in (401, 407, 487)
             self._finish(Finished(self._cancel_sent or gave_up, response.status, tuple(response.reasons)))
 
     def _progress(self, request: Request, response: Response) -> None:
         self._progressing = request
+        admitted = self._finished or self._pracks.admit(request, response)
         if self._cancel is not None:
             self._send_cancel()
             return
-        if self._finished or self._session is not None:
+        if self._finished or self._session is not None or not admitted:
             return
         if response.to.tag and len(self._early_tags) < _MAX_FORKS:
             self._early_tags.add(response.to.tag)
@@ -183,6 +198,7 @@ class OutgoingCall:
         except SipSyntaxError:
             self._finish(Finished(ours=False, trouble=Trouble.UNREACHABLE))
             return
+        self._pracks.continue_in(dialog)
         self._acknowledge(dialog, request)
         if self._finished or self._session is not None or self._cancel is not None:
             # A fork that lost, or an answer that crossed our CANCEL.
@@ -206,9 +222,9 @@ class OutgoingCall:
             self._finish(Finished(ours=True, trouble=Trouble.NO_MEDIA))
             return
         self._session = Session(
-            self._agent, dialog, self._negotiation, self._digest, self._emit, confirmed=True
+            self._agent, dialog, self._negotiation, self._digest, self._emit, self._proposal, placed=True
         )
-        self._session.connect(media)
+        self._session.answered(response, media)
         if dialog.remote_tag in self._byes:
             self._session.end_by_peer(self._byes[dialog.remote_tag])
 
@@ -219,6 +235,19 @@ class OutgoingCall:
             return self._negotiation.accept(response.body)
         except SdpError:
             return None
+
+    def _update(self, transaction: ServerTransaction) -> None:
+        """The early audio moves (RFC 3311): offer and answer are over, so that the peer may offer anew."""
+        response = self._agent.response(transaction.request, 200)
+        if transaction.request.body:
+            try:
+                body, media = self._negotiation.answer(transaction.request.body)
+            except SdpError:
+                transaction.reject(488)
+                return
+            response.set_body(sdp.CONTENT_TYPE, body)
+            self._emit(Early(media))
+        transaction.respond(response)
 
     def _send_cancel(self) -> None:
         invite = self._progressing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ringback.telephony.causes import Trouble
 from ringback.telephony.sip import info, sdp
@@ -13,10 +13,12 @@ from ringback.telephony.sip.dialog import Dialog
 from ringback.telephony.sip.events import Connected, Emit, Finished, Keyed, MediaChanged, ReferProgress
 from ringback.telephony.sip.exchange import Exchange
 from ringback.telephony.sip.header import Reason
-from ringback.telephony.sip.message import Request
+from ringback.telephony.sip.message import Request, Response
 from ringback.telephony.sip.params import SipSyntaxError
 from ringback.telephony.sip.refer import Referral, refer_to
+from ringback.telephony.sip.reinvite import Reinvite
 from ringback.telephony.sip.sdp import Negotiation, SdpError
+from ringback.telephony.sip.session_timer import MIN_S, Proposal, SessionTimer, too_brief
 from ringback.telephony.sip.transaction import Event
 from ringback.telephony.sip.transaction_layer import ServerTransaction
 
@@ -34,9 +36,11 @@ class Session:
         negotiation: Negotiation,
         digest: DigestSession,
         emit: Emit,
+        proposal: Proposal,
         *,
-        confirmed: bool,
+        placed: bool,
     ) -> None:
+        """`placed`: we placed the call, rather than the peer."""
         self.dialog = dialog
         self._agent = agent
         self._negotiation = negotiation
@@ -45,15 +49,24 @@ class Session:
         self._acceptance: Acceptance | None = None
         self._offered = False
         """Whether our 2xx carries an offer that the ACK must answer."""
-        self._confirmed = confirmed
+        self._placed = self._confirmed = placed
         """Whether both sides know of the dialog: before, a callee may not send BYE (section 15)."""
         self._connected = False
         self._over = False
         self._bye_after_ack: tuple[Reason, ...] | None = None
         self._referral: Referral | None = None
+        self._reinvite: Reinvite | None = None
+        self._proposal = proposal
+        self._timer = SessionTimer(
+            agent.timers, proposal, self._refresh, lambda: self._fail(Trouble.EXPIRED)
+        )
 
-    def connect(self, media: sdp.Media) -> None:
-        """The call is answered and has audio."""
+    def answered(self, response: Response, media: sdp.Media) -> None:
+        """The peer has answered our INVITE."""
+        self._timer.answered(response)
+        self._connect(media)
+
+    def _connect(self, media: sdp.Media) -> None:
         self._connected = True
         self._emit(Connected(media))
 
@@ -62,6 +75,9 @@ class Session:
         request = transaction.request
         if request.body and request.content_type != sdp.CONTENT_TYPE:
             transaction.reject(415, Accept=sdp.CONTENT_TYPE)
+            return
+        if too_brief(request):
+            transaction.reject(422, Min_SE=str(MIN_S))
             return
         try:
             body, media = (
@@ -75,6 +91,7 @@ class Session:
         response.set_body(sdp.CONTENT_TYPE, body)
         for route in request.headers.all("Record-Route"):
             response.headers.add("Record-Route", route)
+        self._timer.answer(request, response)
         self._offered = media is None
         self._acceptance = Acceptance(
             self._agent, transaction, response, self._acknowledged, self._unacknowledged
@@ -115,6 +132,18 @@ class Session:
         self._referral = Referral(self._agent, self.dialog, self._digest, self._emit, uri)
         self._referral.start()
 
+    def hold(self, holding: bool) -> None:
+        """Hold the peer, or resume; nothing happens where another negotiation is under way, or for want of need."""
+        if self._over or self._busy or not self._confirmed or holding == self._negotiation.holding:
+            return
+        self._negotiation.holding = holding
+
+        def refused() -> None:
+            self._negotiation.holding = not holding
+            self._negotiation.offer()  # what holds as it was is what the next refresh repeats
+
+        self._negotiate("INVITE", self._negotiation.offer(), refused)
+
     def receive_ack(self, ack: Request) -> None:
         if self._acceptance is not None and ack.cseq.number == self._acceptance.cseq:
             self._acceptance.acknowledge(ack)
@@ -139,7 +168,9 @@ class Session:
 
     def _renegotiate(self, transaction: ServerTransaction) -> None:
         request = transaction.request
-        if self._acceptance is not None:
+        ours = self._reinvite
+        crosses = ours is not None and ours.open and ours.offers and (request.method == "INVITE" or request.body)
+        if self._acceptance is not None or crosses:
             transaction.reject(491)
         elif request.method == "INVITE":
             self.accept(transaction)
@@ -165,6 +196,9 @@ class Session:
     def _update(self, transaction: ServerTransaction) -> None:
         """RFC 3311; without a body it only refreshes the target."""
         request = transaction.request
+        if too_brief(request):
+            transaction.reject(422, Min_SE=str(MIN_S))
+            return
         response = self._agent.response(request, 200)
         if request.body:
             try:
@@ -174,14 +208,60 @@ class Session:
                 return
             response.set_body(sdp.CONTENT_TYPE, body)
             self._apply(media)
+        self._timer.answer(request, response)
         self.dialog.refresh(request)
         transaction.respond(response)
+
+    @property
+    def _busy(self) -> bool:
+        """Whether one side's negotiation is under way."""
+        return self._acceptance is not None or (self._reinvite is not None and not self._reinvite.over)
+
+    def _refresh(self) -> None:
+        """It is our turn to ask whether the peer is still there."""
+        if self._busy or not self._confirmed:
+            self._timer.postpone()
+        elif "UPDATE" in self.dialog.allows:
+            self._negotiate("UPDATE", b"")
+        else:
+            self._negotiate("INVITE", self._negotiation.again())
+
+    def _negotiate(
+        self, method: Literal["INVITE", "UPDATE"], offer: bytes, refused: Callable[[], None] = lambda: None
+    ) -> None:
+        def negotiated(response: Response | None) -> None:
+            if response is None or response.status in (408, 481):
+                self._fail(Trouble.EXPIRED)
+            elif response.status < 300:
+                self._timer.answered(response)
+                if offer:
+                    self._take_answer(response.body)
+            elif self._proposal.raised_by(response):
+                self._negotiate(method, offer, refused)
+            elif method == "UPDATE":
+                self.dialog.allows -= {method}
+                self._refresh()
+            else:
+                refused()
+                self._timer.postpone()
+
+        self._reinvite = Reinvite(
+            self._agent,
+            self.dialog,
+            self._digest,
+            method,
+            offer,
+            self._timer.ask,
+            negotiated,
+            patient=self._placed,
+        )
+        self._reinvite.start()
 
     def _apply(self, media: sdp.Media) -> None:
         if self._connected:
             self._emit(MediaChanged(media))
         else:
-            self.connect(media)
+            self._connect(media)
 
     def _acknowledged(self, ack: Request) -> None:
         self._acceptance = None
@@ -189,13 +269,17 @@ class Session:
         if self._bye_after_ack is not None:
             self._send_bye(self._bye_after_ack)
         elif self._offered and not self._over:
-            self._take_late_answer(ack.body)
+            self._take_answer(ack.body)
 
-    def _take_late_answer(self, body: bytes) -> None:
+    def _take_answer(self, body: bytes) -> None:
+        before = self._negotiation.agreed
         try:
-            self._apply(self._negotiation.accept(body))
+            media = self._negotiation.accept(body)
         except SdpError:
             self._fail(Trouble.NO_MEDIA)
+        else:
+            if media != before or not self._connected:
+                self._apply(media)
 
     def _unacknowledged(self) -> None:
         self._acceptance = None
@@ -212,6 +296,9 @@ class Session:
     def _finish(self, event: Finished) -> None:
         if not self._over:
             self._over = True
+            self._timer.stop()
+            if self._reinvite is not None:
+                self._reinvite.stop()
             if self._referral is not None:
                 self._referral.stop()
             self._emit(event)
