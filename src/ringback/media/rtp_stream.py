@@ -22,6 +22,7 @@ from ringback.media.latch import Address, SourceLatch
 from ringback.media.leg import Digit
 from ringback.media.rtp import RtpError, RtpPacket
 from ringback.media.sequence import SequenceTracker
+from ringback.media.srtp import Srtp, SrtpError, SrtpKeys
 
 _MAX_DATAGRAM: Final = 2048
 _MAX_PAYLOAD: Final = 1600
@@ -93,6 +94,7 @@ class RtpStream:
         self._clock = clock
         self.local_port: int = sock.getsockname()[1]
         self._latch: SourceLatch | None = None
+        self._srtp: Srtp | None = None
         self._codec = Codec.PCMU
         self._payload_types: frozenset[int | None] = frozenset()
         self._dtmf = DtmfReceiver(on_digit)
@@ -153,6 +155,15 @@ class RtpStream:
         # Either law is taken: some peers send the other one of the offer.
         self._payload_types = frozenset({*_CODECS, _COMFORT_NOISE, dtmf_payload_type})
 
+    def secure(self, keys: SrtpKeys | None) -> None:
+        """Encrypt with these keys from now on, and take nothing that is not; None: plain audio. See `connect`."""
+        if keys is None:
+            self._srtp = None
+        elif self._srtp is None:
+            self._srtp = Srtp(keys)
+        else:
+            self._srtp.renew(keys)
+
     def pause(self, sending: bool) -> None:
         """Hold: `pause(sending=False)` stops sending, `sending=True` takes it up again. Reading goes on."""
         self._sending = sending
@@ -185,8 +196,9 @@ class RtpStream:
         self._next_sequence_number = (self._next_sequence_number + 1) & 0xFFFF
         self._marker = False
         try:
-            self._socket.sendto(packet.serialize(), self._latch.target)
-        except OSError:
+            data = packet.serialize()
+            self._socket.sendto(self._srtp.protect(data) if self._srtp else data, self._latch.target)
+        except (OSError, SrtpError):
             self._send_errors += 1
         else:
             self._sent += 1
@@ -243,8 +255,8 @@ class RtpStream:
         if self._latch is None:
             return
         try:
-            packet = RtpPacket.parse(data)
-        except RtpError:
+            packet = RtpPacket.parse(self._srtp.unprotect(data) if self._srtp else data)
+        except (RtpError, SrtpError):
             self._rejected += 1
             return
         now = self._clock.monotonic()

@@ -9,12 +9,16 @@ from enum import StrEnum
 from typing import Final
 
 from ringback.media.g711 import Codec
+from ringback.media.srtp import SrtpKeys
+from ringback.telephony.sip.crypto import CryptoLine, Encryption, Keyring, read_lines
 
 CONTENT_TYPE: Final = "application/sdp"
 MAX_SDP: Final = 16_384
 _MAX_STREAMS: Final = 16
 _EVENT_TYPE: Final = 101
 _OFFERED: Final = (Codec.PCMU, Codec.PCMA)
+_PLAIN: Final = ("RTP/AVP", "RTP/AVPF")
+_SECURE: Final = ("RTP/SAVP", "RTP/SAVPF")
 _BY_FORMAT: Final = {str(codec.payload_type): codec for codec in _OFFERED}
 
 
@@ -36,6 +40,7 @@ class Direction(StrEnum):
 
 
 _REVERSED: Final = {Direction.SENDONLY: Direction.RECVONLY, Direction.RECVONLY: Direction.SENDONLY}
+_HOLDING: Final = {Direction.SENDRECV: Direction.SENDONLY, Direction.RECVONLY: Direction.INACTIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,17 @@ class Stream:
     event_type: int | None
     """Payload type of telephone-event."""
     direction: Direction
+    crypto: tuple[CryptoLine, ...] = ()
+    """Keys for SRTP."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether it may carry nothing but SRTP."""
+        return self.protocol in _SECURE
 
     @property
     def usable(self) -> bool:
-        fits = self.kind == "audio" and self.protocol in ("RTP/AVP", "RTP/AVPF")
+        fits = self.kind == "audio" and (self.protocol in _PLAIN or (self.secure and bool(self.crypto)))
         return fits and self.port > 0 and bool(self.codecs and self.host)
 
 
@@ -70,6 +82,9 @@ class Media:
     dtmf_payload_type: int | None
     may_send: bool
     """False while the peer holds us."""
+    srtp: SrtpKeys | None = None
+    """Keys of the audio; None: it is not encrypted."""
+    protocol: str = _PLAIN[0]
 
 
 def parse(body: bytes) -> list[Stream]:
@@ -102,6 +117,7 @@ def _stream(lines: list[str], session: list[str]) -> Stream:
         codecs=codecs,
         event_type=event_type,
         direction=_direction(lines) or _direction(session) or Direction.SENDRECV,
+        crypto=read_lines(_attributes(lines, "crypto")),
     )
 
 
@@ -150,38 +166,62 @@ def _direction(lines: list[str]) -> Direction | None:
 class Negotiation:
     """Our side of the descriptions of one call: writes offers and answers, and keeps what was agreed."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, encryption: Encryption = Encryption.NONE) -> None:
         self.agreed: Media | None = None
+        self._keyring = Keyring(encryption)
+        self.holding = False
+        """Whether we hold the peer: what we write then asks for no audio."""
         self._host = host
         self._port = port
         self._id = secrets.randbelow(2**31)
         self._version = 0
+        self._written = b""
 
     def offer(self) -> bytes:
         """An offer of everything we speak, or of what was agreed before."""
         agreed = self.agreed
         if agreed is None:
-            audio = self._audio(_OFFERED, _EVENT_TYPE, Direction.SENDRECV)
+            protocol = _SECURE[0] if self._keyring.required else _PLAIN[0]
+            audio = self._audio(_OFFERED, _EVENT_TYPE, Direction.SENDRECV, protocol, self._keyring.offer())
         else:
-            audio = self._audio((agreed.codec,), agreed.dtmf_payload_type, Direction.SENDRECV)
+            crypto = self._keyring.offer(agreed.srtp) if agreed.srtp else ()
+            audio = self._audio(
+                (agreed.codec,), agreed.dtmf_payload_type, Direction.SENDRECV, agreed.protocol, crypto
+            )
         return self._write([audio])
+
+    def again(self) -> bytes:
+        """The description that holds, as it was last written: an offer that changes nothing."""
+        return self._written
 
     def accept(self, answer: bytes) -> Media:
         """Take the peer's answer to our offer. Raises SdpError when it agrees on no audio."""
         stream = next((stream for stream in parse(answer) if stream.usable), None)
         if stream is None:
             raise SdpError("no common codec")
-        self.agreed = _media(stream)
+        keys = self._keyring.answered(stream.crypto)
+        if keys is None and (stream.secure or self._keyring.required):
+            raise SdpError("no encryption agreed on")
+        self.agreed = _media(stream, keys)
         return self.agreed
 
     def answer(self, offer: bytes) -> tuple[bytes, Media]:
         """Answer the peer's offer: its first usable audio stream, the others refused. Raises SdpError."""
         streams = parse(offer)
         chosen = next((stream for stream in streams if stream.usable), None)
+        if self._keyring.required:
+            chosen = next((stream for stream in streams if stream.usable and stream.crypto), None)
         if chosen is None:
-            raise SdpError("no common codec")
-        media = _media(chosen)
-        audio = self._audio((media.codec,), media.dtmf_payload_type, chosen.direction.reversed)
+            raise SdpError("no common codec, or no encryption")
+        crypto = self._keyring.chosen(chosen.crypto, chosen.secure)
+        media = _media(chosen, crypto[1] if crypto else None)
+        audio = self._audio(
+            (media.codec,),
+            media.dtmf_payload_type,
+            chosen.direction.reversed,
+            chosen.protocol,
+            crypto[:1] if crypto else (),
+        )
         lines = [
             audio if stream is chosen else [f"m={stream.kind} 0 {stream.protocol} {' '.join(stream.formats)}"]
             for stream in streams
@@ -189,14 +229,23 @@ class Negotiation:
         self.agreed = media
         return self._write(lines), media
 
-    def _audio(self, codecs: tuple[Codec, ...], event_type: int | None, direction: Direction) -> list[str]:
+    def _audio(
+        self,
+        codecs: tuple[Codec, ...],
+        event_type: int | None,
+        direction: Direction,
+        protocol: str,
+        crypto: tuple[CryptoLine, ...],
+    ) -> list[str]:
         types = [codec.payload_type for codec in codecs]
         maps = [f"a=rtpmap:{codec.payload_type} {codec.name}/8000" for codec in codecs]
         if event_type is not None:
             types.append(event_type)
             maps += [f"a=rtpmap:{event_type} telephone-event/8000", f"a=fmtp:{event_type} 0-15"]
-        media = f"m=audio {self._port} RTP/AVP {' '.join(str(number) for number in types)}"
-        return [media, *maps, "a=ptime:20", f"a={direction}"]
+        if self.holding:
+            direction = _HOLDING.get(direction, direction)
+        media = f"m=audio {self._port} {protocol} {' '.join(str(number) for number in types)}"
+        return [media, *maps, *(str(line) for line in crypto), "a=ptime:20", f"a={direction}"]
 
     def _write(self, streams: list[list[str]]) -> bytes:
         self._version += 1
@@ -210,10 +259,11 @@ class Negotiation:
         ]
         for stream in streams:
             lines += stream
-        return "".join(f"{line}\r\n" for line in lines).encode()
+        self._written = "".join(f"{line}\r\n" for line in lines).encode()
+        return self._written
 
 
-def _media(stream: Stream) -> Media:
+def _media(stream: Stream, srtp: SrtpKeys | None) -> Media:
     direction = stream.direction
     nowhere = ipaddress.ip_address(stream.host).is_unspecified
     return Media(
@@ -221,4 +271,6 @@ def _media(stream: Stream) -> Media:
         codec=stream.codecs[0],
         dtmf_payload_type=stream.event_type,
         may_send=direction in (Direction.SENDRECV, Direction.RECVONLY) and not nowhere,
+        srtp=srtp,
+        protocol=stream.protocol,
     )
