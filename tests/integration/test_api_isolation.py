@@ -120,6 +120,12 @@ def _trunk(of: Belongings) -> Any:
     }
 
 
+def _linked(of: Belongings) -> Any:
+    return {"agent_id": of.agent_id, "phone_number_id": of.phone_number_id}
+
+
+_CALLERS = "contact_number,name\n+14155550123,Ann\n"
+
 PUBLIC = {("GET", "/health"), ("GET", "/metrics"), ("GET", "/docs"), ("GET", "/openapi.json")}
 CASES: dict[Route, Case] = {
     ("GET", "/agent/{agent_id}/executions"): Case(queries=_filters),
@@ -185,6 +191,11 @@ CASES: dict[Route, Case] = {
     ("GET", "/phone-numbers/search"): Case(queries=lambda _: ({"country": "US"},)),
     ("POST", "/phone-numbers/buy"): Case(body=lambda _: {"country": "US", "phone_number": POOL[0]}),
     ("DELETE", "/phone-numbers/{phone_number_id}"): Case(),
+    ("POST", "/inbound/setup"): Case(body=_linked),
+    ("POST", "/inbound/unlink"): Case(body=lambda of: {"phone_number_id": of.phone_number_id}),
+    ("GET", "/inbound/callers"): Case(),
+    ("PUT", "/inbound/callers/{source_name}"): Case(body=lambda of: {"csv": _CALLERS}, anybodys=True),
+    ("DELETE", "/inbound/callers/{source_name}"): Case(),
     ("GET", "/user/me"): Case(),
     ("POST", "/sub-accounts/create"): Case(body=lambda _: {"name": "Gotham branch"}),
     ("GET", "/sub-accounts/all"): Case(),

@@ -42,11 +42,11 @@ HAPPENS = {
             "withdrawn answer",
         ),
         *("functions side by side", "function cancelled", "unknown function", "excuse", "apology"),
-        *("transfer", "blind transfer", "bridge", "transfer cancelled", "hangup transferred"),
+        *("transfer", "blind transfer", "bridge", "hangup transferred"),
         *("injected event taken up", "hangup error", "failure llm"),
     ),
     0.0005: (
-        *("failure transcriber", "failure synthesizer", "failure system", "failure llm_hangup"),
+        *("transfer cancelled", "failure transcriber", "failure synthesizer", "failure system", "failure llm_hangup"),
         *("failure graph_routing", "is the call over? no", 'is the call over? "yes"', "event dropped"),
         *("The language model gave an empty reply and", "The language model broke off"),
     ),

@@ -11,6 +11,7 @@ from ringback.aftercall.recording import RecordingStage
 from ringback.aftercall.stage import Stage
 from ringback.aftercall.telephone import TelephoneStage
 from ringback.aftercall.transcript import TranscriptStage
+from ringback.aftercall.transfer import TransferStage
 from ringback.agents.followup import FollowUps
 from ringback.billing.prices import Prices
 from ringback.executions.ledger import Ledger
@@ -26,6 +27,7 @@ def pipeline(db: Database, ledger: Ledger, folder: Path, *more: Stage) -> Pipeli
     """Recordings are in the folder; `more` stages come before the rating."""
     stages: Sequence[Stage] = (
         RecordingStage(folder),
+        TransferStage(folder),
         TranscriptStage(),
         *more,
         TelephoneStage(Prices(db)),

@@ -1,10 +1,10 @@
-"""Rating: what the telephone leg costs, from the answer to the hang-up."""
+"""Rating: what the telephone leg costs, from the answer to the hang-up, and those of transfers likewise."""
 
 from __future__ import annotations
 
 from ringback.aftercall.stage import FinishedCall, Outcome
 from ringback.billing.prices import Prices
-from ringback.billing.rating import telephone_lines
+from ringback.billing.rating import telephone_lines, transfer_lines
 from ringback.executions.record import Attempt
 
 
@@ -18,14 +18,16 @@ class TelephoneStage:
         self._prices = prices
 
     async def run(self, call: FinishedCall) -> Outcome:
-        lines = telephone_lines(leg_ms(call.attempt), call.execution.provider, call.attempt.answered_at or 0)
+        attempt = call.attempt
+        transfers = transfer_lines(attempt.transfers)
+        lines = telephone_lines(leg_ms(attempt), call.execution.provider, attempt.answered_at or 0) + transfers
         if not lines:
             return Outcome()
         book = await self._prices.book(call.execution.account_id)
-        return Outcome(
-            usage=[book.rated(line) for line in lines],
-            note=f"telephone, {leg_ms(call.attempt) / 1000:.1f} s",
-        )
+        note = f"telephone, {leg_ms(attempt) / 1000:.1f} s"
+        if transfers:
+            note += f", transfer, {sum(line.quantity for line in transfers) / 1000:.1f} s"
+        return Outcome(usage=[book.rated(line) for line in lines], note=note)
 
 
 def leg_ms(attempt: Attempt) -> int:

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -20,6 +20,7 @@ from ringback.executions.listing import Recording
 from ringback.executions.recording_files import inside
 
 router = APIRouter(tags=["Recordings"])
+_WAV: Final[dict[str, Any]] = {"audio/wav": {}}
 
 
 @router.head("/recordings/call/{execution_id}", include_in_schema=False)
@@ -27,8 +28,8 @@ router = APIRouter(tags=["Recordings"])
     "/recordings/call/{execution_id}",
     response_class=FileResponse,
     responses={
-        200: {"description": "The whole: left the person, right the agent", "content": {"audio/wav": {}}},
-        206: {"description": "The range asked for", "content": {"audio/wav": {}}},
+        200: {"description": "The whole: left the person, right the agent", "content": _WAV},
+        206: {"description": "The range asked for", "content": _WAV},
         **responses(400, 401, 404, 416),
     },
 )
@@ -40,26 +41,66 @@ async def get_recording(
     token: Annotated[str | None, Query(description="From `telephony_data.recording_url`.")] = None,
 ) -> Response:
     """The recording of a call, whole or a range of its bytes, for the token of its link or a Bearer key."""
-    recording = await _opened(request, services, str(execution_id), token, credentials)
-    path = inside(services.recordings, recording.path) if recording else None
-    status = await asyncio.to_thread(_file_status, path) if path else None
-    if path is None or status is None:
-        raise ApiError(404, f"There is no recording of execution {execution_id}")
-    _settle_range(request, status.st_size)
-    return FileResponse(path, media_type="audio/wav", stat_result=status, headers=_HEADERS)
+    found = await _opened(services.listing.recording, request, services, execution_id, token, credentials)
+    return await _served(request, services, found, f"There is no recording of execution {execution_id}")
+
+
+@router.head("/recordings/transfer/{execution_id}", include_in_schema=False)
+@router.get(
+    "/recordings/transfer/{execution_id}",
+    response_class=FileResponse,
+    responses={
+        200: {"description": "The whole: left who took the call, right who was handed over", "content": _WAV},
+        206: {"description": "The range asked for", "content": _WAV},
+        **responses(400, 401, 404, 416),
+    },
+)
+async def get_transfer_recording(
+    execution_id: UUID,
+    request: Request,
+    services: ServicesDep,
+    credentials: Credentials,
+    token: Annotated[str | None, Query(description="From `transfer_call_data.recording_url`.")] = None,
+) -> Response:
+    """The recording of the leg that a call was transferred to, for the token of its link or a Bearer key."""
+    find = services.listing.transfer_recording
+    found = await _opened(find, request, services, execution_id, token, credentials)
+    return await _served(
+        request, services, found, f"There is no recording of a transfer of execution {execution_id}"
+    )
 
 
 _HEADERS = {"Cache-Control": "private, max-age=3600", "Content-Disposition": "inline"}
 
 
+class _Find(Protocol):
+    async def __call__(
+        self, execution_id: str, *, token: str | None = None, account_id: str | None = None
+    ) -> Recording | None: ...
+
+
+async def _served(request: Request, services: Services, found: Recording | None, missing: str) -> Response:
+    path = inside(services.recordings, found.path) if found else None
+    status = await asyncio.to_thread(_file_status, path) if path else None
+    if path is None or status is None:
+        raise ApiError(404, missing)
+    _settle_range(request, status.st_size)
+    return FileResponse(path, media_type="audio/wav", stat_result=status, headers=_HEADERS)
+
+
 async def _opened(
-    request: Request, services: Services, execution_id: str, token: str | None, credentials: Credentials
+    find: _Find,
+    request: Request,
+    services: Services,
+    execution_id: UUID,
+    token: str | None,
+    credentials: Credentials,
 ) -> Recording | None:
-    if token is not None and (found := await services.listing.recording(execution_id, token=token)):
+    if token is not None and (found := await find(str(execution_id), token=token)):
         return found
     if credentials is not None:
         account = await account_id(request, services, credentials)
-        return await services.listing.recording(execution_id, account_id=account)
+        return await find(str(execution_id), account_id=account)
     if token is None:
         raise denied()
     return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from ringback.executions.record import CENT, UsageKind, UsageLine
+from ringback.executions.transfer import Transfer
 
 
 def charged(quantity: int, step: int) -> int:
@@ -25,6 +27,24 @@ def amount(quantity: int, price: Decimal, per: int, step: int) -> int:
 def amount_of(line: UsageLine) -> int:
     """What the line must amount to by its own price; one without a price costs nothing."""
     return 0 if line.price is None else amount(line.quantity, line.price, line.per, line.step)
+
+
+def transfer_lines(transfers: Sequence[Transfer]) -> list[UsageLine]:
+    """The legs that we dialled for transfers, from answer to end, not rated yet: the carrier's time, at the prices of
+    the moment of the answer. Our own time is that of the call, which goes on meanwhile."""
+    return [
+        UsageLine(
+            UsageKind.NETWORK,
+            transfer.provider,
+            "",
+            "ms",
+            transfer.leg_ms,
+            at_us=transfer.answered_at or 0,
+            purpose="transfer",
+        )
+        for transfer in transfers
+        if transfer.leg_ms
+    ]
 
 
 def telephone_lines(duration_ms: int, provider: str, answered_us: int) -> list[UsageLine]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,14 +40,18 @@ class BatchTemplate:
     account_id: str
     agent_id: str
     batch_id: str
-    trunk: str
+    provider: str
     from_numbers: tuple[str, ...]
-    """Taken in turn."""
+    """A person is always called from the same one of them."""
+    trunk_id: str | None = None
+    """Of the account's trunk that they are on; None: that of the settings."""
     retry_config: Mapping[str, Any] | None = None
     bypass_guardrails: bool = False
 
     def from_number(self, line: Line) -> str | None:
-        return self.from_numbers[line.line % len(self.from_numbers)] if self.from_numbers else None
+        if not self.from_numbers:
+            return None
+        return self.from_numbers[zlib.crc32(line.number.encode()) % len(self.from_numbers)]
 
 
 class LaneStopped(Exception):
@@ -211,7 +216,9 @@ def _new(template: BatchTemplate) -> NewExecution:
         agent_id=template.agent_id,
         to_number="",
         from_number=None,
-        provider=template.trunk,
+        provider=template.provider,
+        hosted_telephony=template.trunk_id is None,
+        trunk_id=template.trunk_id,
         retry_config=template.retry_config,
         batch_id=template.batch_id,
         bypass_guardrails=template.bypass_guardrails,

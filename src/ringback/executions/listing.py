@@ -12,7 +12,8 @@ from ringback.executions.filters import Filters
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import LogRow
 from ringback.executions.rendering import v1
-from ringback.executions.rows import to_log_row
+from ringback.executions.rows import to_log_row, transfers_of
+from ringback.executions.transfer import shown_transfer
 from ringback.store.database import Database, Reader, Row
 from ringback.store.queries import attempts, counts, execution_lists, execution_log, executions
 
@@ -131,6 +132,20 @@ class Listing:
         return [
             to_log_row(row) for row in await execution_log.of_execution(self._db, account_id, execution_id)
         ]
+
+    async def transfer_recording(
+        self, execution_id: str, *, token: str | None = None, account_id: str | None = None
+    ) -> Recording | None:
+        """As `recording`, of the transfer that the record shows."""
+        row = None
+        if token is not None:
+            row = await attempts.transfers_of_token(self._db, token)
+        elif account_id is not None:
+            row = await attempts.transfers(self._db, account_id, execution_id)
+        if row is None or row["execution_id"] != execution_id or row["status"] != Status.COMPLETED:
+            return None
+        shown = shown_transfer(transfers_of(row))
+        return Recording(row["account_id"], shown.recording_path) if shown and shown.recording_path else None
 
     async def recording(
         self, execution_id: str, *, token: str | None = None, account_id: str | None = None

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal, TypedDict
 
 from ringback.executions.lifecycle import Status
+from ringback.executions.transfer import Transfer
 
 CUT_MARK: Final = " —"
 """After the words of a turn in which the other side cut the speaker short."""
@@ -75,17 +76,20 @@ class CostBreakdown:
 
 @dataclass(frozen=True, slots=True)
 class NewExecution:
-    """A call to be made. Without `scheduled_at`, or with one in the past, it is due at once."""
+    """A call to be made, or one to us. Without `scheduled_at`, or with one in the past, it is due at once."""
 
     account_id: str
     agent_id: str
     to_number: str
     """E.164: who is called."""
     from_number: str | None
+    """None: the trunk's own; of a call to us: withheld."""
     provider: str
     """`telephony_data.provider`, e.g. "sip-trunk"."""
     hosted_telephony: bool = False
     """The operator's shared trunk, not the user's own."""
+    trunk_id: str | None = None
+    """Of the account's trunk; None: the operator's."""
     recipient_data: Mapping[str, Any] = field(default_factory=dict)
     """The prompt's variables, as the client sent them."""
     agent_data: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +101,9 @@ class NewExecution:
     """Of the batch's file, from 1."""
     bypass_guardrails: bool = False
     """Dialled whatever the agent's calling hours say."""
+    call_type: Literal["inbound", "outbound"] = "outbound"
+    id: str | None = None
+    """None: a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,8 @@ class Execution:
     """Statuses that it has had, the first one too."""
     extraction_webhook_status: bool | None = None
     """Whether the webhook task's server has taken what was extracted; None: there was nothing to tell."""
+    trunk_id: str | None = None
+    """Of the account's trunk that carries it; None: the operator's."""
 
     @property
     def created_at(self) -> int:
@@ -193,6 +202,10 @@ class Attempt:
     """Of its after-call work, after the first."""
     reserved: int = 0
     """1e-4 cents of its payer's wallet, since it was dialled."""
+    transfers: Sequence[Transfer] = ()
+    """How it was handed over to others, in order."""
+    transfer_token: str | None = None
+    """Opens the recording of the transfer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,3 +321,5 @@ class AttemptChanges(TypedDict, total=False):
     dial_at: int | None
     tries: int
     reserved: int
+    transfers: Sequence[Transfer]
+    transfer_token: str | None

@@ -16,6 +16,11 @@ def place(account_id: str, execution_id: str, number: int) -> str:
     return f"{account_id}/{execution_id}-{number}.wav"
 
 
+def transfer_place(account_id: str, execution_id: str, number: int, transfer: int) -> str:
+    """Where that of a transfer of the attempt is written, the first being 1."""
+    return f"{account_id}/{execution_id}-{number}-transfer-{transfer}.wav"
+
+
 def part(path: str) -> str:
     """Its name while it is written, which a crash leaves behind."""
     return f"{path}.part"

@@ -27,6 +27,7 @@ _NO_RECORDING: Final[AttemptChanges] = {
     "recording_token": None,
     "recording_ms": None,
     "recording_sha256": None,
+    "transfer_token": None,
 }
 _NOTHING_SAID: Final[ExecutionChanges] = {"summary": None, "latency_data": None}
 
@@ -61,13 +62,19 @@ class Removal:
             execution_id, newest = locked.execution["id"], locked.attempts[-1]["number"]
             for attempt in locked.attempts:
                 number = attempt["number"]
-                if (execution_id, number) not in wanted or attempt["recording_path"] is None:
+                transfers = rows.transfers_of(attempt)
+                recorded = any(one.recording_path is not None for one in transfers)
+                if (execution_id, number) not in wanted or not (attempt["recording_path"] or recorded):
                     continue
+                changes = _NO_RECORDING
+                if transfers:
+                    changes = {**changes, "transfers": [one.unrecorded() for one in transfers]}
                 if number == newest:
-                    await self._ledger.update(account_id, execution_id, attempt=_NO_RECORDING, tx=tx)
+                    await self._ledger.update(account_id, execution_id, attempt=changes, tx=tx)
                 else:
                     # The record shows the newest attempt only.
-                    await attempts.update(tx, account_id, execution_id, number, {**_NO_RECORDING})
+                    columns = rows.to_columns(changes)
+                    await attempts.update(tx, account_id, execution_id, number, columns)
                 await self._say(tx, locked, f"recording removed after {_days(days)}")
                 removed += 1
         return removed

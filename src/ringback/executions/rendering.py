@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ringback.executions.lifecycle import TERMINAL, V1_STATUS, Status
 from ringback.executions.record import CENT, Attempt, CostBreakdown, Execution, Turn, UsageKind, UsageLine
+from ringback.executions.transfer import Transfer, shown_transfer
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -49,7 +50,11 @@ def shown_cost(execution: Execution) -> CostBreakdown:
 
 def shown_conversation_ms(attempt: Attempt) -> int:
     """To a tenth of a second (contract 4.2)."""
-    return (attempt.conversation_ms + 50) // 100 * 100
+    return _tenths(attempt.conversation_ms)
+
+
+def _tenths(ms: int) -> int:
+    return (ms + 50) // 100 * 100
 
 
 def shown(
@@ -101,7 +106,7 @@ def render(
         "updated_at": updated_at,
         "cost_breakdown": _cost(cost, usage if execution.status in TERMINAL else ()),
         "telephony_data": _telephony(execution, attempt, public_url),
-        "transfer_call_data": None,
+        "transfer_call_data": _transfer(execution, attempt, usage, public_url),
         "batch_run_details": _batch_run(execution),
         "extracted_data": execution.extracted_data,
         "context_details": context,
@@ -207,6 +212,37 @@ def _telephony(execution: Execution, attempt: Attempt, public_url: str) -> dict[
         "post_dial_delay": _seconds_between(attempt.dialled_at, attempt.ringing_at),
         "to_number_carrier": None,
     }
+
+
+def _transfer(
+    execution: Execution, attempt: Attempt, usage: Sequence[UsageLine], public_url: str
+) -> dict[str, Any] | None:
+    transfer = shown_transfer(attempt.transfers)
+    if transfer is None:
+        return None
+    recorded = execution.status is Status.COMPLETED and transfer.recording_path and attempt.transfer_token
+    link = f"{public_url}/recordings/transfer/{execution.id}?token={attempt.transfer_token}"
+    paid = execution.status in TERMINAL and transfer.leg_ms
+    cost = sum(line.amount for line in usage if paid and _is_of(line, transfer))
+    return {
+        "provider_call_id": transfer.call_id,
+        "status": transfer.status,
+        "duration": _number(_tenths(transfer.leg_ms), 1000),
+        "cost": _cents(cost),
+        "to_number": transfer.to_number,
+        "from_number": transfer.from_number,
+        "recording_url": link if recorded else None,
+        "hangup_by": transfer.hangup_by,
+        "hangup_reason": transfer.hangup_reason,
+        "hangup_provider_code": transfer.hangup_provider_code,
+        "sip_code": transfer.sip_code,
+        "transfer_type": transfer.kind,
+        "termination_reason": transfer.termination_reason,
+    }
+
+
+def _is_of(line: UsageLine, transfer: Transfer) -> bool:
+    return line.purpose == "transfer" and line.at_us == transfer.answered_at
 
 
 def _batch_run(execution: Execution) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from ringback.executions import recording_files
 from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import TERMINAL
 from ringback.executions.removal import SETTLED, Removal
+from ringback.executions.rows import transfers_of
 from ringback.store.database import Database, Reader, Row, Transaction
 from ringback.store.queries import agents, batches, gates
 from ringback.store.queries import retention as queries
@@ -83,7 +84,7 @@ _RECORDINGS: Final = _Part(
     days="keep_recordings_days",
     watermark="recordings_removed_until",
     read=queries.ended,
-    is_there=lambda row: row["recording_path"] is not None,
+    is_there=lambda row: row["recording_path"] is not None or bool(_of_transfers(row)),
     # A recording that broke off is in no record.
     wants=lambda row: row["recording_path"] is not None or row["answered_at"] is not None,
     remove=Removal.recordings,
@@ -265,10 +266,17 @@ class Retention:
 
     def _files(self, account_id: str, attempt: Row) -> list[str]:
         """Where the recording of an attempt lies; what a crash left of one is in no record."""
+        of_transfers = _of_transfers(attempt)
         if attempt["recording_path"] is not None:
-            return [attempt["recording_path"]]
+            return [attempt["recording_path"], *of_transfers]
         place = recording_files.place(account_id, attempt["execution_id"], attempt["number"])
-        return [path for path in (place, recording_files.part(place)) if (self._folder / path).exists()]
+        left = [path for path in (place, recording_files.part(place)) if (self._folder / path).exists()]
+        return left + of_transfers
+
+
+def _of_transfers(attempt: Row) -> list[str]:
+    """Where the recordings of its transfers lie."""
+    return [one.recording_path for one in transfers_of(attempt) if one.recording_path is not None]
 
 
 def _before(policy: Row, days: str, now: int) -> int:

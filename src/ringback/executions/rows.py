@@ -19,6 +19,7 @@ from ringback.executions.record import (
     UsageKind,
     UsageLine,
 )
+from ringback.executions.transfer import Transfer, from_json, to_json
 from ringback.store.database import Row
 
 _ENCODER: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
@@ -94,6 +95,12 @@ def to_attempt(row: Row) -> Attempt:
     return Attempt(**values)
 
 
+def transfers_of(row: Row) -> tuple[Transfer, ...]:
+    """Of a row with the attempt's column `transfers`."""
+    found: tuple[Transfer, ...] = _from_column("transfers", row["transfers"])
+    return found
+
+
 def to_turn(row: Row) -> Turn:
     return Turn(
         index=row["position"],
@@ -115,6 +122,8 @@ def to_usage_line(row: Row) -> UsageLine:
 
 
 def _to_column(name: str, value: Any) -> object:
+    if name == "transfers":
+        return json_column(to_json(value)) if value else None
     if name in _JSON:
         return None if value is None else json_column(value)
     if name in _FLAGS:
@@ -125,6 +134,8 @@ def _to_column(name: str, value: Any) -> object:
 
 
 def _from_column(name: str, value: Any) -> Any:
+    if name == "transfers":
+        return from_json(json.loads(value)) if value else ()
     if value is None:
         return None
     if name in _JSON:

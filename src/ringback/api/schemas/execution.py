@@ -105,15 +105,23 @@ class TransferCallData(Shape):
     """The leg to the person that a call was handed over to. Its cost counts in `cost_breakdown.network`."""
 
     provider_call_id: str
+    """Of the leg; of a blind transfer the call's own."""
     status: StatusV1
     duration: Seconds
+    """From the answer of the leg to its end; 0 of a blind transfer, whose leg is not ours."""
     cost: Cents
     to_number: Number
     from_number: Number
-    recording_url: Link
-    hangup_by: str
-    hangup_reason: str
-    hangup_provider_code: int
+    recording_url: Link | None
+    """Of a completed call; needs no key. Serves byte ranges."""
+    hangup_by: Literal["Caller", "Callee", "API Request", "Carrier", "Error"] | None
+    """`Callee`: who took the call; `Caller`: who was handed over."""
+    hangup_reason: str | None
+    hangup_provider_code: int | None
+    sip_code: int | None
+    transfer_type: Literal["attended", "blind"]
+    termination_reason: str | None
+    """What became of it, in one word; null until then."""
 
 
 class BatchRunDetails(Shape):

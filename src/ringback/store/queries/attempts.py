@@ -11,18 +11,23 @@ _COLUMNS = (
     "account_id, execution_id, number, state, due_at, lease_owner, lease_until, cancel_requested, call_id, "
     "dialled_at, ringing_at, answered_at, ended_at, status, hangup_by, hangup_reason, hangup_provider_code, "
     "sip_code, recording_path, recording_token, recording_ms, recording_sha256, conversation_ms, agent_id, "
-    "batch_id, lane, trunk, seq, slot_since, dial_at, tries, reserved"
+    "batch_id, lane, trunk, seq, slot_since, dial_at, tries, reserved, transfers, transfer_token"
 )
 _OF_EXECUTION = f"""
 SELECT {_COLUMNS} FROM attempts WHERE account_id = :account_id AND execution_id = :execution_id
 """
 _CURRENT = f"{_OF_EXECUTION} ORDER BY number DESC LIMIT 1"
 
-_RECORDING = """
-SELECT attempts.account_id, attempts.execution_id, attempts.recording_path, executions.status
+_JOINED = """
 FROM attempts JOIN executions
   ON executions.account_id = attempts.account_id AND executions.id = attempts.execution_id
 """
+_RECORDING = (
+    "SELECT attempts.account_id, attempts.execution_id, attempts.recording_path, executions.status" + _JOINED
+)
+_TRANSFERS = (
+    "SELECT attempts.account_id, attempts.execution_id, attempts.transfers, executions.status" + _JOINED
+)
 
 
 async def insert(tx: Transaction, row: Mapping[str, object]) -> None:
@@ -135,6 +140,23 @@ async def recording(db: Reader, account_id: str, execution_id: str) -> Row | Non
         account_id=account_id,
         execution_id=execution_id,
     )
+
+
+async def transfers(db: Reader, account_id: str, execution_id: str) -> Row | None:
+    """account_id, execution_id and transfers of the current attempt, with the execution's status."""
+    return await db.fetch_one(
+        f"""
+        {_TRANSFERS} WHERE attempts.account_id = :account_id AND attempts.execution_id = :execution_id
+        ORDER BY attempts.number DESC LIMIT 1
+        """,
+        account_id=account_id,
+        execution_id=execution_id,
+    )
+
+
+async def transfers_of_token(db: Reader, token: str) -> Row | None:
+    """As `transfers`. Cross-account: the link of a recording works without a key."""
+    return await db.fetch_one(f"{_TRANSFERS} WHERE attempts.transfer_token = :token", token=token)
 
 
 async def recording_of_token(db: Reader, token: str) -> Row | None:

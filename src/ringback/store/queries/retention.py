@@ -30,7 +30,7 @@ _POLICY: Final = (
 # The next attempts that ended, whether they are their execution's newest, and which part of its log is theirs: that
 # of an earlier one ends where the next was dialled.
 _ENDED: Final = """
-SELECT execution_id, number, state, answered_at, ended_at, recording_path,
+SELECT execution_id, number, state, answered_at, ended_at, recording_path, transfers,
   NOT EXISTS (
     SELECT 1 FROM attempts later
     WHERE later.account_id = attempts.account_id AND later.execution_id = attempts.execution_id
@@ -196,12 +196,12 @@ async def agents(db: Reader, account_id: str) -> list[str]:
 async def attempts_of(
     db: Reader, account_id: str, execution_ids: Sequence[str], *, lock: bool = False
 ) -> list[Row]:
-    """execution_id, number, state and recording_path of all attempts of these executions, in the order
+    """execution_id, number, state, recording_path and transfers of all attempts of these executions, in the order
     of their keys; locked until the transaction ends, if it is one and asks for it."""
     ids = _named(execution_ids)
     return await db.fetch_all(
         f"""
-        SELECT execution_id, number, state, recording_path FROM attempts
+        SELECT execution_id, number, state, recording_path, transfers FROM attempts
         WHERE account_id = :account_id AND execution_id IN ({", ".join(f":{name}" for name in ids)})
         ORDER BY execution_id, number {"FOR UPDATE" if lock else ""}
         """,

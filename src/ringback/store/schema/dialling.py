@@ -62,6 +62,9 @@ attempts = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     # Of its payer's wallet, when it was dialled.
     Column("reserved", BigInteger, nullable=False, server_default="0"),
+    # JSON, an array: how it was handed over to others. Null: it was not.
+    Column("transfers", Text),
+    Column("transfer_token", Text),
     of_execution(),
     one_of("state", ATTEMPT_STATES),
     one_of("status", EXECUTION_STATUSES),
@@ -98,6 +101,7 @@ _partial(
 Index(None, attempts.c.account_id, attempts.c.ended_at)
 # Whoever holds the link of a recording needs no key, so no account is known.
 Index(None, attempts.c.recording_token, unique=True)
+_partial("ix_attempts_transfer_token", "transfer_token IS NOT NULL", attempts.c.transfer_token)
 
 # What holds attempts back: a limit, a rate, a lane or all three. The key is '' (account), an agent's or a batch's id.
 gates = Table(

@@ -1,1 +1,0 @@
-"""Calls handed on to a person."""
