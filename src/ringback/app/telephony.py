@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from ringback.app.settings import Settings, SettingsError
@@ -15,7 +16,11 @@ from ringback.media.leg import Carrier
 from ringback.media.rtp_stream import PortRange
 from ringback.telephony.no_trunk import NoTrunk
 from ringback.telephony.sip.carrier import SipCarrier, Trunk
+from ringback.telephony.sip.crypto import Encryption
 from ringback.telephony.sip.endpoint import Endpoint
+from ringback.telephony.sip.guard import Guard
+from ringback.telephony.sip.hop import Transport
+from ringback.telephony.sip.tls import TlsFiles
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +67,8 @@ async def opened_telephony(settings: Settings, index: int) -> AsyncIterator[Tele
             username=trunk.username,
             password=trunk.password.get_secret_value(),
             outbound_proxy=trunk.outbound_proxy,
+            transport=Transport.of(trunk.transport),
+            encryption=Encryption(trunk.encryption),
         )
         endpoint = await _bound(settings, index)
     except ValueError as error:
@@ -84,7 +91,15 @@ async def _bound(settings: Settings, index: int) -> Endpoint:
     external = await _external(settings)
     for port in ports:
         try:
-            endpoint = await Endpoint.open(sip.host, port, rtp_ports, external_host=external)
+            endpoint = await Endpoint.open(
+                sip.host,
+                port,
+                rtp_ports,
+                external_host=external,
+                tls=_tls_files(settings),
+                tls_port=sip.tls_port and sip.tls_port + port - sip.port,
+                guard=Guard(asyncio.get_running_loop().time),
+            )
         except OSError as error:
             refused = error
         else:
@@ -93,6 +108,14 @@ async def _bound(settings: Settings, index: int) -> Endpoint:
     raise SettingsError(
         f"SIP cannot use {sip.host}:{ports[0]}: {refused.strerror} (settings sip.host, sip.port)"
     )
+
+
+def _tls_files(settings: Settings) -> TlsFiles:
+    def path(name: str) -> Path | None:
+        return Path(name) if name else None
+
+    sip = settings.sip
+    return TlsFiles(path(sip.tls_certificate), path(sip.tls_key), path(sip.tls_authorities))
 
 
 async def _external(settings: Settings) -> str:

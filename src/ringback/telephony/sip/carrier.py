@@ -10,6 +10,7 @@ from ringback.media.rtp_stream import NoPortError, RtpStream
 from ringback.telephony import causes
 from ringback.telephony.causes import Trouble
 from ringback.telephony.sip.auth import Credentials
+from ringback.telephony.sip.crypto import Encryption
 from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.header import NameAddr
 from ringback.telephony.sip.hop import Hop, Transport
@@ -38,6 +39,8 @@ class Trunk:
     outbound_proxy: str = ""
     """`host` or `host:port` that gets the packets instead of `host`."""
     transport: Transport = Transport.UDP
+    encryption: Encryption = Encryption.NONE
+    """Of the audio: its keys travel in the messages, so that they are worth something by TLS only."""
 
     def __post_init__(self) -> None:
         for name, value in (("host", self.host), ("outbound_proxy", self.outbound_proxy)):
@@ -53,9 +56,11 @@ class Trunk:
     def hop(self) -> Hop:
         """Where the packets go."""
         if not self.outbound_proxy:
-            return Hop(self.host.strip("[]"), self.port, self.transport)
+            # The default port is what nobody said: then SRV records do, or the transport (RFC 3263).
+            port = None if self.port == DEFAULT_PORT else self.port
+            return Hop(self.host.strip("[]"), port, self.transport)
         host, port = split_host_port(self.outbound_proxy)
-        return Hop(host.strip("[]"), port or self.transport.default_port, self.transport)
+        return Hop(host.strip("[]"), port, self.transport)
 
     @property
     def credentials(self) -> Credentials | None:
@@ -85,7 +90,7 @@ class SipCarrier:
         except NoPortError:
             leg.finish(causes.failed(Trouble.NO_PORT))
             return leg
-        negotiation = Negotiation(endpoint.address[0], rtp.local_port)
+        negotiation = Negotiation(endpoint.address[0], rtp.local_port, self._trunk.encryption)
         call = OutgoingCall(endpoint.agent, invitation, negotiation, leg.on_call_event)
         leg.attach(call, rtp)
         leg.limit_silence(endpoint.agent.timers, endpoint.rtp_timeout_s)

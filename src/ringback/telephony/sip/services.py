@@ -21,6 +21,8 @@ PREFIXES: Final = {
 }
 """RFC 3263 section 4.1; which of them is asked for is the trunk's setting, so no NAPTR records are."""
 _MAX_SERVICES: Final = 16
+_TIMEOUT: Final = 2.0
+"""Seconds for the records; without an answer the name itself is the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class DnsServices:
     async def __call__(self, name: str) -> list[Service]:
         try:
             self._resolver = self._resolver or dns.asyncresolver.Resolver()
-            answer = await self._resolver.resolve(name, dns.rdatatype.SRV, search=False)
+            answer = await self._resolver.resolve(name, dns.rdatatype.SRV, search=False, lifetime=_TIMEOUT)
         except (dns.exception.DNSException, OSError, ValueError):
             return []
         return [
