@@ -32,6 +32,7 @@ from ringback.demo.run import foreign_environment
 from ringback.store.database import open_database
 from ringback.store.migrate import upgrade
 from ringback.store.queries import workers
+from ringback.telephony.sip.hop import Hop, Transport
 from tests.support.ailing_trunk import (
     AilingTrunk,
     as_type,
@@ -362,7 +363,7 @@ async def _(folder: Path) -> Findings:
 
 @provokes("no-route")
 async def _(folder: Path) -> Findings:
-    way = Way("255.255.255.255", ("255.255.255.255", 5060))  # the kernel refuses to broadcast
+    way = Way("255.255.255.255", Hop("255.255.255.255", 5060))  # the kernel refuses to broadcast
     return await fault_from(trunk.reached(way, "0.0.0.0", PATIENCE_S))
 
 
@@ -394,7 +395,7 @@ async def tls_server() -> AsyncIterator[int]:
 @provokes("certificate")
 async def _(folder: Path) -> Findings:
     async with tls_server() as port:
-        way = Way("127.0.0.1", ("127.0.0.1", port), "tls")
+        way = Way("127.0.0.1", Hop("127.0.0.1", port, Transport.TLS))
         return await fault_from(trunk.reached(way, "127.0.0.1", 5.0))
 
 

@@ -10,7 +10,7 @@ from ringback.app.doctor.finding import Faulty, Finding
 from ringback.app.doctor.line import CallWish, tried
 from ringback.app.doctor.probe import PATIENCE_S
 from ringback.app.doctor.verdict import judged
-from ringback.app.doctor.way import Way
+from ringback.app.doctor.way import Way, address_of
 from ringback.app.settings import Settings
 from ringback.clock import Clock
 
@@ -54,7 +54,7 @@ async def of_trunk(
         yield Finding.ok(check, f"The trunk at {probe.address} answers.")
         check = "credentials"
         yield await trunk.known(way, probe)
-        for finding in trunk.seen(reply, await trunk.address_of(settings.sip.external_host), clock):
+        for finding in trunk.seen(reply, await address_of(settings.sip.external_host), clock):
             yield finding
         check = "call"
         if wish is None:

@@ -77,7 +77,7 @@ NO_TRUNK: Final = Fault(
     "no-trunk", "No trunk is configured, so no call can go out: set RINGBACK_TRUNK__HOST and the like."
 )
 DNS: Final = Fault(
-    "dns", "The trunk's name {host} has no address ({error}): check its spelling and this machine's resolver."
+    "dns", "The trunk's name {host} leads to no address: check its spelling and this machine's resolver."
 )
 LOOPBACK: Final = Fault(
     "loopback",

@@ -16,7 +16,7 @@ from typing import Final
 from ringback.app.doctor import faults
 from ringback.app.doctor.finding import Faulty
 from ringback.app.doctor.listening import Heard, burst, judge
-from ringback.app.doctor.way import Way
+from ringback.app.doctor.way import Way, address_of
 from ringback.app.settings import Settings
 from ringback.app.telephony import sip_ports
 from ringback.media.frame import FRAME_MS, Frame
@@ -148,9 +148,13 @@ async def _endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
 
 async def _opened(settings: Settings, ports: list[int]) -> Endpoint:
     sip = settings.sip
+    ports_for_audio, external = (
+        PortRange(sip.rtp_port_low, sip.rtp_port_high),
+        await address_of(sip.external_host),
+    )
     for port in ports:
         try:
-            return await Endpoint.open(sip.host, port, PortRange(sip.rtp_port_low, sip.rtp_port_high))
+            return await Endpoint.open(sip.host, port, ports_for_audio, external_host=external)
         except OSError:
             continue
     raise Faulty(faults.SIP_ADDRESS, host=sip.host)
@@ -164,7 +168,7 @@ async def _picked_up(leg: SipLeg, way: Way, wish: CallWish) -> None:
 
 def _refusal(ended: Ended, way: Way, wish: CallWish) -> Faulty:
     """Why the call was not answered."""
-    code, address = ended.sip_code, f"{way.hop[0]}:{way.hop[1]}"
+    code, address = ended.sip_code, f"{way.hop.host}:{way.hop.port}"
     facts = {"number": wish.number, "status": code, "seconds": f"{wish.ring_timeout_s:g}"}
     if code in (401, 407):
         if way.credentials is None:

@@ -14,12 +14,13 @@ from ringback.app.doctor.finding import Faulty
 from ringback.app.doctor.way import Way
 from ringback.telephony.sip.auth import MAX_ATTEMPTS, DigestSession
 from ringback.telephony.sip.header import BRANCH_COOKIE, CSeq, NameAddr
+from ringback.telephony.sip.hop import Hop, Transport
+from ringback.telephony.sip.locator import Locator
 from ringback.telephony.sip.message import MAX_MESSAGE, Headers, MalformedMessage, Request, Response, parse
 from ringback.telephony.sip.uri import SipUri, bracketed
 
 PATIENCE_S: Final = 6.0
 _FIRST_RESEND_S: Final = 0.5
-_LOOKUP_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Probe:
         self._way = way
         self._host = host
         self._patience_s = patience_s
-        self._peer = way.hop
+        self._peer = way.hop.host, way.hop.port or way.hop.transport.default_port
         self._cseq = 0
 
     @property
@@ -58,19 +59,18 @@ class Probe:
         return self._peer[0]
 
     async def look_up(self) -> str:
-        """The IP address of the trunk."""
-        host, port = self._way.hop
+        """The IP address of the trunk, the first one where it has several (RFC 3263)."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        loop = asyncio.get_running_loop()
+        locator = Locator(family)
+        found: asyncio.Future[tuple[Hop, ...]] = asyncio.get_running_loop().create_future()
+        locator.locate(self._way.hop, found.set_result)
         try:
-            async with asyncio.timeout(_LOOKUP_S):
-                found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
-        except TimeoutError as error:
-            raise Faulty(faults.DNS, host=host, error=f"no answer within {_LOOKUP_S:g} s") from error
-        except (OSError, UnicodeError) as error:
-            why = getattr(error, "strerror", None) or "no host name"
-            raise Faulty(faults.DNS, host=host, error=why) from error
-        self._peer = str(found[0][4][0]), port
+            targets = await found
+        finally:
+            locator.close()
+        if not targets:
+            raise Faulty(faults.DNS, host=self._way.hop.host)
+        self._peer = targets[0].host, targets[0].port or targets[0].transport.default_port
         return self._peer[0]
 
     async def ask(self, method: str) -> Reply:
@@ -108,8 +108,8 @@ class Probe:
         )
 
     async def _exchange(self, request: Request) -> tuple[Response, tuple[str, int]]:
-        facts = {"address": self.address, "transport": self._way.transport.upper()}
-        exchange = self._over_udp if self._way.transport == "udp" else self._over_stream
+        facts = {"address": self.address, "transport": self._way.hop.transport.value}
+        exchange = self._over_udp if not self._way.hop.transport.reliable else self._over_stream
         try:
             async with asyncio.timeout(self._patience_s):
                 return await exchange(request)
@@ -121,7 +121,7 @@ class Probe:
             raise Faulty(faults.NOT_SIP, **facts) from error
         except ssl.SSLCertVerificationError as error:
             why = error.verify_message or "not trusted"
-            raise Faulty(faults.CERTIFICATE, host=self._way.hop[0], error=why, **facts) from error
+            raise Faulty(faults.CERTIFICATE, host=self._way.hop.host, error=why, **facts) from error
         except ssl.SSLError as error:
             raise Faulty(faults.NOT_SIP, **facts) from error
         except OSError as error:
@@ -149,17 +149,17 @@ class Probe:
                     pause *= 2
 
     async def _over_stream(self, request: Request) -> tuple[Response, tuple[str, int]]:
-        tls = self._way.transport == "tls"
+        tls = self._way.hop.transport is Transport.TLS
         reader, writer = await asyncio.open_connection(
             *self._peer,
             ssl=ssl.create_default_context() if tls else None,
-            server_hostname=self._way.hop[0] if tls else None,
+            server_hostname=self._way.hop.host if tls else None,
             local_addr=(self._host, 0),
             limit=MAX_MESSAGE,
         )
         try:
             local = writer.get_extra_info("sockname")[:2]
-            writer.write(_from(request, local, self._way.transport.upper()))
+            writer.write(_from(request, local, self._way.hop.transport.value))
             while True:
                 answer = _answer(await _message(reader), request)
                 if answer is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -64,15 +63,6 @@ async def known(way: Way, probe: Probe) -> Finding:
     return Finding.ok(
         check, f"The trunk accepts the password of {way.username}; {lines} addresses are registered."
     )
-
-
-async def address_of(name: str) -> str:
-    """The IP address of a name of ours; the name itself where it has none."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(name, None) if name else []
-    except (OSError, UnicodeError):
-        found = []
-    return str(found[0][4][0]) if found else name
 
 
 def seen(reply: Reply, external: str, clock: Clock) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,7 +11,7 @@ from ringback.app.doctor.finding import Faulty
 from ringback.app.settings import Settings
 from ringback.telephony.sip.auth import Credentials
 from ringback.telephony.sip.carrier import Trunk
-from ringback.telephony.sip.hop import Transport
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.uri import DEFAULT_PORT, bracketed, split_host_port
 
 
@@ -18,10 +19,8 @@ from ringback.telephony.sip.uri import DEFAULT_PORT, bracketed, split_host_port
 class Way:
     host: str
     """Domain or address of the numbers' URIs."""
-    hop: tuple[str, int]
-    """Host and port that get the packets."""
-    transport: str = "udp"
-    """udp, tcp or tls."""
+    hop: Hop
+    """Where the packets go."""
     username: str = ""
     password: str = field(default="", repr=False)
     from_number: str = ""
@@ -32,13 +31,13 @@ class Way:
         trunk = settings.trunk
         if not trunk.host:
             raise Faulty(faults.NO_TRUNK)
-        hop = trunk.host.strip("[]"), trunk.port
+        hop = Hop(trunk.host.strip("[]"), trunk.port)
         if trunk.outbound_proxy:
             try:
                 host, port = split_host_port(trunk.outbound_proxy)
             except ValueError as error:
                 raise Faulty(faults.BAD_CONFIGURATION, error=f"trunk.outbound_proxy: {error}") from error
-            hop = host.strip("[]"), port or DEFAULT_PORT
+            hop = Hop(host.strip("[]"), port or DEFAULT_PORT)
         return cls(
             host=bracketed(trunk.host),
             hop=hop,
@@ -49,7 +48,7 @@ class Way:
 
     def trunk(self) -> Trunk:
         """To dial through. Raises Faulty where that cannot be."""
-        host, port = self.hop
+        port = self.hop.port or self.hop.transport.default_port
         try:
             return Trunk(
                 host=self.host,
@@ -57,8 +56,8 @@ class Way:
                 username=self.username,
                 password=self.password,
                 from_number=self.from_number,
-                outbound_proxy=f"{bracketed(host)}:{port}",
-                transport=Transport.of(self.transport),
+                outbound_proxy=f"{bracketed(self.hop.host)}:{port}",
+                transport=self.hop.transport,
             )
         except ValueError as error:
             raise Faulty(faults.BAD_CONFIGURATION, error=str(error)) from error
@@ -66,3 +65,12 @@ class Way:
     @property
     def credentials(self) -> Credentials | None:
         return Credentials(self.username, self.password) if self.username else None
+
+
+async def address_of(name: str) -> str:
+    """The IP address of a name of ours; the name itself where it has none."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(name, None) if name else []
+    except (OSError, UnicodeError):
+        found = []
+    return str(found[0][4][0]) if found else name
