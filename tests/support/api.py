@@ -38,6 +38,8 @@ from ringback.executions.ledger import Ledger
 from ringback.executions.listing import Listing
 from ringback.executions.record import NewExecution
 from ringback.executions.retention import Retention
+from ringback.inbound.callers import Callers
+from ringback.inbound.setup import Setup
 from ringback.store.database import Database
 from ringback.store.schema import metadata
 from ringback.store.wakeup import open_wakeup
@@ -195,6 +197,8 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         extraction_templates=ExtractionTemplates(db, clock),
         trunks=Trunks(db, clock, Secrecy.of_folder(folder)),
         numbers=Numbers(db, clock),
+        inbound=Setup(db, clock, BASE_URL),
+        callers=Callers(db, clock),
         number_pool=POOL,
         try_dispositions=found_nothing,
         clock=clock,

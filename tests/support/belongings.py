@@ -64,6 +64,7 @@ class Belongings:
             "sub_account_id": self.sub_account_id,
             "trunk_id": self.trunk_id,
             "phone_number_id": self.phone_number_id,
+            "source_name": f"{self.mark}.csv",
         }
 
     @property
@@ -122,6 +123,7 @@ async def furnish(api: Api, account: str) -> Belongings:
 
 async def _telephony(api: Api, account: str, mark: str) -> tuple[str, str]:
     """A trunk, and a number on it."""
+    await api.services.callers.put(account, f"{mark}.csv", f"contact_number,name\n+1415,{mark}\n".encode())
     fields = TrunkFields(
         name=mark,
         provider=mark,

@@ -23,6 +23,7 @@ from ringback.api.schemas.disposition import (
 )
 from ringback.api.schemas.examples import EXAMPLES, PARAMETERS, refusal
 from ringback.api.schemas.extraction import ExtractionTemplateCreate, ExtractionTemplateUpdate
+from ringback.api.schemas.inbound import CallersRequest, InboundSetup, InboundUnlink
 from ringback.api.schemas.phone_number import BuyRequest
 from ringback.api.schemas.trunk import TrunkNumberRequest, TrunkPatch, TrunkRequest
 from ringback.api.schemas.webhook import EndpointPatch
@@ -48,6 +49,9 @@ _MODELS: Final = (
     TrunkPatch,
     TrunkNumberRequest,
     BuyRequest,
+    InboundSetup,
+    InboundUnlink,
+    CallersRequest,
 )
 _REF: Final = "#/components/schemas/"
 _NOT_OURS: Final = {"$ref": f"{_REF}HTTPValidationError"}

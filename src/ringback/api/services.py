@@ -29,6 +29,8 @@ from ringback.dialing.do_not_call import DoNotCall
 from ringback.dialing.queue import CallQueue
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
+from ringback.inbound.callers import Callers
+from ringback.inbound.setup import Setup
 from ringback.trunks.numbers import Numbers
 from ringback.trunks.trunks import Trunks
 from ringback.webhooks.deliveries import Deliveries
@@ -69,6 +71,8 @@ class Services:
     extraction_templates: ExtractionTemplates
     trunks: Trunks
     numbers: Numbers
+    inbound: Setup
+    callers: Callers
     try_dispositions: TryDispositions
     """Asks them about a transcript that was said at a time (microseconds), by the agent's own language model."""
     clock: Clock

@@ -11,6 +11,7 @@ from ringback.api.agents import rendered
 from ringback.api.schemas.batch import BATCH_EXAMPLE
 from ringback.api.schemas.disposition import DISPOSITION_EXAMPLES
 from ringback.api.schemas.extraction import EXTRACTION_EXAMPLES
+from ringback.api.schemas.inbound import INBOUND_EXAMPLES
 from ringback.api.schemas.phone_number import PHONE_NUMBER_EXAMPLES
 from ringback.api.schemas.trunk import TRUNK_EXAMPLES
 from ringback.api.schemas.webhook import WEBHOOK_EXAMPLES
@@ -301,6 +302,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     **EXTRACTION_EXAMPLES,
     **TRUNK_EXAMPLES,
     **PHONE_NUMBER_EXAMPLES,
+    **INBOUND_EXAMPLES,
     "User": {
         "id": _ACCOUNT_ID,
         "name": "Bruce Wayne",
@@ -342,6 +344,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "trunk_id": TRUNK_EXAMPLES["Trunk"]["id"],
     "phone_number_id": TRUNK_EXAMPLES["TrunkNumber"]["id"],
     "country": "US",
+    "source_name": "leads_june.csv",
     "format": "csv",
     "number": "+14155550199",
 }
