@@ -235,9 +235,7 @@ class TestCallee:
 
     def test_too_brief(self, world: World) -> None:
         world.agent.on_invite = lambda _: pytest.fail("too brief")
-        world.receive(
-            peer_request("INVITE", 1, sdp="sendrecv", Session_Expires="60", Supported="timer")
-        )
+        world.receive(peer_request("INVITE", 1, sdp="sendrecv", Session_Expires="60", Supported="timer"))
         (refusal,) = world.take()
         assert (refusal.summary, refusal.message.headers.get("Min-SE")) == ("422 INVITE", "90")
 
@@ -250,7 +248,12 @@ class TestCallee:
         for cseq, method in enumerate(("UPDATE", "INVITE"), 1):
             world.receive(
                 peer_request(
-                    method, cseq, to_tag=call.local_tag, sdp="sendrecv", Session_Expires="9", Supported="timer"
+                    method,
+                    cseq,
+                    to_tag=call.local_tag,
+                    sdp="sendrecv",
+                    Session_Expires="9",
+                    Supported="timer",
                 )
             )
         assert world.summaries() == ["422 UPDATE", "422 INVITE"]
@@ -287,7 +290,10 @@ class TestTooBriefForThem:
 class TestHold:
     def test_hold_and_resume(self, world: World) -> None:
         call = placed(world)
-        for holding, direction, mirrored in [(True, b"a=sendonly", "recvonly"), (False, b"a=sendrecv", "sendrecv")]:
+        for holding, direction, mirrored in [
+            (True, b"a=sendonly", "recvonly"),
+            (False, b"a=sendrecv", "sendrecv"),
+        ]:
             call.hold(holding)
             call.hold(holding)
             invite = world.sent_request("INVITE")
@@ -300,7 +306,9 @@ class TestHold:
         call.hold(True)
         world.receive(answer(world.sent_request("INVITE"), 200, sdp="recvonly"))
         world.take()
-        for cseq, (offer, answered) in enumerate([("sendrecv", b"a=sendonly"), ("sendonly", b"a=inactive")], 1):
+        for cseq, (offer, answered) in enumerate(
+            [("sendrecv", b"a=sendonly"), ("sendonly", b"a=inactive")], 1
+        ):
             world.receive(peer_request("UPDATE", cseq, to_tag=call.local_tag, sdp=offer))
             assert answered in world.take()[0].message.body
 
@@ -322,7 +330,9 @@ class TestHold:
         assert world.summaries() == ["ACK"]
         world.advance(2)
         assert "INVITE" not in world.summaries()
-        world.receive(peer_request("INVITE", 2, to_tag=call.local_tag, sdp="sendrecv"))  # theirs comes through
+        world.receive(
+            peer_request("INVITE", 2, to_tag=call.local_tag, sdp="sendrecv")
+        )  # theirs comes through
         world.receive(peer_request("ACK", 2, to_tag=call.local_tag))
         assert world.summaries() == ["200 INVITE"]
         world.advance(2.1)

@@ -28,6 +28,7 @@ _SPECIAL: Final = {
     "rack": "RAck",
     "rseq": "RSeq",
     "mime-version": "MIME-Version",
+    "min-se": "Min-SE",
 }
 _LISTS: Final = frozenset(
     {"Via", "Route", "Record-Route", "Contact", "Require", "Reason", "Supported", "Allow", "Accept"}

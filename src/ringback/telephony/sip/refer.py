@@ -31,7 +31,7 @@ def refer_to(target: str, dialog: Dialog) -> str:
     """
     if scheme_of(target) in ("sip", "sips"):
         return str(SipUri.parse(target))
-    if not target.strip() or any(char in "<>\"" or not char.isprintable() for char in target):
+    if not target.strip() or any(char in '<>"' or not char.isprintable() for char in target):
         raise SipSyntaxError("no address to transfer to")
     if scheme_of(target) == "tel":
         return target.strip()

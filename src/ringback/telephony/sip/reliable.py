@@ -72,7 +72,12 @@ class Pracks:
 
         # What becomes of it is the peer's affair: it goes on repeating its response, and the answer counts.
         Exchange(
-            self._agent, self._digest, build, dialog.hop, on_response=lambda *_: None, on_failure=lambda _: None
+            self._agent,
+            self._digest,
+            build,
+            dialog.hop,
+            on_response=lambda *_: None,
+            on_failure=lambda _: None,
         ).start()
 
 

@@ -57,9 +57,7 @@ class Session:
         self._referral: Referral | None = None
         self._reinvite: Reinvite | None = None
         self._proposal = proposal
-        self._timer = SessionTimer(
-            agent.timers, proposal, self._refresh, lambda: self._fail(Trouble.EXPIRED)
-        )
+        self._timer = SessionTimer(agent.timers, proposal, self._refresh, lambda: self._fail(Trouble.EXPIRED))
 
     def answered(self, response: Response, media: sdp.Media) -> None:
         """The peer has answered our INVITE."""
@@ -169,7 +167,9 @@ class Session:
     def _renegotiate(self, transaction: ServerTransaction) -> None:
         request = transaction.request
         ours = self._reinvite
-        crosses = ours is not None and ours.open and ours.offers and (request.method == "INVITE" or request.body)
+        crosses = (
+            ours is not None and ours.open and ours.offers and (request.method == "INVITE" or request.body)
+        )
         if self._acceptance is not None or crosses:
             transaction.reject(491)
         elif request.method == "INVITE":
