@@ -24,6 +24,9 @@ class Framer:
         """Whether nobody can tell where the next message begins: the connection is of no more use."""
         self._buffer = bytearray()
         self._searched = 0
+        """How much of the buffer holds no end of a head."""
+        self._size: int | None = None
+        """Bytes of the message whose head is there."""
 
     @property
     def partial(self) -> bool:
@@ -46,6 +49,8 @@ class Framer:
     def _next(self) -> bytes | None:
         if self._buffer.startswith((b"\r", b"\n")):
             return self._between()
+        if self._size is not None:
+            return self._take(self._size) if len(self._buffer) >= self._size else None
         found = _HEAD_END.search(self._buffer, max(0, self._searched - _LONGEST_HEAD_END))
         self._searched = len(self._buffer)
         if found is None:
@@ -53,9 +58,8 @@ class Framer:
         length = content_length(bytes(self._buffer[: found.end()]))
         if length is None or found.end() + length > MAX_MESSAGE:
             return self._give_up(found.end())
-        if len(self._buffer) < found.end() + length:
-            return None
-        return self._take(found.end() + length)
+        self._size = found.end() + length
+        return self._next()
 
     def _between(self) -> bytes | None:
         """Line ends between messages: two are a ping, one alone is the answer to ours."""
@@ -70,7 +74,7 @@ class Framer:
     def _take(self, size: int) -> bytes:
         taken = bytes(self._buffer[:size])
         del self._buffer[:size]
-        self._searched = 0
+        self._searched, self._size = 0, None
         return taken
 
     def _give_up(self, size: int) -> bytes:

@@ -124,6 +124,9 @@ class Guard:
         wait = source.messages.take(now)
         if wait or not self._begins(data):
             return wait
+        wait = source.beginnings.take(now)
+        if wait:
+            return wait
         known = self.known is not None and self.known(host)
         if not known and now - self._talked_to.get(host, -math.inf) > _TALKED_TO:
             if _SCANNER.search(data, 0, _LOOKED_AT):
@@ -131,8 +134,8 @@ class Guard:
                 return NEVER
             if self.known is not None:
                 return NEVER
-            wait = self._everybody.take(now)
-        return wait or source.beginnings.take(now)
+            return self._everybody.take(now)
+        return 0.0
 
     def _begins(self, data: bytes) -> bool:
         if not _REQUEST.match(data) or _ACK_OR_CANCEL.match(data):
