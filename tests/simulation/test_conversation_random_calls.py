@@ -35,6 +35,7 @@ HAPPENS = {
             "stop",
             "did not interrupt",
             "keypad",
+            "typed",
             "cut by the times of the words",
             "timer online",
             "timer repeat",

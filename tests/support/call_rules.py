@@ -53,6 +53,7 @@ def check(call: Call) -> None:
     _check_words_of_the_person(call)
     _check_dialogue(call)
     _check_times(call)
+    _check_keys(call)
 
 
 def _check_words_of_the_person(call: Call) -> None:
@@ -78,6 +79,15 @@ def _check_dialogue(call: Call) -> None:
     assert all(text in written for text in call.answered[:-1]), "answered what is not in the transcript"
     words = [word for text in call.answered for word in _words(text)]
     assert len(words) == len(set(words)), "answered twice"
+
+
+def _check_keys(call: Call) -> None:
+    """What is typed is in the transcript in the order of the keys, each once at most."""
+    pressed = iter("".join(line.removeprefix("keypad: ") for line in call.logged if line.startswith("keypad: ")))
+    for turn in _turns(call, "user"):
+        for entry in re.findall(r"dtmf_number: (\S*)", turn.text):
+            assert entry, "an entry without keys"
+            assert all(key in pressed for key in entry), f"{entry} was not typed"
 
 
 def _check_times(call: Call) -> None:

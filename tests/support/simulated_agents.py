@@ -136,6 +136,8 @@ def make_plan(chance: random.Random) -> Plan:
         check_user_online_message=chance.choice(["", "Are you there, {name}?", "{unknown}"]),
         hangup_after_llm_call=chance.random() < 0.3,
         call_cancellation_prompt=chance.choice([None, "Is it over?"]),
+        dtmf_enabled=chance.random() < 0.5,
+        voicemail=_voicemail(chance) if chance.random() < 0.3 else None,
     )
     dialogue = chance.choice(_DIALOGUES)
     welcome = chance.choice(["", "Hello {name}, this is the clinic that called you."])
@@ -194,6 +196,9 @@ class AnyDialogue:
 
     def judge(self, text: str) -> Expectation:
         return tuple(Expectation)[len(text) % len(Expectation)]
+
+    def fills(self, keys: str) -> bool:
+        return len(keys) == 3
 
     def heard(self, text: str) -> None: ...
 

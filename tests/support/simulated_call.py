@@ -294,8 +294,9 @@ class SimulatedCall:
         if turn.role == "assistant":
             self._check_heard(turn.text.split(), turn.interrupted)
             self.call.happened["cut" if turn.interrupted else "whole turn"] += 1
-        elif self._talking:
-            self.call.happened["turn while talking"] += 1
+            return
+        self.call.happened["typed"] += "dtmf_number" in turn.text
+        self.call.happened["turn while talking"] += self._talking
 
     def _check_heard(self, words: list[str], interrupted: bool) -> None:
         utterances, self._heard_of_turn = self._heard_of_turn, []
@@ -419,8 +420,16 @@ class SimulatedCall:
         self._later(end - self.now + HANGOVER_S, "finish")
         pause = self.chance.choice([0.1, 0.3, 0.5, 0.9, 2.0, 5.0, 30.0]) * self.chance.uniform(0.5, 1.5)
         self._later(end - self.now + pause, "talk")
-        if self.chance.random() < 0.05:
-            self._later(self.chance.uniform(0.0, 1.0), events.Digit("5"))
+        if self.chance.random() < 0.1:
+            self._type()
+
+    def _type(self) -> None:
+        """Keys, beside the words or between them; some forget the one that ends them, or press only that."""
+        number = str(self.chance.randrange(1000))
+        after = self.chance.uniform(0.0, 3.0)
+        for key in self.chance.choice([f"*{number}#", f"*{number}", number[-1], "#"]):
+            self._later(after, events.Digit(key))
+            after += self.chance.choice([0.1, 0.4, 1.5])
 
     # Rules
 
@@ -455,4 +464,5 @@ class SimulatedCall:
             assert self.core.handle(event, self.now + 1.0) == [], f"acts on {event} after the end"
 
 
-_WAITS = {Timer.WELCOME, Timer.ENDPOINT, Timer.DOUBT, Timer.SILENCE, Timer.ONLINE}
+_BY_KIND = {HangupCause.VOICEMAIL: Kind.MACHINE, HangupCause.FAX: Kind.FAX}
+_WAITS = {Timer.KEYPAD, Timer.BEEP, Timer.WELCOME, Timer.ENDPOINT, Timer.DOUBT, Timer.SILENCE, Timer.ONLINE}

@@ -63,6 +63,9 @@ class WatchedDialogue:
     def judge(self, text: str) -> Expectation:
         return self._dialogue.judge(text)
 
+    def fills(self, keys: str) -> bool:
+        return self._dialogue.fills(keys)
+
     def heard(self, text: str) -> None:
         if text:
             assert text != CUT_MARK.strip(), "a cut turn of which nothing was heard"

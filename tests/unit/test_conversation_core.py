@@ -107,6 +107,9 @@ class Echo:
     def judge(self, text: str) -> Expectation:
         return self.expects
 
+    def fills(self, keys: str) -> bool:
+        return keys == "4444"
+
     def heard(self, text: str) -> None:
         self.log.append(f"heard {text}")
 

@@ -111,6 +111,8 @@ def _talk(task: TaskConfig, transcriber: Transcriber, language: str) -> plan.Tal
         hangup_after_llm_call=task.hangup_after_LLMCall,
         call_cancellation_prompt=task.call_cancellation_prompt or None,
         ambient_noise_track=(task.ambient_noise_track or "office-ambience") if task.ambient_noise else None,
+        dtmf_enabled=task.dtmf_enabled,
+        dtmf_masked=task.dtmf_masked,
         voicemail=_voicemail(task, language) if task.voicemail else None,
     )
 

@@ -254,6 +254,10 @@ class TalkSettings:
     call_cancellation_prompt: str | None = None
     """What it is asked for that."""
     ambient_noise_track: str | None = None
+    dtmf_enabled: bool = False
+    """The person's keys become turns."""
+    dtmf_masked: bool = False
+    """What they typed is not shown: stars stand in the transcript, the log and the data."""
     voicemail: VoicemailSettings | None = None
     """None: whoever takes the call is taken for a person."""
 

@@ -37,6 +37,7 @@ class TaskConfig(Part):
     whitelist_phone_numbers: list[str] | None = None
     disallow_unknown_numbers: bool = False
     dtmf_enabled: bool = False
+    dtmf_masked: bool = False
     auto_reschedule: bool = False
     welcome_message_delay: Annotated[Whole, Field(ge=0, le=1000)] = 0
     noise_cancellation_level: Annotated[Whole, Field(ge=0, le=100)] | None = None

@@ -9,6 +9,7 @@ from ringback.conversation import events
 from ringback.conversation.core import timing
 from ringback.conversation.core.barge_in import interrupts, is_noise
 from ringback.conversation.core.endpointing import wait_s
+from ringback.conversation.core.keypad import Keypad
 from ringback.conversation.core.murmuring import Murmuring
 from ringback.conversation.core.phase import Phase
 from ringback.conversation.core.scene import Scene
@@ -51,6 +52,7 @@ class Listening:
         self._scene = scene
         self._floor = floor
         self._murmuring = Murmuring(plan, scene.out, scene.timers)
+        self.keypad = Keypad(plan, dialogue, scene, floor)
 
     def greeted(self) -> None:
         """The agent begins; what is being said now is the beginning of a turn."""
@@ -120,6 +122,7 @@ class Listening:
 
     def leg_ended(self) -> None:
         """The last words count, also those that were still being said."""
+        self.keypad.leg_ended()
         scene, person = self._scene, self._scene.person
         if person is None or person.text is not None:
             scene.settle()
@@ -183,6 +186,8 @@ class Listening:
 
     def consider(self) -> None:
         """If the person's turn is complete, answer it; over an agent who goes on speaking it was none."""
+        if self.keypad.consider():
+            return
         scene, person = self._scene, self._scene.person
         if person is None or person.text is None or not person.due or person.answered or scene.voice.flushing:
             return

@@ -28,6 +28,8 @@ class Scene:
         """The far end put us on hold."""
         self.away = False
         """Somebody else has the person: see `transferring`."""
+        self.typing = False
+        """Keys were pressed that are not answered yet: see `keypad`."""
         self.person: Utterance | None = None
         """What the person says, until the agent is heard answering it."""
         self.agent: AgentTurn | None = None
@@ -46,7 +48,7 @@ class Scene:
     @property
     def idle(self) -> bool:
         """Nobody speaks, and it is the person's turn."""
-        busy = self.person is not None or self.agent is not None or self.speaking or self.held
+        busy = self.person is not None or self.agent is not None or self.speaking or self.held or self.typing
         return self.phase is Phase.TALKING and not busy
 
     def settle(self) -> None:

@@ -21,6 +21,10 @@ LAST_WORDS_MS: Final = 1000
 """Whoever speaks while less than this is left to play may be answering: a word is enough."""
 FILLER_S: Final = 0.7
 """A language model that has said nothing for so long is covered by a filler."""
+KEYPAD_S: Final = 4.0
+"""Whoever types may look for the next digit for so long."""
+BESIDE_KEYS_S: Final = 2.0
+"""Keys that are complete wait no longer than this for a sound beside them to end."""
 AWAY_S: Final = 4 * 3600.0
 """So long somebody else may have the person; the longest call counts for the time with the agent."""
 TOOL_FILLERS_S: Final = (1.0, 8.0)

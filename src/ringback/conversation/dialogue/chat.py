@@ -100,6 +100,9 @@ class ChatDialogue:
     def judge(self, text: str) -> Expectation:
         return Expectation.OPEN
 
+    def fills(self, keys: str) -> bool:
+        return False
+
     def heard(self, text: str) -> None:
         """What was said before a function's call was taken down as it was meant; now it is known what of the
         whole turn was heard, and that stands after the results."""

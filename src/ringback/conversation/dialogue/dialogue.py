@@ -102,6 +102,10 @@ class Dialogue(Protocol):
         """Whether `text`, heard so far, answers what was asked. Changes nothing."""
         ...
 
+    def fills(self, keys: str) -> bool:
+        """Whether `keys`, typed so far, answer what was asked, and no further key can belong to them."""
+        ...
+
     def heard(self, text: str) -> None:
         """The person has heard this much of the agent's turn (at its end, or where it was cut)."""
         ...

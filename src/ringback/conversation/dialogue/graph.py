@@ -19,6 +19,8 @@ from ringback.conversation.dialogue.graph_check import check
 from ringback.conversation.dialogue.graph_state import PATH_LENGTH, Arguments, Calls, Route, State, Talk
 from ringback.conversation.dialogue.guessing import guess
 from ringback.conversation.dialogue.judging import judge
+from ringback.conversation.dialogue.keys import fills as keys_fill
+from ringback.conversation.dialogue.keys import plain
 from ringback.conversation.dialogue.spoken import spoken
 from ringback.conversation.dialogue.typed import in_types
 from ringback.conversation.transcript import LogEntry
@@ -77,6 +79,9 @@ class GraphDialogue:
         conditions = [edge.condition for edge in self._node.edges]
         return judge(conditions, text, self._today, self._graph.language)
 
+    def fills(self, keys: str) -> bool:
+        return keys_fill([edge.condition for edge in self._node.edges], keys)
+
     def mark(self) -> object:
         return self._state
 
@@ -95,7 +100,7 @@ class GraphDialogue:
         return reply
 
     def answer(self, text: str) -> Reply:
-        state = self._turn(text).told(ChatMessage("user", text))
+        state = self._turn(plain(text)).told(ChatMessage("user", text))
         self._state = replace(state, node_turns=state.node_turns + 1, total_turns=state.total_turns + 1)
         return self._decide(self._edges(), [], [])
 
