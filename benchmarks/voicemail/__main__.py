@@ -2,8 +2,8 @@
 
     python -m benchmarks.voicemail [--split held-out|tune|all] [--label L] [--list]
 
-Every answer is played to a conversation (calls.py). The first verdict counts, and its time since the answer; of a
-person it counts too whether they were hung up on later. The message is in time that begins after the beep's end. Ends
+Every answer is played to a conversation (calls.py). The first verdict counts, and its time since the first sound
+(where nothing is heard: since the answer); of a person it counts too whether they were hung up on later. The message is in time that begins after the beep's end. Ends
 with one line of JSON, of the held-out part unless told otherwise.
 """
 
@@ -41,6 +41,11 @@ class Outcome:
     @property
     def first(self) -> str:
         return self.screened.verdicts[0][1] if self.screened.verdicts else "none"
+
+    @property
+    def decided_s(self) -> float:
+        """Seconds from the first sound, or from the answer where there is none, to the first verdict."""
+        return self.screened.verdicts[0][0] - self.rendered.answer.lead_ms / 1000
 
     @property
     def lost_person(self) -> bool:
@@ -104,9 +109,13 @@ def _figures(outcomes: Sequence[Outcome], split: str) -> dict[str, Any]:
         right = [one.right for one in outcomes if one.label == label]
         if right:
             figures[f"{'silences' if label == 'silence' else label + 's'}_right_percent"] = _percent(right)
-    times = [one.screened.verdicts[0][0] for one in outcomes if one.screened.verdicts]
+    decided = [one for one in outcomes if one.screened.verdicts]
+    times = [one.decided_s for one in decided]
     figures["decision_p50_s"] = round(percentile(times, 0.5), 2)
     figures["decision_p95_s"] = round(percentile(times, 0.95), 2)
+    figures["decision_p95_s_after_the_answer"] = round(
+        percentile([one.screened.verdicts[0][0] for one in decided], 0.95), 2
+    )
     figures["humans_hung_up_on"] = sum(one.lost_person for one in outcomes)
     spoken = [one for one in outcomes if one.label == "machine" and one.rendered.beeps and _has_beep(one)]
     if spoken:

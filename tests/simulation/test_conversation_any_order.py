@@ -13,10 +13,11 @@ from ringback.conversation import actions, events
 from ringback.conversation.actions import Action
 from ringback.conversation.core.core import ConversationCore
 from ringback.conversation.events import Event, Timer
+from ringback.media.tones import Tone, ToneKind
 from tests.support.simulated_agents import AnyDialogue, make_plan
 
 CALLS = int(os.environ.get("RINGBACK_CALLS", "100000")) // 20
-TEXTS = ("", "stop", "mhm", "I would like to", "It is on Monday.", "four two")
+TEXTS = ("", "stop", "mhm", "I would like to", "It is on Monday.", "four two", "Leave a message.", "hello?")
 
 
 class Chaos:
@@ -49,6 +50,8 @@ class Chaos:
             events.Transcribed(number, chance.choice(TEXTS)),
             events.Transcribed(number, chance.choice(TEXTS)),
             events.TranscriptionFailed(number, "No."),
+            events.Overheard(number, chance.choice(TEXTS)),
+            events.ToneHeard(Tone(chance.choice(list(ToneKind)), 1000, 300)),
             events.ReplyText(number, chance.choice(["", "Yes. ", "and ", "so. "])),
             events.ReplyDone(number, (ToolCall("c", "look", {}),) if chance.random() < 0.3 else ()),
             events.ReplyFailed(number, "No."),

@@ -46,8 +46,19 @@ HAPPENS = {
         *("transfer", "blind transfer", "bridge", "hangup transferred"),
         *("injected event taken up", "hangup error", "failure llm"),
     ),
+    0.004: (
+        *("answered by: human", "answered by: machine", "answered by: silence", "answered by: fax"),
+        *("hangup voicemail_detected", "hangup fax_detected", "leaves a message", "overheard"),
+    ),
     0.0005: (
-        *("transfer cancelled", "failure transcriber", "failure synthesizer", "failure system", "failure llm_hangup"),
+        *("answered by: ivr", "answered by: screener", "timer beep"),
+        *(
+            "transfer cancelled",
+            "failure transcriber",
+            "failure synthesizer",
+            "failure system",
+            "failure llm_hangup",
+        ),
         *("failure graph_routing", "is the call over? no", 'is the call over? "yes"', "event dropped"),
         *("The language model gave an empty reply and", "The language model broke off"),
     ),

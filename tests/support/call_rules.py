@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,13 @@ LOGGED = (
     "is the call over? no",
     'is the call over? "yes"',
     "call held",
+    "answered by: human",
+    "answered by: machine",
+    "answered by: ivr",
+    "answered by: screener",
+    "answered by: fax",
+    "answered by: silence",
+    "leaves a message",
     "event dropped",
     "keypad",
     "The language model gave an empty reply and",

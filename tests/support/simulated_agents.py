@@ -22,6 +22,7 @@ from ringback.agents.plan import (
     Plan,
     SpeechPart,
     TalkSettings,
+    VoicemailSettings,
 )
 from ringback.agents.tools import EndCall, HttpTool, Tool, ToolResult, TransferCall
 from ringback.conversation.dialogue.chat import ChatDialogue
@@ -104,9 +105,12 @@ TOOLS: Final[Mapping[str, Tool]] = {
     "book": _http("book", "I am booking it for {name}."),
     "send": _http("send", "{unknown}"),
     "end_call": EndCall(ToolSpec("end_call", "Hang up.", _OBJECT)),
-    "hand_over": TransferCall(ToolSpec("hand_over", "", _OBJECT), "+1", pre_call_message="I connect you now."),
+    "hand_over": TransferCall(
+        ToolSpec("hand_over", "", _OBJECT), "+1", pre_call_message="I connect you now."
+    ),
     "refer": TransferCall(ToolSpec("refer", "", _OBJECT), "+1", blind=True),
 }
+MESSAGE: Final = "You have missed us. Call us back, {name}."
 CALLABLE: Final = ("look", "look", "book", "book", "send", "send", "nonsense", "hand_over", "refer")
 TEXTS: Final = (
     "Very well.",
@@ -144,6 +148,16 @@ def make_plan(chance: random.Random) -> Plan:
     part = SpeechPart("local")
     tools = TOOLS if dialogue is MODEL_GRAPH or chance.random() < 0.7 else {}
     return Plan("a", "b", welcome, part, part, dialogue, talk, tools)
+
+
+def _voicemail(chance: random.Random) -> VoicemailSettings:
+    return VoicemailSettings(
+        message=chance.choice(["", MESSAGE, MESSAGE]),
+        decide_s=chance.choice([None, 1.0, 8.0]),
+        lasts_s=chance.choice([2.0, 30.0]),
+        check_interval_s=chance.choice([0.0, 7.0]),
+        least_words=chance.choice([0, 7]),
+    )
 
 
 def make_dialogue(plan: Plan, chance: random.Random) -> Dialogue:

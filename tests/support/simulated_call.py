@@ -16,7 +16,10 @@ from ringback.conversation.core.core import ConversationCore
 from ringback.conversation.core.phase import Phase
 from ringback.conversation.core.phrases import phrases_for
 from ringback.conversation.events import Event, Timer
+from ringback.conversation.screening.verdict import Kind
 from ringback.conversation.transcript import LogEntry, Turn
+from ringback.media.leg import HangupCause
+from ringback.media.tones import Tone, ToneKind
 from tests.support.call_rules import LOGGED, Call, check_heard
 from tests.support.simulated_agents import OUTSIDE, make_dialogue, make_plan
 from tests.support.simulated_person import SimulatedPerson
@@ -41,6 +44,9 @@ class SimulatedCall:
         self._person = SimulatedPerson(chance)
         self._timers: dict[Timer, float] = {}
         self._transcription: int | None = None
+        self._overheard: int | None = None
+        self._tones = True
+        """What the line says with tones is told."""
         self._reply: int | None = None
         self._runs: set[int] = set()
         self._transfer: int | None = None
@@ -93,6 +99,9 @@ class SimulatedCall:
             self._later(chance.uniform(0.0, 30.0), events.Injected(chance.choice(OUTSIDE), {"x": 1}))
         for _ in range(chance.choice([0, 0, 0, 0, 1, 2])):
             self._later(chance.uniform(0.0, 20.0), "hold")
+        for _ in range(chance.choice([0, 0, 1, 2]) if self.plan.talk.voicemail else 0):
+            tone = Tone(chance.choice([*ToneKind, ToneKind.BEEP, ToneKind.BEEP]), 1000, 300)
+            self._later(chance.choice([2.0, 20.0]) * chance.random(), events.ToneHeard(tone))
         if chance.random() < 0.002:
             self._later(chance.uniform(0.0, 20.0), events.AudioFailed("No audio."))
 
@@ -142,6 +151,9 @@ class SimulatedCall:
             case events.Transcribed(request, _) | events.TranscriptionFailed(request, _):
                 news = request == self._transcription
                 self._transcription = None if news else self._transcription
+            case events.Overheard(request, _):
+                news = request == self._overheard
+                self._overheard = None if news else self._overheard
             case events.ReplyText(reply, _):
                 news = reply == self._reply
             case events.ReplyDone(reply) | events.ReplyFailed(reply, _):
@@ -153,6 +165,8 @@ class SimulatedCall:
                 self._end_transfer(run)
             case events.TransferAnswered(run):
                 news = run in self._runs
+            case events.ToneHeard():
+                news = self._leg_up and self._tones
             case events.AudioReady(utterance):
                 news = any(spoken.id == utterance for spoken in self.voice.queue)
             case _:
@@ -217,10 +231,9 @@ class SimulatedCall:
             case actions.Log(entry):
                 self._log(entry)
             case actions.HangUp():
-                assert self.call.hung_up is None, "hangs up twice"
-                self.call.hung_up = self.now
-                self.call.happened[f"hangup {action.cause}"] += 1
-                self._later(self.chance.choice([0.0, 0.05, 0.5, 6.0]), events.LegEnded())
+                self._hang_up(action)
+            case actions.StopTones() | actions.Overhear():
+                self._perform_screening(action)
             case actions.Transcribe() | actions.CancelTranscription():
                 self._perform_ears(action)
             case actions.StartReply() | actions.CancelReply():
@@ -232,6 +245,27 @@ class SimulatedCall:
             case _:
                 return self._perform_voice(action)
         return None
+
+    def _hang_up(self, action: actions.HangUp) -> None:
+        assert self.call.hung_up is None, "hangs up twice"
+        self.call.hung_up = self.now
+        self.call.happened[f"hangup {action.cause}"] += 1
+        if action.cause in _BY_KIND:
+            assert self.core.answered_by is not None
+            assert self.core.answered_by.kind is _BY_KIND[action.cause], "hangs up on somebody else"
+        self._later(self.chance.choice([0.0, 0.05, 0.5, 6.0]), events.LegEnded())
+
+    def _perform_screening(self, action: actions.StopTones | actions.Overhear) -> None:
+        assert self.plan.talk.voicemail is not None, "nobody wants to know who took the call"
+        if isinstance(action, actions.StopTones):
+            self._tones = False
+            return
+        assert self._overheard is None, "overhears twice at a time"
+        assert self._leg_up, "overhears after the end"
+        self._overheard = action.request
+        words = [word for word, _, end in self.call.said if action.since < end <= self.now + 1e-6]
+        self.call.happened["overheard"] += 1
+        self._schedule(self.providers.overhearing(action.request, words))
 
     def _perform_voice(self, action: Action) -> Event | None:
         match action:
@@ -265,6 +299,10 @@ class SimulatedCall:
         assert self._leg_up, "speaks although the call is over"
         assert self._away_since is None, "speaks although somebody else has the person"
         assert self.call.hung_up is None, "speaks after it hung up"
+        assert self.core._scene.phase is not Phase.MACHINE, "talks to a machine"
+        if text == "You have missed us.":
+            assert self.core.answered_by is not None
+            assert self.core.answered_by.kind is Kind.MACHINE, "leaves a message with somebody else"
         if text in FILLERS:
             assert self._reply is not None or self._runs, "covers no wait"
             self.call.happened["excuse" if text in PHRASES.waiting else "filler"] += 1

@@ -9,7 +9,15 @@ from typing import Final
 
 BACKCHANNELS: Final = (("mhm",), ("yeah", "okay"), ("I", "see"), ("seven",))
 STOPS: Final = (("stop",), ("wait", "please"))
-COMMON: Final = frozenset(word for words in (*BACKCHANNELS, *STOPS) for word in words)
+FIRST_WORDS: Final = (
+    ("hello",),
+    ("please", "leave", "your", "name", "and", "a", "message", "after", "the", "tone"),
+    ("for", "sales", "press", "one"),
+    ("please", "record", "your", "name", "and", "reason", "for", "calling"),
+    ("who", "is", "this"),
+)
+"""What tells who or what took the call."""
+COMMON: Final = frozenset(word for words in (*BACKCHANNELS, *STOPS, *FIRST_WORDS) for word in words)
 """Words that are said again and again."""
 
 
@@ -30,4 +38,7 @@ class SimulatedPerson:
         if kind < 0.24:
             happened["stop"] += 1
             return list(self._chance.choice(STOPS))
+        if kind < 0.3:
+            happened["first words"] += 1
+            return list(self._chance.choice(FIRST_WORDS))
         return [f"w{next(self._words)}" for _ in range(self._chance.choice([1, 1, 2, 3, 5, 12, 30]))]

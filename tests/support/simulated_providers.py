@@ -32,6 +32,10 @@ class SimulatedProviders:
             rises = not words and chance.random() < 0.3
             yield delay, events.Transcribed(request, " ".join(words) + marks, rises=rises)
 
+    def overhearing(self, request: int, words: Sequence[str]) -> Answers:
+        delay = self._chance.choice([0.05, 0.25, 0.8])
+        yield delay, events.Overheard(request, "" if self._fails(0.05) else " ".join(words))
+
     def reply(self, reply: int, ask: Ask) -> Answers:
         chance = self._chance
         delay = chance.uniform(0.05, 1.0) if chance.random() < 0.9 else chance.uniform(1.0, 8.0)

@@ -218,7 +218,7 @@ class VoicemailSettings:
     message: str = ""
     """What is said after the beep; empty: the agent hangs up."""
     decide_s: float | None = None
-    """There is a verdict so long after the answer; None: as long as is usual."""
+    """There is a verdict so long after the first sound; None: as long as is usual."""
     lasts_s: float = 30.0
     """Until then it may turn out that it is a machine after all."""
     check_interval_s: float = 7.0

@@ -27,6 +27,8 @@ LONGEST_GREETING_S: Final = 45.0
 """The beep is awaited no longer; then the message is left all the same."""
 NO_BEEP_S: Final = 4.0
 """Who has been silent for so long after a greeting records already: its beep was not heard."""
+_HELD_S: Final = 1.0
+"""While nobody is there, it is looked again so often."""
 _TALKING: Final = (Phase.GREETING, Phase.TALKING)
 
 
@@ -62,6 +64,8 @@ class Vetting:
         self._since = 0.0
         self._give_up = 0.0
         self._beeped = False
+        self._left = False
+        """The message is being left: nothing matters any more."""
         self._tones = wanted is not None
         self.handlers: dict[type, Callable[[Any], None]] = {
             events.Overheard: self._overheard,
@@ -112,13 +116,13 @@ class Vetting:
             self._words(self._since, event.text)
 
     def _words(self, since: float, text: str) -> None:
-        if self._screening is not None and not self._scene.over:
+        if self._screening is not None and not self._scene.over and not self._left:
             self._screening.heard(since, text, self._scene.now)
             self._act()
             self._plan()
 
     def _tone(self, event: events.ToneHeard) -> None:
-        if self._screening is None or self._scene.over or self._scene.held:
+        if self._screening is None or self._scene.over or self._scene.held or not self._tones:
             return
         self._screening.tone(event.tone)
         if event.tone.kind is ToneKind.INFORMATION and self._scene.phase in (*_TALKING, Phase.MACHINE):
@@ -133,14 +137,14 @@ class Vetting:
     def _plan(self) -> None:
         """Look again when something can have changed."""
         screening, scene = self._screening, self._scene
-        if screening is None or scene.over:
+        if screening is None or scene.over or self._left:
             return
         if scene.now >= screening.ends and scene.phase is not Phase.MACHINE:
             scene.timers.cancel(Timer.SCREEN)
             self._stop_tones()
             return
-        due = [at for at in (screening.again, screening.look, screening.ends) if at is not None]
-        scene.timers.set(Timer.SCREEN, max(scene.now, min(due)))
+        due = min(at for at in (screening.again, screening.look, screening.ends) if at is not None)
+        scene.timers.set(Timer.SCREEN, max(due, scene.now + _HELD_S if scene.held else scene.now))
 
     def _due(self) -> None:
         screening, scene = self._screening, self._scene
@@ -211,6 +215,7 @@ class Vetting:
             self._leave_message()
 
     def _leave_message(self) -> None:
+        self._left = True
         self._scene.timers.cancel(Timer.BEEP)
         self._scene.timers.cancel(Timer.SCREEN)
         self._stop_tones()

@@ -96,7 +96,7 @@ _ENGLISH: Final[_Phrases] = {
             3,
         ),
         (r"\bfor (?:sales|support|english|claims|appointments|billing|reservations)\b", 2.5),
-        (r"\bwelcome to\b", 1),
+        (r"\bwelcome to\b|\b(?:thanks|thank you) for calling\b", 1),
     ),
     _SCREENER: (
         (r"\bscreening\b|\bscreened\b|\bcall screen|\bcall assistant\b", 4),

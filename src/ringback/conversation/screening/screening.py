@@ -14,11 +14,11 @@ from ringback.conversation.screening.phrases import DECIDES, Weighed, greets, we
 from ringback.conversation.screening.verdict import Kind, Verdict
 from ringback.media.tones import Tone, ToneKind
 
-DECIDE_S: Final = 3.7
-"""After the answer, what is known by then decides."""
+DECIDE_S: Final = 3.9
+"""After the first sound, or the answer where nothing is heard, what is known by then decides."""
 FIRST_LOOK_S: Final = 1.3
 """Whoever speaks for so long without a pause is listened to in the middle of it."""
-LOOK_S: Final = 0.7
+LOOK_S: Final = 0.77
 """And again so long after each look."""
 WAITS_S: Final = 1.0
 """Who falls silent for so long waits for an answer: a person."""
@@ -30,6 +30,8 @@ _CHANGES_MIND: Final = 5.0
 _LONG_S: Final = 1.0
 """A beep after so much speech follows a greeting."""
 _FEW_WORDS: Final = 6
+_BEEPS_HZ: Final = 600
+"""A lower tone may be a vowel: it needs words that lean to a machine."""
 
 
 class Screening:
@@ -39,6 +41,8 @@ class Screening:
         self._language = language
         self._settings = settings
         self._answered = 0.0
+        self._first: float | None = None
+        """When the first sound was heard."""
         self._began: float | None = None
         self._stopped: float | None = None
         """End of the last speech; None while somebody speaks."""
@@ -54,7 +58,8 @@ class Screening:
         """When `judge` is due even if nothing happens; None once there is a verdict."""
         if self.verdict is not None:
             return None
-        due = self._answered + (self._settings.decide_s or DECIDE_S)
+        first = self._answered if self._first is None else self._first
+        due = first + (self._settings.decide_s or DECIDE_S)
         if self._began is not None and self._stopped is not None:
             due = min(due, self._stopped + (WAITS_S if self._greets else _PATIENT_S))
         return due
@@ -66,7 +71,9 @@ class Screening:
             return None
         if self._looked < self._began:
             return self._began + FIRST_LOOK_S
-        return self._looked + (LOOK_S if self.verdict is None else self._settings.check_interval_s)
+        return self._looked + (
+            LOOK_S if self.verdict is None else max(LOOK_S, self._settings.check_interval_s)
+        )
 
     @property
     def sure(self) -> bool:
@@ -95,6 +102,8 @@ class Screening:
 
     def speech_started(self, at: float) -> None:
         self._began, self._stopped = at, None
+        if self._first is None:
+            self._first = at
 
     def speech_stopped(self, at: float) -> None:
         if self._began is not None and self._stopped is None:
@@ -112,14 +121,14 @@ class Screening:
             return
         weighed = weigh(self._text if self.verdict is None else text, self._language)
         if self.verdict is None or self.verdict.kind is Kind.SILENCE:
-            self._first(weighed)
+            self._weigh(weighed)
         elif self.verdict.kind is Kind.MACHINE:
             self._perhaps_a_person(text, weighed)
-        elif weighed.kind is Kind.MACHINE and weighed.weight >= _CHANGES_MIND and self._long(text):
+        elif weighed.kind is Kind.MACHINE and len(text.split()) >= self._settings.least_words:
+            if weighed.weight >= (_CHANGES_MIND if self.sure else DECIDES):
+                self._decide(weighed, 0.9)
+        elif not self.sure and weighed.kind in (Kind.IVR, Kind.SCREENER) and weighed.weight >= DECIDES:
             self._decide(weighed, 0.9)
-
-    def _long(self, text: str) -> bool:
-        return len(text.split()) >= self._settings.least_words
 
     def tone(self, tone: Tone) -> None:
         spoke = self._began is not None and self._speech_s >= _LONG_S
@@ -138,7 +147,8 @@ class Screening:
     def _beeped(self, tone: Tone) -> None:
         """What was said before it was a greeting, unless it is a person's telephone that beeps."""
         weighed = weigh(self._text, self._language)
-        if weighed.kind is Kind.MACHINE or (weighed.kind is not Kind.HUMAN and not greets(self._text)):
+        alone = tone.hz >= _BEEPS_HZ and weighed.kind is not Kind.HUMAN and not greets(self._text)
+        if alone or weighed.kind is Kind.MACHINE:
             self._say(Kind.MACHINE, 0.9, tone)
 
     def judge(self, now: float) -> None:
@@ -166,7 +176,7 @@ class Screening:
             return self._spoken_s + max(0.0, self._looked - self._began)
         return self._spoken_s
 
-    def _first(self, weighed: Weighed) -> None:
+    def _weigh(self, weighed: Weighed) -> None:
         if weighed.kind is None:
             return
         if weighed.kind is Kind.HUMAN:
