@@ -18,7 +18,7 @@ from typing import Final
 
 from benchmarks.crash.pondering import NAMES, Pondering
 from ringback.billing.reservation import Reservations
-from ringback.calls.call import Talker
+from ringback.calls.call import Attempted, Talker
 from ringback.clock import SystemClock
 from ringback.dialing.call import Line
 from ringback.dialing.claims import Claim, Claims
@@ -115,7 +115,7 @@ async def _serve(index: int, post: Post) -> None:
     pondering = [Pondering(name, post.pondering_s) for name in NAMES] if post.pondering_s else ()
     after = pipeline(db, ledger, post.folder, *pondering)
 
-    async def after_call(claim: Claim) -> None:
+    async def after_call(claim: Attempted) -> None:
         await after.complete(claim.account_id, claim.execution_id, claim.number, name)
 
     async def prepare(execution: Execution) -> Talker:

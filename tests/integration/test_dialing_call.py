@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ringback.calls.call import Attempted
 from ringback.dialing.call import Call, Line
 from ringback.dialing.claims import LEASE_S, Claim, Claims, Intent
 from ringback.dialing.limits import Defaults
@@ -99,7 +100,7 @@ def _world(books: Books, on_dial: Callable[[SimulatedLeg], None], defaults: Defa
     store = books.db, books.ledger, books.clock, "one"
     claims = Claims(*store, defaults=defaults)
 
-    async def after_call(claim: Claim) -> None:
+    async def after_call(claim: Attempted) -> None:
         pass
 
     line = Line(

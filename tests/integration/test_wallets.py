@@ -15,6 +15,7 @@ from ringback.billing.price import Price
 from ringback.billing.prices import Prices
 from ringback.billing.reservation import BalanceLow, Reservations, Reserve
 from ringback.billing.wallet import WalletError, Wallets, count
+from ringback.calls.call import Attempted
 from ringback.dialing.call import Call, Line
 from ringback.dialing.claims import Claim, Claims, Stopped
 from ringback.dialing.queue import CallQueue
@@ -66,7 +67,7 @@ def _line(till: Till, carrier: SimulatedCarrier) -> Line:
     books = till.books
     store = books.db, books.ledger, books.clock, OWNER
 
-    async def after_call(claim: Claim) -> None:
+    async def after_call(claim: Attempted) -> None:
         pass
 
     return Line(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ringback.billing.wallet import Wallets
-from ringback.calls.call import CallRefused, Talker
+from ringback.calls.call import Attempted, CallRefused, Talker
 from ringback.dialing.batches import Batches
 from ringback.dialing.breaker import Breaker
 from ringback.dialing.call import Line
@@ -71,7 +71,7 @@ def worker(around: Surroundings, process: Process) -> Dialler:
     ledger = Ledger(db, clock, _URL)
     after = pipeline(db, ledger, around.folder)
 
-    async def after_call(claim: Claim) -> None:
+    async def after_call(claim: Attempted) -> None:
         await after.complete(claim.account_id, claim.execution_id, claim.number, name)
 
     async def prepare(execution: Execution) -> Talker:
@@ -115,7 +115,7 @@ class Office:
             db,
             clock,
             wakeup,
-            Intake(db, bulk, clock, trunk=PROVIDER),
+            Intake(db, bulk, clock, provider=PROVIDER),
             sweep,
             self.batches.settle_all,
             machine="here",

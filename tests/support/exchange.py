@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ringback.aftercall.stage import Stage
-from ringback.calls.call import LiveCall, Talk, Talker
+from ringback.calls.call import Attempted, LiveCall, Talk, Talker
 from ringback.clock import SystemClock
 from ringback.dialing.call import Line
 from ringback.dialing.claims import LEASE_S, Claim, Claims
@@ -71,7 +71,7 @@ class Exchange:
         clock, store = SystemClock(), (self.books.db, self.books.ledger)
         after = pipeline(*store, self.folder, *stages)
 
-        async def after_call(claim: Claim) -> None:
+        async def after_call(claim: Attempted) -> None:
             await after.complete(claim.account_id, claim.execution_id, claim.number, worker)
 
         line = Line(

@@ -38,6 +38,8 @@ from ringback.dialing.uploads import Leftovers
 from ringback.executions.history import History
 from ringback.executions.listing import Listing
 from ringback.executions.retention import Retention
+from ringback.inbound.callers import Callers
+from ringback.inbound.setup import Setup
 from ringback.webhooks.deliveries import Deliveries
 from ringback.webhooks.endpoints import Endpoints
 
@@ -86,6 +88,8 @@ async def run(settings: Settings) -> None:
             trunks=core.trunks,
             numbers=core.numbers,
             number_pool=settings.trunk.pool,
+            inbound=Setup(core.db, core.clock, settings.base_url),
+            callers=Callers(core.db, core.clock),
             try_dispositions=TriedDispositions(Providers(settings)),
             clock=core.clock,
             recordings=settings.recordings,

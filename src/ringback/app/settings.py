@@ -60,6 +60,10 @@ class TrunkSettings(BaseModel, extra="forbid"):
     calls_per_second: float = Field(
         0, ge=0, le=1000, description="Dials of all accounts in any second; 0: unlimited."
     )
+    inbound_hosts: list[str] = Field(
+        default_factory=list,
+        description="Names, addresses and CIDR networks that its calls to us come from, beside `host`.",
+    )
     outbound_proxy: str = Field(
         "", description="host or host:port that gets the packets instead of `host`, e.g. a SIP load balancer."
     )
@@ -87,6 +91,11 @@ class SipSettings(BaseModel, extra="forbid"):
     tls_key: str = Field("", description="PEM file with its key; empty: the same file.")
     tls_authorities: str = Field(
         "", description="PEM file of authorities that are trusted for carriers besides the system's."
+    )
+    proxies: list[str] = Field(
+        default_factory=list,
+        description="SIP load balancers in front of us beside trunk.outbound_proxy: names or addresses. What they say of"
+        " where a call came from is believed.",
     )
     rtp_port_low: Port = Field(20000, description="First UDP port for audio.")
     rtp_port_high: Port = Field(29999, description="Last UDP port for audio.")

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from ringback.app.after_call import after_call
 from ringback.app.core import PROVIDER, opened
+from ringback.app.inbound import receiving, reception_of, sources_of
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.presence import Presence
 from ringback.app.providers import Providers
@@ -72,6 +73,7 @@ async def run(settings: Settings, index: int) -> None:
             name,
         )
         store, dialling = (core.db, core.ledger, core.clock), settings.dialling
+        reservations = Reservations(core.db, core.clock, round(settings.wallet.reserve_extra_cents * CENT))
         defaults = Defaults(dialling.account_calls or None, interval_us(dialling.account_per_second))
         line = Line(
             claims=Claims(
@@ -79,9 +81,7 @@ async def run(settings: Settings, index: int) -> None:
                 name,
                 dialling.lease_s,
                 defaults=defaults,
-                reservations=Reservations(
-                    core.db, core.clock, round(settings.wallet.reserve_extra_cents * CENT)
-                ),
+                reservations=reservations,
             ),
             taking=Taking(
                 *store,
@@ -106,12 +106,27 @@ async def run(settings: Settings, index: int) -> None:
         def lateness_ms() -> float:
             return ticker.lateness(WINDOW_S).p99_ms
 
+        admits = Admission(lateness_ms, settings.lateness_limit_ms)
         dialler = Dialler(
             line,
             core.wakeup,
             capacity=settings.calls_per_worker,
             drain_s=settings.drain_s,
-            admits=Admission(lateness_ms, settings.lateness_limit_ms),
+            admits=admits,
+            others=lambda: reception.calls,
+        )
+        sources = sources_of(settings, core)
+        reception = reception_of(
+            settings,
+            core,
+            sources,
+            studio,
+            providers,
+            reservations,
+            line.after_call,
+            admits=admits,
+            others=lambda: dialler.calls,
+            freed=dialler.look,
         )
         presence = Presence(
             name, index, telephony.address, settings.calls_per_worker, telephony.calls, lateness_ms
@@ -124,9 +139,10 @@ async def run(settings: Settings, index: int) -> None:
             async with (
                 presence.shown(core.db, core.clock, stopping),
                 watching.pulse(core.clock, of_ticker(watching.telemetry, ticker)),
+                receiving(reception, sources, telephony.endpoint),
             ):
                 say_ready()
-                await dialler.run(stopping)
+                await asyncio.gather(dialler.run(stopping), reception.run(stopping))
         finally:
             ticker.stop()
             for task in beside:
