@@ -25,14 +25,14 @@ from ringback.app.doctor.doctor import examine, of_trunk
 from ringback.app.doctor.faults import FAULTS
 from ringback.app.doctor.finding import Faulty, Finding, State
 from ringback.app.doctor.line import CallWish
-from ringback.app.doctor.way import Way
 from ringback.app.settings import Settings
 from ringback.clock import SystemClock
 from ringback.demo.run import foreign_environment
 from ringback.store.database import open_database
 from ringback.store.migrate import upgrade
 from ringback.store.queries import workers
-from ringback.telephony.sip.hop import Hop, Transport
+from ringback.telephony.sip.carrier import Trunk
+from ringback.telephony.sip.hop import Transport
 from tests.support.ailing_trunk import (
     AilingTrunk,
     as_type,
@@ -363,7 +363,7 @@ async def _(folder: Path) -> Findings:
 
 @provokes("no-route")
 async def _(folder: Path) -> Findings:
-    way = Way("255.255.255.255", Hop("255.255.255.255", 5060))  # the kernel refuses to broadcast
+    way = Trunk("255.255.255.255")  # the kernel refuses to broadcast
     return await fault_from(trunk.reached(way, "0.0.0.0", PATIENCE_S))
 
 
@@ -395,7 +395,7 @@ async def tls_server() -> AsyncIterator[int]:
 @provokes("certificate")
 async def _(folder: Path) -> Findings:
     async with tls_server() as port:
-        way = Way("127.0.0.1", Hop("127.0.0.1", port, Transport.TLS))
+        way = Trunk("127.0.0.1", port, transport=Transport.TLS)
         return await fault_from(trunk.reached(way, "127.0.0.1", 5.0))
 
 
@@ -449,12 +449,12 @@ async def _(folder: Path) -> Findings:
 # The call
 
 
-async def called(folder: Path, trunk: AilingTrunk, echoes: bool = False) -> Findings:
+async def called(folder: Path, trunk: AilingTrunk, echoes: bool = False, **changes: Any) -> Findings:
     settings = made(folder)
     if trunk.routes_to is not None:
         trunk.routes_to = settings.sip.port
     async with trunk.running():
-        settings = to(settings, trunk)
+        settings = to(settings, trunk, **changes)
         return [one async for one in of_trunk(settings, SystemClock(), wish(echoes), PATIENCE_S)]
 
 
@@ -477,6 +477,11 @@ async def _(folder: Path) -> Findings:
 async def _(folder: Path) -> Findings:
     g729 = "m=audio {port} RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n"
     return await called(folder, AilingTrunk(description=g729))
+
+
+@provokes("srtp-refused")
+async def _(folder: Path) -> Findings:
+    return await called(folder, AilingTrunk(invite="488 Not Acceptable Here"), encryption="required")
 
 
 @provokes("call-failed")

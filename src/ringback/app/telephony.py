@@ -96,7 +96,7 @@ async def _bound(settings: Settings, index: int) -> Endpoint:
                 port,
                 rtp_ports,
                 external_host=external,
-                tls=_tls_files(settings),
+                tls=tls_files(settings),
                 tls_port=sip.tls_port and sip.tls_port + port - sip.port,
                 guard=Guard(asyncio.get_running_loop().time),
             )
@@ -110,7 +110,9 @@ async def _bound(settings: Settings, index: int) -> Endpoint:
     )
 
 
-def _tls_files(settings: Settings) -> TlsFiles:
+def tls_files(settings: Settings) -> TlsFiles:
+    """Where certificates are."""
+
     def path(name: str) -> Path | None:
         return Path(name) if name else None
 

@@ -10,7 +10,7 @@ from ringback.app.doctor.finding import Faulty, Finding
 from ringback.app.doctor.line import CallWish, tried
 from ringback.app.doctor.probe import PATIENCE_S
 from ringback.app.doctor.verdict import judged
-from ringback.app.doctor.way import Way, address_of
+from ringback.app.doctor.way import address_of, certificates, trunk_of
 from ringback.app.settings import Settings
 from ringback.clock import Clock
 
@@ -49,8 +49,8 @@ async def of_trunk(
     """The checks of the trunk alone."""
     check = "trunk"
     try:
-        way = Way.of(settings)
-        probe, reply = await trunk.reached(way, settings.sip.host, patience_s)
+        way = trunk_of(settings)
+        probe, reply = await trunk.reached(way, settings.sip.host, patience_s, certificates(settings))
         yield Finding.ok(check, f"The trunk at {probe.address} answers.")
         check = "credentials"
         yield await trunk.known(way, probe)

@@ -35,7 +35,7 @@ SIP_ADDRESS: Final = Fault(
 )
 SIP_PORT: Final = Fault(
     "sip-port",
-    "Another program holds the UDP ports {ports} of {host} that SIP is to use: stop it, or set sip.port to another.",
+    "Another program holds the ports {ports} of {host} that SIP is to use: stop it, or set sip.port to another.",
 )
 RTP_PORTS: Final = Fault(
     "rtp-ports",
@@ -164,6 +164,11 @@ CODEC_REFUSED: Final = Fault(
 CODEC_MISMATCH: Final = Fault(
     "codec-mismatch",
     "The other side answered with a codec that was not offered, neither PCMU nor PCMA: allow G.711 at the trunk.",
+)
+SRTP_REFUSED: Final = Fault(
+    "srtp-refused",
+    "The other side refuses the encryption of the audio that trunk.encryption requires: have the provider turn SRTP on,"
+    " or set trunk.encryption to optional.",
 )
 CALL_FAILED: Final = Fault(
     "call-failed", "The trunk failed to place the call ({status} {reason}): ask the provider."

@@ -16,14 +16,15 @@ from typing import Final
 from ringback.app.doctor import faults
 from ringback.app.doctor.finding import Faulty
 from ringback.app.doctor.listening import Heard, burst, judge
-from ringback.app.doctor.way import Way, address_of
+from ringback.app.doctor.way import address_of
 from ringback.app.settings import Settings
-from ringback.app.telephony import sip_ports
+from ringback.app.telephony import sip_ports, tls_files
 from ringback.media.frame import FRAME_MS, Frame
 from ringback.media.leg import Answered, DialRequest, Ended, EndedBy, HangupCause, Outcome
 from ringback.media.rtp_stream import PortRange, RtpStatistics
 from ringback.telephony.causes import CAUSES, Trouble
-from ringback.telephony.sip.carrier import SipCarrier
+from ringback.telephony.sip.carrier import SipCarrier, Trunk
+from ringback.telephony.sip.crypto import Encryption
 from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.inbound import IncomingCall
 from ringback.telephony.sip.leg import SipLeg
@@ -32,6 +33,7 @@ HERE_HZ: Final = 1100.0
 THERE_HZ: Final = 700.0
 """Of the far end, where that is us."""
 _END_S: Final = 3.0
+_NO_MEDIA: Final = CAUSES[Trouble.NO_MEDIA][4]
 _UNHEARD: Final = {CAUSES[trouble][4] for trouble in (Trouble.NO_RESPONSE, Trouble.UNREACHABLE)}
 
 
@@ -102,7 +104,7 @@ class Tried:
     """The other end, where that was us too."""
 
 
-async def tried(way: Way, settings: Settings, wish: CallWish) -> Tried:
+async def tried(way: Trunk, settings: Settings, wish: CallWish) -> Tried:
     """Place the call. Raises Faulty where it is not answered."""
     async with _endpoint(settings) as endpoint:
         ourselves: list[asyncio.Task[End]] = []
@@ -114,7 +116,7 @@ async def tried(way: Way, settings: Settings, wish: CallWish) -> Tried:
                 ourselves.append(asyncio.create_task(_answered(call, wish)))
 
         endpoint.on_invite = answer
-        carrier = SipCarrier(endpoint, way.trunk())
+        carrier = SipCarrier(endpoint, way)
         request = DialRequest(
             carrier.new_call_id(), wish.number, way.from_number, ring_timeout_s=wish.ring_timeout_s
         )
@@ -154,21 +156,23 @@ async def _opened(settings: Settings, ports: list[int]) -> Endpoint:
     )
     for port in ports:
         try:
-            return await Endpoint.open(sip.host, port, ports_for_audio, external_host=external)
+            return await Endpoint.open(
+                sip.host, port, ports_for_audio, external_host=external, tls=tls_files(settings)
+            )
         except OSError:
             continue
     raise Faulty(faults.SIP_ADDRESS, host=sip.host)
 
 
-async def _picked_up(leg: SipLeg, way: Way, wish: CallWish) -> None:
+async def _picked_up(leg: SipLeg, way: Trunk, wish: CallWish) -> None:
     while not isinstance(event := await leg.next_event(), Answered):
         if isinstance(event, Ended):
             raise _refusal(event, way, wish)
 
 
-def _refusal(ended: Ended, way: Way, wish: CallWish) -> Faulty:
+def _refusal(ended: Ended, way: Trunk, wish: CallWish) -> Faulty:
     """Why the call was not answered."""
-    code, address = ended.sip_code, f"{way.hop.host}:{way.hop.port}"
+    code, address = ended.sip_code, f"{way.hop.host}:{way.hop.port or way.hop.transport.default_port}"
     facts = {"number": wish.number, "status": code, "seconds": f"{wish.ring_timeout_s:g}"}
     if code in (401, 407):
         if way.credentials is None:
@@ -178,11 +182,13 @@ def _refusal(ended: Ended, way: Way, wish: CallWish) -> Faulty:
         return Faulty(faults.CALL_FORBIDDEN, caller=way.from_number or "nobody", **facts)
     if code in (404, 410, 484, 604):
         return Faulty(faults.NUMBER_UNKNOWN, **facts)
+    if way.encryption is Encryption.REQUIRED and (code in (415, 488, 606) or ended.detail == _NO_MEDIA):
+        return Faulty(faults.SRTP_REFUSED)
     if code in (415, 488, 606):
         return Faulty(faults.CODEC_REFUSED, **facts)
     if ended.detail in _UNHEARD:
         return Faulty(faults.CALL_SILENT, **facts)
-    if ended.detail == CAUSES[Trouble.NO_MEDIA][4]:
+    if ended.detail == _NO_MEDIA:
         return Faulty(faults.CODEC_MISMATCH)
     if ended.outcome is Outcome.BUSY:
         return Faulty(faults.BUSY, **facts)

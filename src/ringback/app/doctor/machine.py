@@ -38,14 +38,14 @@ def disk(settings: Settings, least_bytes: int = LEAST_BYTES) -> Finding:
 
 
 def sip(settings: Settings, ours: Collection[str]) -> Finding:
-    """Whether each worker finds a UDP port; `ours` are the addresses that running workers hold."""
+    """Whether each worker finds a port, for UDP and TCP; `ours` are the addresses that running workers hold."""
     host = settings.sip.host
     taken: list[int] = []
     for index in range(settings.workers):
         ports = sip_ports(settings, index)
         if any(f"{host}:{port}" in ours for port in ports):
             continue
-        if not any(_free(host, port) for port in ports):
+        if not any(_free(host, port) and _free(host, port, socket.SOCK_STREAM) for port in ports):
             taken += ports
     if taken:
         raise Faulty(faults.SIP_PORT, host=host, ports=_listed(taken))
@@ -67,10 +67,12 @@ def rtp(settings: Settings, calls_up: int) -> Finding:
     return Finding.ok("audio ports", f"Of the UDP ports {low}-{high} enough are free for {calls} calls.")
 
 
-def _free(host: str, port: int) -> bool:
+def _free(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> bool:
     """Raises Faulty where the address is the trouble."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+    with socket.socket(family, kind) as sock:
+        if kind is socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger hold nothing
         try:
             sock.bind((host, port))
         except OSError as error:

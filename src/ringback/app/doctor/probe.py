@@ -11,8 +11,8 @@ from typing import Final
 
 from ringback.app.doctor import faults
 from ringback.app.doctor.finding import Faulty
-from ringback.app.doctor.way import Way
 from ringback.telephony.sip.auth import MAX_ATTEMPTS, DigestSession
+from ringback.telephony.sip.carrier import Trunk
 from ringback.telephony.sip.header import BRANCH_COOKIE, CSeq, NameAddr
 from ringback.telephony.sip.hop import Hop, Transport
 from ringback.telephony.sip.locator import Locator
@@ -39,10 +39,13 @@ class Reply:
 class Probe:
     """Every method raises Faulty where no SIP answer comes."""
 
-    def __init__(self, way: Way, host: str, patience_s: float = PATIENCE_S) -> None:
-        """`host` is the address of ours to ask from."""
+    def __init__(
+        self, way: Trunk, host: str, patience_s: float = PATIENCE_S, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """`host` is the address of ours to ask from; `tls` judges the trunk's certificate."""
         self._way = way
         self._host = host
+        self._tls = tls or ssl.create_default_context()
         self._patience_s = patience_s
         self._peer = way.hop.host, way.hop.port or way.hop.transport.default_port
         self._cseq = 0
@@ -90,8 +93,8 @@ class Probe:
 
     def _request(self, method: str, call_id: str, tag: str) -> Request:
         way = self._way
-        us = SipUri.of(way.username or way.from_number or "ringback", way.host)
-        target = SipUri(way.host)
+        us = SipUri.of(way.username or way.from_number or "ringback", bracketed(way.host))
+        target = SipUri(bracketed(way.host))
         return Request(
             method,
             str(target),
@@ -152,7 +155,7 @@ class Probe:
         tls = self._way.hop.transport is Transport.TLS
         reader, writer = await asyncio.open_connection(
             *self._peer,
-            ssl=ssl.create_default_context() if tls else None,
+            ssl=self._tls if tls else None,
             server_hostname=self._way.hop.host if tls else None,
             local_addr=(self._host, 0),
             limit=MAX_MESSAGE,

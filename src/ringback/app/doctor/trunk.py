@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -10,16 +11,18 @@ from typing import Final
 from ringback.app.doctor import faults
 from ringback.app.doctor.finding import Faulty, Finding
 from ringback.app.doctor.probe import PATIENCE_S, Probe, Reply
-from ringback.app.doctor.way import Way
 from ringback.clock import Clock
+from ringback.telephony.sip.carrier import Trunk
 
 DRIFT_S: Final = 5.0
 """A Date header has whole seconds, and the answer took its time."""
 
 
-async def reached(way: Way, host: str, patience_s: float = PATIENCE_S) -> tuple[Probe, Reply]:
+async def reached(
+    way: Trunk, host: str, patience_s: float = PATIENCE_S, tls: ssl.SSLContext | None = None
+) -> tuple[Probe, Reply]:
     """The trunk's answer to an OPTIONS from `host`. Raises Faulty without one, or with one that refuses us."""
-    probe = Probe(way, host, patience_s)
+    probe = Probe(way, host, patience_s, tls)
     address = await probe.look_up()
     if ipaddress.ip_address(host).is_loopback and not ipaddress.ip_address(address).is_loopback:
         raise Faulty(faults.LOOPBACK, host=host, address=probe.address)
@@ -28,7 +31,7 @@ async def reached(way: Way, host: str, patience_s: float = PATIENCE_S) -> tuple[
     return probe, reply
 
 
-def _accepted(way: Way, probe: Probe, reply: Reply) -> None:
+def _accepted(way: Trunk, probe: Probe, reply: Reply) -> None:
     status, address = _status(reply), probe.address
     if reply.status in (401, 407):
         raise _unproven(way, address, reply)
@@ -38,13 +41,13 @@ def _accepted(way: Way, probe: Probe, reply: Reply) -> None:
         raise Faulty(faults.TRUNK_BUSY, address=address, status=status)
 
 
-def _unproven(way: Way, address: str, reply: Reply) -> Faulty:
+def _unproven(way: Trunk, address: str, reply: Reply) -> Faulty:
     if way.credentials is None:
         return Faulty(faults.NO_CREDENTIALS, address=address)
     return Faulty(faults.WRONG_PASSWORD, address=address, username=way.username, status=_status(reply))
 
 
-async def known(way: Way, probe: Probe) -> Finding:
+async def known(way: Trunk, probe: Probe) -> Finding:
     """Whether the trunk takes our user name and password. Raises Faulty where it does not."""
     check = "credentials"
     if way.credentials is None:

@@ -1,0 +1,1 @@
+"""Calls to us, many at once and for long: `python -m benchmarks.inbound`."""
