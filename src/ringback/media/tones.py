@@ -25,6 +25,11 @@ _PURE: Final = 0.6
 """Share of a tonal sound's energy at its strongest frequency."""
 _PURE_OF_TWO: Final = 0.95
 """At its two strongest: vowels have as much as 0.9."""
+_KEY_ROWS: Final = (697, 770, 852, 941)
+_KEY_COLUMNS: Final = (1209, 1336, 1477, 1633)
+_KEY_HZ: Final = 25.0
+_KEY_SHARE: Final = 0.1
+"""Of its energy, the weaker tone of a key has at least so much."""
 _QUIETEST: Final = 60.0
 """RMS below which nothing counts, in int16 units: -55 dBov."""
 _STAYS_HZ: Final = 18.0
@@ -147,12 +152,22 @@ def _steady(audio: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float | None
     low, high = peak - _LOBE, peak + _LOBE + 1
     share = float(power[low:high].sum())
     hz = float(np.dot(power[low:high], np.arange(low, high))) / share * _BIN_HZ if share else 0.0
-    if share >= _PURE * whole:
-        return hz
     power[low:high] = 0.0
     second = int(power.argmax())
-    share += float(power[max(0, second - _LOBE) : second + _LOBE + 1].sum())
-    return hz if share >= _PURE_OF_TWO * whole else None
+    other = float(power[max(0, second - _LOBE) : second + _LOBE + 1].sum())
+    if other > _KEY_SHARE * whole and _is_key(*sorted((hz, second * _BIN_HZ))):
+        return None
+    if share >= _PURE * whole:
+        return hz
+    # Of two, the lower: which is the stronger may change.
+    return min(hz, second * _BIN_HZ) if share + other >= _PURE_OF_TWO * whole else None
+
+
+def _is_key(low: float, high: float) -> bool:
+    """Somebody presses a key of the telephone (ITU-T Q.23), which is no beep."""
+    return any(abs(low - hz) < _KEY_HZ for hz in _KEY_ROWS) and any(
+        abs(high - hz) < _KEY_HZ for hz in _KEY_COLUMNS
+    )
 
 
 def _meaning(row: list[_Steady]) -> Tone | None:

@@ -24,7 +24,11 @@ WAITS_S: Final = 1.0
 """Who falls silent for so long waits for an answer: a person."""
 _PATIENT_S: Final = 1.6
 """The same after words that are not merely a greeting."""
-_LEANS: Final = 1.0
+_LEANS: Final = 2.0
+"""Words must weigh so much for a guess when the time is up."""
+_DOUBT: Final = 1.0
+_DOUBT_S: Final = 1.0
+"""Who speaks on, and whose words weigh only so much for a machine, gets so much more time."""
 _CHANGES_MIND: Final = 5.0
 """Words must weigh so much to make a machine of what was thought a person: two phrases at least."""
 _LONG_S: Final = 1.0
@@ -59,7 +63,7 @@ class Screening:
         if self.verdict is not None:
             return None
         first = self._answered if self._first is None else self._first
-        due = first + (self._settings.decide_s or DECIDE_S)
+        due = first + (self._settings.decide_s or DECIDE_S) + (_DOUBT_S if self._doubtful else 0.0)
         if self._began is not None and self._stopped is not None:
             due = min(due, self._stopped + (WAITS_S if self._greets else _PATIENT_S))
         return due
@@ -88,6 +92,11 @@ class Screening:
     def ends(self) -> float:
         """From then on a verdict stands."""
         return self._answered + self._settings.lasts_s
+
+    @property
+    def _doubtful(self) -> bool:
+        weighed = weigh(self._text, self._language)
+        return self._stopped is None and weighed.kind is Kind.MACHINE and _DOUBT <= weighed.weight < DECIDES
 
     @property
     def _greets(self) -> bool:
