@@ -64,9 +64,6 @@ def _caller(call: Told) -> str | None:
 
 def _called(call: Told) -> Iterator[str]:
     """The number that was asked for; a registered line is called by its own name, and the number stands elsewhere."""
-    if (asked := number_in(call.called)) is not None:
-        yield asked
-        return
-    for told in (call.header("P-Called-Party-ID"), call.callee):
+    for told in (call.called, call.header("P-Called-Party-ID"), call.callee):
         if (number := number_in(told)) is not None:
             yield number
