@@ -79,6 +79,11 @@ class Endpoint:
     def address(self) -> Address:
         return self.agent.address
 
+    @property
+    def connections(self) -> int:
+        """How many peers are connected by TCP or TLS."""
+        return self._wire.connections
+
     async def close(self) -> None:
         """Hang up what is left, wait a moment for the peers' answers, and free the port."""
         for task in self._handlers:

@@ -35,6 +35,9 @@ _LISTS: Final = frozenset(
 )
 """Header fields whose lines may hold several values between commas."""
 
+_ONCE: Final = ("Content-Length", "Call-ID", "CSeq", "From", "To", "Max-Forwards")
+"""Header fields of which two different values leave nobody sure what was meant."""
+
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _RESPONSE_LINE: Final = re.compile(r"(SIP/\d{1,3}\.\d{1,3}) ([1-6]\d\d)(?: (.*))?\Z", re.I)
 _REQUEST_LINE: Final = re.compile(r"(\S{1,64}) (\S+) (SIP/\d{1,3}\.\d{1,3})\Z", re.I)
@@ -287,6 +290,9 @@ def _check(message: Request | Response) -> None:
     """Parse what everything else relies on, so that it cannot fail later."""
     for value in message.headers.all("Via"):
         Via.parse(value)
+    for name in _ONCE:
+        if len(set(message.headers.all(name))) > 1:
+            raise SipSyntaxError(f"several values of {name}")
     _ = message.via, message.from_, message.to, message.call_id
     if isinstance(message, Request) and message.cseq.method != message.method:
         raise SipSyntaxError("CSeq names another method")
