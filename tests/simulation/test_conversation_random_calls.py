@@ -36,6 +36,7 @@ HAPPENS = {
             "did not interrupt",
             "keypad",
             "typed",
+            "presses",
             "cut by the times of the words",
             "timer online",
             "timer repeat",

@@ -24,7 +24,7 @@ from ringback.agents.plan import (
     TalkSettings,
     VoicemailSettings,
 )
-from ringback.agents.tools import EndCall, HttpTool, Tool, ToolResult, TransferCall
+from ringback.agents.tools import EndCall, HttpTool, PressDigits, Tool, ToolResult, TransferCall
 from ringback.conversation.dialogue.chat import ChatDialogue
 from ringback.conversation.dialogue.dialogue import Dialogue, Expectation, ModelAnswer, Reply
 from ringback.conversation.dialogue.graph import GraphDialogue
@@ -104,6 +104,7 @@ TOOLS: Final[Mapping[str, Tool]] = {
     "look": _http("look"),
     "book": _http("book", "I am booking it for {name}."),
     "send": _http("send", "{unknown}"),
+    "press": PressDigits(ToolSpec("press", "", _OBJECT), "1w2#"),
     "end_call": EndCall(ToolSpec("end_call", "Hang up.", _OBJECT)),
     "hand_over": TransferCall(
         ToolSpec("hand_over", "", _OBJECT), "+1", pre_call_message="I connect you now."
@@ -111,7 +112,7 @@ TOOLS: Final[Mapping[str, Tool]] = {
     "refer": TransferCall(ToolSpec("refer", "", _OBJECT), "+1", blind=True),
 }
 MESSAGE: Final = "You have missed us. Call us back, {name}."
-CALLABLE: Final = ("look", "look", "book", "book", "send", "send", "nonsense", "hand_over", "refer")
+CALLABLE: Final = ("look", "look", "book", "book", "send", "send", "nonsense", "press", "hand_over", "refer")
 TEXTS: Final = (
     "Very well.",
     "I see what you mean. Let us go on with that, shall we? There is more.",

@@ -238,7 +238,7 @@ class SimulatedCall:
                 self._perform_ears(action)
             case actions.StartReply() | actions.CancelReply():
                 self._perform_model(action)
-            case actions.RunTool() | actions.CancelTool():
+            case actions.RunTool() | actions.CancelTool() | actions.PressKeys():
                 self._perform_functions(action)
             case actions.Transfer() | actions.Bridge() | actions.CancelTransfer():
                 self._perform_transfer(action)
@@ -375,7 +375,14 @@ class SimulatedCall:
         self._reply = action.reply
         self._schedule(self.providers.reply(action.reply, action.ask))
 
-    def _perform_functions(self, action: actions.RunTool | actions.CancelTool) -> None:
+    def _perform_functions(self, action: actions.RunTool | actions.CancelTool | actions.PressKeys) -> None:
+        if isinstance(action, actions.PressKeys):
+            assert self._leg_up, "presses keys although the call is over"
+            assert self.call.hung_up is None, "presses keys after it hung up"
+            assert self._away_since is None, "presses keys although somebody else has the person"
+            self.call.happened["presses"] += action.keys == "1w2#"
+            self.dialogue.effects += 1
+            return
         if isinstance(action, actions.CancelTool):
             self._runs.remove(action.run)
             assert self.core._scene.phase is not Phase.TALKING, "gives up a function because somebody speaks"

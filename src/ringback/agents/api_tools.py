@@ -28,6 +28,8 @@ from ringback.agents.validation import (
 
 END_CALL = "end_call"
 TRANSFER_CALL = "transfer_call"
+PRESS_DIGITS = "press_digits"
+"""Our addition; its `param` may hold fixed `digits`, with `%(name)s`."""
 NOT_THERE_YET = (
     "book_appointment",
     "check_availability_of_slots",
@@ -209,7 +211,7 @@ def is_custom(tool: Tool) -> bool:
 
 def kind_of(tool: Tool) -> str:
     """Its key, where that says what it is; otherwise what the name says."""
-    known = (END_CALL, TRANSFER_CALL, *NOT_THERE_YET)
+    known = (END_CALL, TRANSFER_CALL, PRESS_DIGITS, *NOT_THERE_YET)
     name = tool.function.name
     if tool.key in known:
         return str(tool.key)

@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from ringback.agents.api_tools import END_CALL, TRANSFER_CALL, ApiTools, Request, Tool, is_custom, kind_of
+from ringback.agents.api_tools import (
+    END_CALL,
+    PRESS_DIGITS,
+    TRANSFER_CALL,
+    ApiTools,
+    Request,
+    Tool,
+    is_custom,
+    kind_of,
+)
 from ringback.agents.chat import ToolSpec
 from ringback.agents.prompts import in_language
 from ringback.agents.templates import read, written
-from ringback.agents.tools import EndCall, HttpTool, TransferCall
+from ringback.agents.tools import EndCall, HttpTool, PressDigits, TransferCall
 from ringback.agents.tools import Tool as CompiledTool
 
 DEFAULT_TIMEOUT_S: Final = 10.0
@@ -17,6 +26,14 @@ _END_CALL_DESCRIPTION: Final = (
     "End the telephone call. Call this when the conversation is over, "
     "in the same answer in which you say goodbye."
 )
+_PRESS_DESCRIPTION: Final = (
+    "Press keys on the telephone's keypad, for a machine at the other end that asks for them. "
+    "Say nothing in the same answer; then wait for what the machine says."
+)
+_DIGITS: Final = {
+    "type": "string",
+    "description": "The keys in order: 0-9, * and #; w waits for half a second.",
+}
 _TRANSFER_DESCRIPTION: Final = (
     "Transfer the call to a person, who goes on with it instead of you. "
     "Call this when the user asks for a person, or for what only a person can do."
@@ -46,6 +63,8 @@ def compile_tools(
             tools[name] = _http_tool(tool, request, language, webhook_url)
         elif kind_of(tool) == END_CALL:
             tools[name] = EndCall(_spec(tool, _END_CALL_DESCRIPTION), _nodes(request))
+        elif kind_of(tool) == PRESS_DIGITS:
+            tools[name] = _press(tool, request or Request())
         elif kind_of(tool) == TRANSFER_CALL:
             transfer = _transfer(tool, request or Request(), language, webhook_url)
             if transfer.to_number:
@@ -55,6 +74,18 @@ def compile_tools(
         else:
             notes.append(f"the function {name} is not offered: there is no {kind_of(tool)} yet")
     return tools, notes
+
+
+def _press(tool: Tool, request: Request) -> PressDigits:
+    spec, nodes = _spec(tool, _PRESS_DESCRIPTION), _nodes(request)
+    digits = written((read(request.param) or {}).get("digits"))
+    if digits:
+        return PressDigits(spec, digits, nodes=nodes)
+    asked = {"digits": _DIGITS} | dict(spec.parameters.get("properties") or {})
+    required = sorted({*(spec.parameters.get("required") or ()), "digits"})
+    return PressDigits(
+        replace(spec, parameters={**spec.parameters, "properties": asked, "required": required}), nodes=nodes
+    )
 
 
 def _transfer(tool: Tool, request: Request, language: str, webhook_url: str | None) -> TransferCall:

@@ -60,7 +60,17 @@ class TransferCall:
     nodes: frozenset[str] | None = None
 
 
-Tool = HttpTool | EndCall | TransferCall
+@dataclass(frozen=True, slots=True)
+class PressDigits:
+    """Press keys for a machine at the other end: menus, extensions, codes."""
+
+    spec: ToolSpec
+    digits: str = "%(digits)s"
+    """With `%(name)s`, as in an `HttpTool`: 0-9 * # A-D, and `w` for half a second's pause."""
+    nodes: frozenset[str] | None = None
+
+
+Tool = HttpTool | EndCall | TransferCall | PressDigits
 
 
 @dataclass(frozen=True, slots=True)

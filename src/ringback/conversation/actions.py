@@ -64,6 +64,13 @@ class CancelTool:
 
 
 @dataclass(frozen=True, slots=True)
+class PressKeys:
+    """Send keys to the other side (see `Leg.send_digits`). No answer."""
+
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Hand the person over as a function of the agent's says; at most one at a time.
 
@@ -159,6 +166,7 @@ Action = (
     | CancelReply
     | RunTool
     | CancelTool
+    | PressKeys
     | Transfer
     | Bridge
     | CancelTransfer

@@ -20,6 +20,7 @@ from ringback.conversation.core.core import ConversationCore
 from ringback.conversation.dialogue.chat import ChatDialogue
 from ringback.conversation.dialogue.dialogue import Dialogue, DialogueError
 from ringback.conversation.dialogue.graph import GraphDialogue
+from ringback.conversation.discretion import Discretion
 from ringback.conversation.ear import Ear
 from ringback.conversation.events import Event
 from ringback.conversation.meter import Meter
@@ -96,7 +97,7 @@ class Conversation:
         self._variables = variables
         self._synthesizer = synthesizer
         self._clock = clock
-        self._observer = observer
+        observer = self._observer = Discretion(observer, plan.talk.dtmf_masked)
         self._dialogue = dialogue_of(plan, variables, today)
         self._core = ConversationCore(plan, self._dialogue, variables)
         self._inbox: deque[tuple[Event, float]] = deque()
@@ -178,7 +179,7 @@ class Conversation:
             case actions.Murmur(text):
                 self._speaker.murmur(text)
             case actions.AddTurn(turn):
-                self._turns.append(turn)
+                self._turns.append(self._observer.shown_turn(turn))
                 self._observer.turn(turn)
             case actions.Log(entry):
                 self._observer.log(entry)
@@ -213,6 +214,8 @@ class Conversation:
                 self._answers.cancel(reply)
             case actions.RunTool(run, call):
                 self._functions.start(run, call, {**self._variables, **self._dialogue.slots})
+            case actions.PressKeys(keys):
+                self._press(keys)
             case actions.CancelTool(run):
                 self._functions.cancel(run)
 
@@ -223,6 +226,12 @@ class Conversation:
         except Exception as error:
             _log.warning("hanging up call %s failed: %r", self._leg.call_id, error)
             self._leg_lost()
+
+    def _press(self, keys: str) -> None:
+        try:
+            self._leg.send_digits(keys)
+        except ValueError as error:
+            self._observer.log(LogEntry("error", "system", f"keys not pressed: {error}"))
 
     # What happens
 
@@ -310,8 +319,8 @@ class Conversation:
     def _result(self, ended: Ended) -> ConversationResult:
         return ConversationResult(
             turns=tuple(sorted(self._turns, key=lambda turn: turn.start_ms)),
-            slots=dict(self._dialogue.slots),
-            context=dict(self._dialogue.context),
+            slots=self._observer.shown(dict(self._dialogue.slots)),
+            context=self._observer.shown(dict(self._dialogue.context)),
             usage=tuple(self._meter.lines(self._turns, self._core.answered_at)),
             ended=ended,
             cause=self._cause,

@@ -9,8 +9,9 @@ from typing import Any, Final
 from ringback.agents.chat import Ask, ToolCall
 from ringback.agents.plan import Plan
 from ringback.agents.prompts import fill
-from ringback.agents.tools import HttpTool, ToolResult, TransferCall
-from ringback.conversation.actions import CancelReply, CancelTool, RunTool, StartReply
+from ringback.agents.templates import fill_text
+from ringback.agents.tools import HttpTool, PressDigits, ToolResult, TransferCall
+from ringback.conversation.actions import CancelReply, CancelTool, PressKeys, RunTool, StartReply
 from ringback.conversation.core import timing
 from ringback.conversation.core.agent_turn import AgentTurn
 from ringback.conversation.core.outbox import Outbox
@@ -19,8 +20,10 @@ from ringback.conversation.core.timers import Timers
 from ringback.conversation.core.transferring import Transferring
 from ringback.conversation.dialogue.dialogue import Dialogue, ModelAnswer, Reply
 from ringback.conversation.events import Timer
+from ringback.media.dtmf_sender import pressable
 from ringback.media.leg import HangupCause
 
+_SPACES: Final = str.maketrans(",", "w", " -.")
 MAX_STEPS: Final = 20
 """Questions and rounds of functions in one turn; a dialogue that wants more runs in a circle."""
 
@@ -61,6 +64,7 @@ class Answering:
         self._excuses = 0
         self._ask: Ask | None = None
         self._asked_again = False
+        self._pressed = False
         self._said: list[str] = []
         self._runs: dict[int, ToolCall] = {}
         self._results: dict[int, ToolResult] = {}
@@ -73,6 +77,11 @@ class Answering:
         return len(self._results) < len(self._runs)
 
     @property
+    def irrevocable(self) -> bool:
+        """The turn has done something, or is doing it, that cannot be taken back."""
+        return self.runs_functions or self._pressed
+
+    @property
     def apology(self) -> str:
         return self._phrases.apology
 
@@ -80,7 +89,7 @@ class Answering:
         """Give `turn` the words of a reply of the dialogue's."""
         self._turn = turn
         self._steps = self._excuses = 0
-        self._asked_again = False
+        self._asked_again = self._pressed = False
         return self._perform(reply, now)
 
     def cancel(self) -> None:
@@ -204,6 +213,8 @@ class Answering:
     def _start_run(self, run: int, call: ToolCall, now: float) -> ToolResult | None:
         """What came of it already."""
         tool = self._plan.tools.get(call.name)
+        if isinstance(tool, PressDigits):
+            return self._press(call, tool)
         if not isinstance(tool, HttpTool | TransferCall):
             return ToolResult(f"There is no function {call.name!r}.", failed=True)
         if isinstance(tool, TransferCall):
@@ -216,6 +227,17 @@ class Answering:
         if isinstance(tool, HttpTool):
             self._out.do(RunTool(run, call))
         return None
+
+    def _press(self, call: ToolCall, tool: PressDigits) -> ToolResult:
+        known = {**self._variables, **self._dialogue.slots, **call.arguments}
+        keys = fill_text(tool.digits, known).translate(_SPACES)
+        if not pressable(keys):
+            self._out.log("tool", f"{call.name}: no keys: {keys[:100]}")
+            return ToolResult("Nothing was pressed: digits are 0-9, *, # and w, 100 at most.", failed=True)
+        self._pressed = True
+        self._out.do(PressKeys(keys))
+        self._out.log("tool", f"{call.name}: pressed {keys}")
+        return ToolResult(f"Pressed {keys}.")
 
     def _is_transfer(self, run: int) -> bool:
         return isinstance(self._plan.tools.get(self._runs[run].name), TransferCall)

@@ -246,7 +246,7 @@ class ConversationCore:
             scene.phase = Phase.CLOSING
             self._timers.cancel(Timer.INTERIM)
             self._voice.resume()
-        if self._answering.runs_functions:
+        if self._answering.irrevocable:
             # What a function does cannot be taken back, and so the words that led to it stand.
             scene.settle_answered()
         if progress is Progress.FAILED:

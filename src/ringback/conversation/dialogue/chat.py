@@ -11,7 +11,7 @@ from ringback.agents.chat import Ask, ChatMessage, ToolCall
 from ringback.agents.plan import ChatPlan
 from ringback.agents.prompts import fill
 from ringback.agents.tools import EndCall, Tool, ToolResult
-from ringback.conversation.dialogue.dialogue import Expectation, ModelAnswer, Reply
+from ringback.conversation.dialogue.dialogue import Expectation, ModelAnswer, Reply, only_keys
 from ringback.conversation.transcript import LogEntry
 
 MAX_ROUNDS: Final = 6
@@ -86,7 +86,8 @@ class ChatDialogue:
             return Reply()
         self._extend(*told)
         self._state = replace(self._state, rounds=self._state.rounds + 1)
-        return self._ask()
+        # Whoever presses keys listens to what the machine says to them.
+        return Reply() if only_keys(self._tools, results) else self._ask()
 
     def inject(self, name: str, properties: Mapping[str, Any]) -> Reply | None:
         """The model is told in a message of its own and says what it makes of it. Not as the system: several

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from ringback.agents.chat import Ask, ToolCall
-from ringback.agents.tools import ToolResult
+from ringback.agents.tools import PressDigits, Tool, ToolResult
 from ringback.conversation.transcript import LogEntry
 
 
@@ -117,3 +117,8 @@ class Dialogue(Protocol):
     def rewind(self, mark: object) -> None:
         """Go back: the reply since `mark` was never heard, because the person went on speaking."""
         ...
+
+
+def only_keys(tools: Mapping[str, Tool], results: Sequence[tuple[ToolCall, ToolResult]]) -> bool:
+    """Keys were pressed, and nothing else was done."""
+    return all(isinstance(tools.get(call.name), PressDigits) and not done.failed for call, done in results)

@@ -13,7 +13,7 @@ from ringback.agents.plan import Always, Edge, Event, Expression, GraphPlan, Llm
 from ringback.agents.prompts import fill
 from ringback.agents.tools import EndCall, Tool, ToolResult
 from ringback.conversation.dialogue import routing
-from ringback.conversation.dialogue.dialogue import Expectation, ModelAnswer, Reply
+from ringback.conversation.dialogue.dialogue import Expectation, ModelAnswer, Reply, only_keys
 from ringback.conversation.dialogue.expression import holds
 from ringback.conversation.dialogue.graph_check import check
 from ringback.conversation.dialogue.graph_state import PATH_LENGTH, Arguments, Calls, Route, State, Talk
@@ -150,7 +150,7 @@ class GraphDialogue:
             return self._go([], log, entered=False)
         edge = self._true_expression()
         if edge is None:
-            return self._speak([], log)
+            return self._say([], log) if only_keys(self._tools, results) else self._speak([], log)
         log.append(self._take(edge, Found(None)))
         return self._go([], log)
 
