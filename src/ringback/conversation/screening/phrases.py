@@ -64,7 +64,8 @@ _ENGLISH: Final[_Phrases] = {
             2.5,
         ),
         (r"\byou know (?:what to do|the drill)\b|\btalk to the be|\bdo your thing\b", 3),
-        (r"\b(?:you've|you have|you) (?:reached|got)\b", 1.5),
+        (r"\b(?:you've|you have|you) (?:reach|reached|got)\b", 1.5),
+        (r"\bthis is (?!she\b|he\b|the wrong)\w+|\bvoices?\b", 1),
         (r"\b(?:on|for) (?:vacation|another call|the other line)\b|\baway from (?:my|the)\b", 2),
         (r"\bhit me up\b|\bsend me (?:a text|an email)\b|\btext me\b", 2),
         (r"\bwe (?:can't|cannot|can not|are unable|'re unable)\b", 2),
@@ -96,7 +97,7 @@ _ENGLISH: Final[_Phrases] = {
             3,
         ),
         (r"\bfor (?:sales|support|english|claims|appointments|billing|reservations)\b", 2.5),
-        (r"\bwelcome to\b|\b(?:thanks|thank you) for calling\b", 1),
+        (r"\bwelcome to\b|\b(?:thanks|thank you) for calling\b(?! me\b| us\b| back)", 1),
     ),
     _SCREENER: (
         (r"\bscreening\b|\bscreened\b|\bcall screen|\bcall assistant\b", 4),

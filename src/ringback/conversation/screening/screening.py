@@ -20,6 +20,8 @@ FIRST_LOOK_S: Final = 1.3
 """Whoever speaks for so long without a pause is listened to in the middle of it."""
 LOOK_S: Final = 0.77
 """And again so long after each look."""
+LAST_LOOK_S: Final = 0.35
+"""So long before the time is up there is a last one, whose words are known by then."""
 WAITS_S: Final = 1.0
 """Who falls silent for so long waits for an answer: a person."""
 _PATIENT_S: Final = 1.6
@@ -73,11 +75,14 @@ class Screening:
         """When the words of whoever speaks are wanted, if they go on speaking."""
         if self._began is None or self._stopped is not None or self.sure:
             return None
+        if self.verdict is not None:
+            return max(self._began, self._looked) + max(LOOK_S, self._settings.check_interval_s)
         if self._looked < self._began:
-            return self._began + FIRST_LOOK_S
-        return self._looked + (
-            LOOK_S if self.verdict is None else max(LOOK_S, self._settings.check_interval_s)
-        )
+            due = self._began + (FIRST_LOOK_S if self._began == self._first else LOOK_S)
+        else:
+            due = self._looked + LOOK_S
+        last = (self.again or due) - LAST_LOOK_S
+        return last if max(self._looked, self._began) + LAST_LOOK_S < last < due else due
 
     @property
     def sure(self) -> bool:
