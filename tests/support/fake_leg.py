@@ -25,6 +25,10 @@ class FakeLeg:
         self.written: list[Frame] = []
         self.hangups: list[HangupCause] = []
         self.pressed = ""
+        self.referred: list[str] = []
+        """Whom it was asked to be transferred to."""
+        self.progress: list[LegEvent] = [Referred(501, final=True)]
+        """What it tells of that."""
         self.said_at: list[int] = []
         """Where each `say` began."""
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
@@ -61,7 +65,9 @@ class FakeLeg:
         self._end(EndedBy.US)
 
     async def refer(self, target: str) -> None:
-        self.give(Referred(501, final=True))
+        self.referred.append(target)
+        for event in self.progress:
+            self.give(event)
 
     def hang_up_by_person(self) -> None:
         self._end(EndedBy.PEER)

@@ -91,6 +91,7 @@ class Stage:
         self.synthesizer = parts.pop("synthesizer", ToneSynthesizer())
         self.chat = parts.pop("chat", None)
         self.runner = parts.pop("runner", None)
+        self.switchboard = parts.pop("switchboard", None)
         self.leg = FakeLeg()
         self.recorder = CountingRecorder()
         self.lasted_s = 0.0
@@ -115,6 +116,7 @@ class Stage:
             observer=self.watcher,
             today=date(2026, 11, 24),
             tools=self.runner,
+            switchboard=self.switchboard,
         )
 
     async def play(

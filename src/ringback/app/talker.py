@@ -25,6 +25,7 @@ from ringback.app.telemetry.telemetry import Telemetry
 from ringback.billing.book import PriceBook
 from ringback.billing.prices import Prices
 from ringback.calls.call import CallRefused, LiveCall, Talk
+from ringback.calls.switchboard import CallSwitchboard, Exchange
 from ringback.clock import Clock
 from ringback.conversation.conversation import Conversation, dialogue_of
 from ringback.conversation.dialogue.dialogue import DialogueError
@@ -37,7 +38,7 @@ from ringback.executions.record import Execution, UsageKind, UsageLine, UsageUni
 from ringback.media import ambience
 from ringback.media.ambience import Ambience, AmbienceError
 from ringback.media.frame import Samples
-from ringback.media.leg import Ended, EndedBy
+from ringback.media.leg import Carrier, Ended, EndedBy
 from ringback.media.recorder import Recorder, RecordingError
 from ringback.media.speech import Synthesizer, Transcriber, VoiceDetector
 from ringback.media.ticker import Ticker
@@ -73,6 +74,8 @@ class Studio:
     telemetry: Telemetry
     worker: str
     """Owner of the leases of its calls."""
+    carrier: Carrier | None = None
+    """Dials the second legs of transfers; None: there are none."""
 
     async def prepare(self, execution: Execution) -> AgentTalker:
         """Make the agent of an execution ready. Raises CallRefused with the reason."""
@@ -95,6 +98,12 @@ class Studio:
             raise CallRefused("The agent of this call does not exist any more") from None
         except (CannotCompile, UnknownProvider, UnknownVoice, DialogueError, AmbienceError) as error:
             raise CallRefused(str(error)) from None
+
+    def switchboard(self, call: LiveCall) -> CallSwitchboard | None:
+        if self.carrier is None:
+            return None
+        exchange = Exchange(self.ledger, self.carrier, self.clock, self.recordings, self.worker)
+        return CallSwitchboard(exchange, call)
 
 
 class AgentTalker:
@@ -139,6 +148,7 @@ class AgentTalker:
             today=_today(execution, call.answered_us),
             tools=studio.providers.tools,
             ambience=Ambience(self._background, execution.id) if self._background is not None else None,
+            switchboard=studio.switchboard(call),
         )
         if (trace := studio.telemetry.trace_id(execution.id)) is not None:
             journal.log(LogEntry("event", "system", f"trace {trace}"))

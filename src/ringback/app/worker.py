@@ -71,6 +71,7 @@ async def run(settings: Settings, index: int) -> None:
             events,
             watching.telemetry,
             name,
+            telephony.carrier,
         )
         store, dialling = (core.db, core.ledger, core.clock), settings.dialling
         reservations = Reservations(core.db, core.clock, round(settings.wallet.reserve_extra_cents * CENT))

@@ -11,18 +11,20 @@ from typing import Any, Final
 
 from ringback.agents.chat import ChatModel
 from ringback.agents.plan import ChatPlan, Plan
-from ringback.agents.tools import ToolRunner
+from ringback.agents.tools import ToolRunner, TransferCall
 from ringback.clock import Clock
 from ringback.conversation import actions, events
 from ringback.conversation.actions import Action
 from ringback.conversation.alarms import Alarms
 from ringback.conversation.core.core import ConversationCore
+from ringback.conversation.core.timing import AWAY_S
 from ringback.conversation.dialogue.chat import ChatDialogue
 from ringback.conversation.dialogue.dialogue import Dialogue, DialogueError
 from ringback.conversation.dialogue.graph import GraphDialogue
 from ringback.conversation.discretion import Discretion
 from ringback.conversation.ear import Ear
 from ringback.conversation.events import Event
+from ringback.conversation.handover import Handover, Stand
 from ringback.conversation.meter import Meter
 from ringback.conversation.requests import (
     TRANSCRIPTION_TIMEOUT_S,
@@ -35,11 +37,12 @@ from ringback.conversation.result import ConversationResult
 from ringback.conversation.speaker import Speaker
 from ringback.conversation.tasks import Tasks
 from ringback.conversation.transcript import Failure, LogEntry, Observer, Turn
+from ringback.conversation.transfer import Switchboard
 from ringback.media import activity
 from ringback.media.ambience import Ambience
 from ringback.media.call_audio import CallAudio
 from ringback.media.frame import Samples
-from ringback.media.leg import Digit, Ended, EndedBy, HangupCause, Held, Leg, Outcome, Resumed
+from ringback.media.leg import Digit, Ended, EndedBy, HangupCause, Held, Leg, Outcome, Referred, Resumed
 from ringback.media.playout import Finished, Playout, Started
 from ringback.media.recorder import Recorder
 from ringback.media.sound_watch import rises
@@ -81,11 +84,12 @@ class Conversation:
         today: date,
         tools: ToolRunner | None = None,
         ambience: Ambience | None = None,
+        switchboard: Switchboard | None = None,
     ) -> None:
         """`variables` fill the `{placeholders}` of messages and prompts; `today` is the person's date.
 
         `chat` is needed by plans with a language model, `tools` by those with functions; `ambience` is heard behind
-        the agent. The caller closes
+        the agent, `switchboard` needed by transfers. The caller closes
         `recorder` after `run`. Raises DialogueError for a plan that cannot be talked by.
         """
         if isinstance(plan.dialogue, ChatPlan) and chat is None:
@@ -124,9 +128,27 @@ class Conversation:
         self._ear = Ear(detector.open(), detector.window_ms, self._voice_activity, self._sound, on_tone)
         self._audio = CallAudio(ticker, leg, self._ear, playout, recorder, self._audio_failed, ambience)
 
+        stand = Stand(
+            leg,
+            plan,
+            switchboard,
+            tools,
+            ticker,
+            self._audio,
+            synthesizer,
+            voice,
+            clock,
+            self._post,
+            observer.log,
+            self._spoken,
+        )
+        self._handover = Handover(stand)
+
     async def run(self) -> ConversationResult:
         """Talk until the leg has ended. Failures of providers are in the result; only cancellation raises."""
         limit_s = self._plan.talk.call_terminate_s + HANGUP_TIMEOUT_S + TRANSCRIPTION_TIMEOUT_S
+        if any(isinstance(tool, TransferCall) for tool in self._plan.tools.values()):
+            limit_s += AWAY_S
         self._audio.start()
         self._tasks.start("leg", self._follow_leg(), self._leg_lost)
         self._post(events.Answered())
@@ -218,6 +240,17 @@ class Conversation:
                 self._press(keys)
             case actions.CancelTool(run):
                 self._functions.cancel(run)
+            case _:
+                self._hand_over(action)
+
+    def _hand_over(self, action: Action) -> None:
+        match action:
+            case actions.Transfer(run, call):
+                self._handover.start(run, call, {**self._variables, **self._dialogue.slots})
+            case actions.Bridge(run):
+                self._handover.join(run)
+            case actions.CancelTransfer(run):
+                self._handover.cancel(run)
 
     async def _hang_up(self, cause: HangupCause) -> None:
         try:
@@ -269,13 +302,17 @@ class Conversation:
     async def _follow_leg(self) -> None:
         while True:
             match await self._leg.next_event():
+                case Referred() as referred:
+                    self._handover.take(referred)
                 case Ended() as ended:
                     self._ended = ended
+                    self._handover.take(ended)
                     self._audio.stop()
                     self._post(events.LegEnded())
                     return
-                case Digit(key=key):
-                    self._post(events.Digit(key))
+                case Digit(key=key) as digit:
+                    if not self._handover.take(digit):
+                        self._post(events.Digit(key))
                 case Held():
                     self._post(events.Held())
                 case Resumed():
@@ -296,6 +333,7 @@ class Conversation:
         self._speaker.flush()
         await self._tasks.close(but="hangup")
         await self._speaker.close()
+        await self._handover.close()
 
     async def _force_end(self) -> Ended:
         """The conversation broke while the call goes on: end the call."""

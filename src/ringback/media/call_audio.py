@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from ringback.media.ambience import Ambience
-from ringback.media.frame import FRAME_MS, SILENCE, Frame
+from ringback.media.bridge import AudioLeg, FarEnd
+from ringback.media.frame import FRAME_MS, SILENCE
 from ringback.media.playout import Playout
 from ringback.media.recorder import Recorder
 from ringback.media.speech import VoiceStream
 from ringback.media.ticker import Ticker
-
-
-class AudioLeg(Protocol):
-    """The part of a `Leg` that carries audio."""
-
-    def read_frame(self) -> Frame: ...
-
-    def write_frame(self, frame: Frame) -> None: ...
 
 
 class CallAudio:
@@ -46,6 +38,7 @@ class CallAudio:
             self._next_frame = lambda: ambience.mix(playout.next_frame())
         self._recorder = recorder
         self._on_failed = on_failed
+        self._far: FarEnd | None = None
         self._ticks = 0
 
     @property
@@ -60,10 +53,14 @@ class CallAudio:
         """Idempotent; takes effect at once."""
         self._ticker.remove(self)
 
+    def bridge(self, far: FarEnd | None) -> None:
+        """From now on the person hears who is at the far end, and is heard there; None: the agent again."""
+        self._far = far
+
     def tick(self) -> None:
         heard = self._leg.read_frame()
         self._voice.push(heard)
-        spoken = self._next_frame()
+        spoken = self._next_frame() if self._far is None else self._far.exchange(heard)
         self._leg.write_frame(spoken)
         self._recorder.write(heard, spoken)
         self._ticks += 1
@@ -78,6 +75,8 @@ class CallAudio:
             heard = self._leg.read_frame()
             self._voice.push(heard)
             self._recorder.write(heard, SILENCE)
+        if self._far is not None:
+            self._far.skip(ticks)
         self._ticks += ticks
 
     def failed(self, error: Exception) -> None:
