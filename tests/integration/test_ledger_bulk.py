@@ -50,7 +50,7 @@ def _template(books: Books, **changes: Any) -> BatchTemplate:
         "account_id": books.account_id,
         "agent_id": books.agent_id,
         "batch_id": BATCH,
-        "trunk": "sip-trunk",
+        "provider": "sip-trunk",
         "from_numbers": ("+14155550100", "+14155550101"),
         "retry_config": {"enabled": True, "note": "100 % sure"},
     }
@@ -111,6 +111,7 @@ async def test_it_is_the_record_that_the_ledger_writes(books: Books) -> None:
         to_number=line.number,
         from_number=number,
         retry_config=config,
+        hosted_telephony=True,
     )
     one, other = await books.body(bulk), await books.body(single)
     differ = {key for key in one if one[key] != other[key]}
@@ -350,3 +351,14 @@ async def test_two_movers_and_a_stopper_at_once(books: Books) -> None:
     assert sorted(ended) == sorted(call.id for call in calls)
     for call in calls:
         assert (await books.ledger.get(books.account_id, call.id)).status in TERMINAL
+
+
+async def test_a_person_is_always_called_from_the_same_number(books: Books) -> None:
+    template = _template(books, from_numbers=("+14155550100", "+14155550101", "+14155550102"), trunk_id="one")
+    await _create(books, template, _lines(12))
+    made = await _create(books, template, _lines(12, first=50))
+    of = {(one.to_number, one.from_number) for one in made}
+    assert (len(made), len(of)) == (24, 12)
+    assert len({one.from_number for one in made}) == 3
+    attempt = await books.ledger.attempt(books.account_id, made[0].id)
+    assert (made[0].trunk_id, made[0].hosted_telephony, attempt.trunk) == ("one", False, "one")

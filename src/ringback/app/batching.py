@@ -29,7 +29,7 @@ async def batching(settings: Settings, core: Core) -> AsyncIterator[Batches]:
     retention = Retention(core.db, core.ledger, core.clock, settings.recordings)
     sweep = Sweep(core.db, bulk, core.clock, retention.agent)
     batches = Batches(core.db, core.clock, core.wakeup, core.queue, sweep, machine)
-    intake = Intake(core.db, bulk, core.clock, trunk=PROVIDER, max_lines=settings.batches.max_lines)
+    intake = Intake(core.db, bulk, core.clock, provider=PROVIDER, max_lines=settings.batches.max_lines)
     jobs = Jobs(
         core.db,
         core.clock,

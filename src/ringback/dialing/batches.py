@@ -82,7 +82,7 @@ class Batches:
         """Write the batch, its gate and the job that reads its file. Whoever gives the transaction calls `wake` after
         its end. Raises LookupError for an unknown agent, NoFromNumber."""
         now = self._clock.now_us()
-        numbers = [self._calls.from_number(number) for number in new.from_numbers or (None,)]
+        ways = await self._calls.ways.pool(tx, new.account_id, new.from_numbers)
         if await agents.get(tx, new.account_id, new.agent_id) is None:
             raise LookupError(f"there is no agent {new.agent_id}")
         if new.webhook_url:
@@ -97,7 +97,7 @@ class Batches:
                 "agent_id": new.agent_id,
                 "state": BatchState.CREATED,
                 "file_name": new.file_name,
-                "from_numbers": json.dumps(numbers),
+                "from_numbers": json.dumps([way.from_number for way in ways]),
                 "retry_config": None if new.retry_config is None else json.dumps(new.retry_config),
                 "webhook_url": new.webhook_url,
                 "bypass_guardrails": False,

@@ -93,6 +93,8 @@ class Call:
             call_id=line.carrier.new_call_id(),
             to_number=execution.to_number or "",
             from_number=execution.from_number or "",
+            account_id=execution.account_id,
+            trunk_id=execution.trunk_id,
             ring_timeout_s=line.ring_timeout_s,
         )
         if self._given_up is not None:

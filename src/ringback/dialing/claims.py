@@ -216,8 +216,13 @@ class Claims:
     async def _wanted(self, claim: Claim) -> Reserve | None:
         """Before the transaction: prices and agents are read, and nobody may wait for that with the gates in hand."""
         asked = claim.asked or await self._ledger.attempt(claim.account_id, claim.execution_id)
+        execution = (
+            claim.asked.execution
+            if claim.asked
+            else await self._ledger.get(claim.account_id, claim.execution_id)
+        )
         try:
-            return await self._reservations.wanted(claim.account_id, asked.agent_id, asked.trunk)
+            return await self._reservations.wanted(claim.account_id, asked.agent_id, execution.provider)
         except PayerGone as reason:
             raise Stopped(str(reason)) from None
 

@@ -17,7 +17,8 @@ from ringback.executions.bulk import BatchTemplate, Bulk, LaneStopped
 from ringback.executions.stencil import Drawing, Line, Stencil
 from ringback.store.database import Database, Row
 from ringback.store.postgresql import PostgresqlDatabase
-from ringback.store.queries import batch_faults, batches, gates, jobs
+from ringback.store.queries import batch_faults, batches, gates, jobs, phone_numbers
+from ringback.trunks.number import digits_of
 
 _AT_ONCE: Final = 1_500
 """Lines of a chunk. The account's next call that is placed waits for it: some 150 ms."""
@@ -57,13 +58,19 @@ class Intake:
     """Reads the files of batches."""
 
     def __init__(
-        self, db: Database, bulk: Bulk, clock: Clock, *, trunk: str = "sip-trunk", max_lines: int = 1_000_000
+        self,
+        db: Database,
+        bulk: Bulk,
+        clock: Clock,
+        *,
+        provider: str = "sip-trunk",
+        max_lines: int = 1_000_000,
     ) -> None:
         """A file with more than `max_lines` is refused as a whole."""
         self._db = db
         self._bulk = bulk
         self._clock = clock
-        self._trunk = trunk
+        self._provider = provider
         self._max_lines = max_lines
         self._on_postgresql = isinstance(db, PostgresqlDatabase)
 
@@ -111,7 +118,7 @@ class Intake:
     async def _read(self, job: Job, row: Row, opened: BinaryIO) -> int:
         """The number of lines."""
         tally = _Tally(row["lines_done"], row["bytes_done"], row["total"], row["valid"], row["duplicates"])
-        stencil = self._bulk.stencil(self._template(job, row))
+        stencil = self._bulk.stencil(await self._template(job, row))
         reading = _Reading(opened, tally.bytes_done, dial_once=bool(row["dial_once"]))
         ahead = self._ahead(reading, stencil)
         try:
@@ -137,13 +144,16 @@ class Intake:
 
         return asyncio.create_task(asyncio.to_thread(read))
 
-    def _template(self, job: Job, row: Row) -> BatchTemplate:
+    async def _template(self, job: Job, row: Row) -> BatchTemplate:
+        numbers = tuple(json.loads(row["from_numbers"]))
+        own = await phone_numbers.owned(self._db, job.account_id, digits_of(numbers[0])) if numbers else None
         return BatchTemplate(
             account_id=job.account_id,
             agent_id=row["agent_id"],
             batch_id=job.subject,
-            trunk=self._trunk,
-            from_numbers=tuple(json.loads(row["from_numbers"])),
+            provider=self._provider,
+            from_numbers=numbers,
+            trunk_id=own["trunk_id"] if own else None,
             retry_config=json.loads(row["retry_config"]) if row["retry_config"] else None,
         )
 

@@ -7,20 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ringback.calls.outcomes import LEFT
+from ringback.dialing.ways import NoFromNumber, Ways
 from ringback.executions.ledger import Ledger
 from ringback.executions.lifecycle import STOPPABLE, Status
 from ringback.executions.record import AttemptChanges, AttemptState, NewExecution
 from ringback.store.database import Database, Transaction
 from ringback.store.wakeup import Wakeup
 
+__all__ = ["CALLS", "CallQueue", "NewCall", "NoFromNumber", "NotStoppable"]
+
 CALLS: Final = "calls"
 """Topic of the wake-ups: something changed in the queue."""
 
 _CANCELLABLE: Final = frozenset({Status.INITIATED, Status.RINGING})
-
-
-class NoFromNumber(ValueError):
-    """There is no number to call from, or it is not ours; the message says which."""
 
 
 class NotStoppable(Exception):
@@ -48,25 +47,28 @@ class CallQueue:
     def __init__(
         self, db: Database, ledger: Ledger, wakeup: Wakeup, *, provider: str, from_numbers: Sequence[str]
     ) -> None:
-        """`from_numbers` are ours on the trunk `provider`; the first is the default."""
+        """`from_numbers` are the installation's, on the trunk of the settings, for all accounts."""
         self._db = db
         self._ledger = ledger
         self._wakeup = wakeup
         self._provider = provider
-        self._from_numbers = tuple(from_numbers)
+        self.ways: Final = Ways(from_numbers)
 
     async def place(self, call: NewCall, *, tx: Transaction | None = None) -> str:
         """Queue a call (or schedule it) and wake a worker; the execution's id. Raises NoFromNumber.
 
         Whoever gives a transaction calls `wake` after its end.
         """
+        way = await self.ways.way(tx or self._db, call.account_id, call.from_number)
         execution = await self._ledger.create(
             NewExecution(
                 account_id=call.account_id,
                 agent_id=call.agent_id,
                 to_number=call.to_number,
-                from_number=self.from_number(call.from_number),
+                from_number=way.from_number,
                 provider=self._provider,
+                hosted_telephony=way.trunk_id is None,
+                trunk_id=way.trunk_id,
                 recipient_data=call.user_data,
                 agent_data=call.agent_data,
                 scheduled_at=call.scheduled_at_us,
@@ -90,7 +92,9 @@ class CallQueue:
             # Locked from here on: whoever answers, dials or claims comes before all of this or after it.
             execution = await self._ledger.update(*where, attempt={"cancel_requested": True}, tx=tx)
             if execution.call_type == "inbound":
-                raise NotStoppable(f"The call is {execution.status}, and came to you: only yours can be stopped")
+                raise NotStoppable(
+                    f"The call is {execution.status}, and came to you: only yours can be stopped"
+                )
             if execution.status in STOPPABLE:
                 attempt: AttemptChanges = {"state": AttemptState.DONE, **LEFT}
                 await self._ledger.transition(*where, Status.STOPPED, attempt=attempt, tx=tx)
@@ -99,15 +103,3 @@ class CallQueue:
                     f"The call is {execution.status}; only a call that was not answered yet can be stopped"
                 )
         await self.wake()
-
-    def from_number(self, asked: str | None) -> str:
-        """The one that was asked for, or the default. Raises NoFromNumber."""
-        if not self._from_numbers:
-            raise NoFromNumber(
-                "from_phone_number: this installation has no trunk number (setting trunk.from_numbers)"
-            )
-        if asked is None:
-            return self._from_numbers[0]
-        if asked not in self._from_numbers:
-            raise NoFromNumber(f"from_phone_number: {asked} is not one of your numbers")
-        return asked

@@ -17,7 +17,7 @@ from ringback.dialing.limits import HORIZON_US, Defaults
 from ringback.dialing.turn import Rules, Turn
 from ringback.executions.ledger import Ledger
 from ringback.store.database import Database, StoreError
-from ringback.store.queries import gates, queue
+from ringback.store.queries import gates, queue, trunks
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,9 @@ _ACCOUNTS: Final = 8
 """Looked at in one go; the next ones follow."""
 _BARREN: Final = 16
 """Turns of an account that bring no call, in one claim."""
+_MOST_WITHOUT: Final = 32
+"""Accounts that are looked at in one claim while the shared trunk is full; the others' turn comes `_AGAIN_US` later."""
+_AGAIN_US: Final = 200_000
 _MOST_PUT_OFF: Final = 500
 """In one claim; then the worker comes up for air."""
 
@@ -96,7 +99,7 @@ class Taking:
         """Serve accounts until some of their calls are claimed, or nobody can be served."""
         done: set[str] = set()
         barren: Counter[str] = Counter()
-        put_off = 0
+        put_off = served = 0
         while not claims:
             accounts = [account for account in await self._due() if account not in done]
             quantum = math.ceil((room - len(claims)) / max(1, len(accounts)))
@@ -113,12 +116,21 @@ class Taking:
                 if put_off >= _MOST_PUT_OFF:
                     looks.append(self._clock.now_us())
                     return
-                if turn.trunk_is_full:
+                if turn.trunk_is_full and not await self._go_on(served := served + 1, looks):
                     return
                 if not turn.more or barren[account] >= _BARREN:
                     done.add(account)
             if not accounts:
                 return
+
+    async def _go_on(self, served: int, looks: list[int]) -> bool:
+        """Whether others are served though the trunk that all share is full: some may have trunks of their own."""
+        if not await trunks.any_of_accounts(self._db):
+            return False
+        if served >= _MOST_WITHOUT:
+            looks.append(self._clock.now_us() + _AGAIN_US)
+            return False
+        return True
 
     async def _serve(self, account_id: str, most: int) -> Turn:
         # Not durable: a claim that a crash of the machine takes back is a lease that never was. Who was to dial finds

@@ -11,11 +11,12 @@ from ringback.dialing.breaker import Breaker, trips
 from ringback.dialing.claims import Asked, Claim
 from ringback.dialing.judging import Judging
 from ringback.dialing.limits import Bound, Defaults, Lane, Usage, shares
+from ringback.dialing.rooms import Rooms
 from ringback.dialing.verdicts import Dial
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import Execution
 from ringback.store.database import Row, Transaction
-from ringback.store.queries import gates, queue, trunk_gates
+from ringback.store.queries import gates, queue
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ class Turn:
         """There may be more to claim at once."""
         self.trunk_is_full = False
         self._limited = False
-        """Its calls take slots of the account or the trunk, of which there are not any number."""
+        """Its calls take slots of the account, of which there are not any number."""
+        self._rooms = Rooms({}, now_us, rules.trunk, own=False)
         self.look_us: int | None = None
         """When a rate may allow more."""
 
@@ -83,21 +85,23 @@ class Turn:
         ):
             return  # another worker was faster
         slots = await gates.slots(self._tx, self._account_id)
-        account, trunk = self._account(gate, slots), await self._trunk()
-        free = min(most, account.free, account.in_time(self._now_us), trunk.free, trunk.in_time(self._now_us))
-        self.trunk_is_full = not (trunk.free and trunk.in_time(self._now_us))
+        account = self._account(gate, slots)
+        self._rooms = await Rooms.of(self._tx, self._account_id, self._rules.trunk, self._now_us)
+        bounds = (account, *self._rooms.bounds.values())
+        free = min(most, account.free, account.in_time(self._now_us), self._rooms.most)
+        self.trunk_is_full = self._rooms.shared_is_full
         if free <= 0:
-            self._look_again(account, trunk)
+            self._look_again(*bounds)
             await gates.account_served(self._tx, self._account_id, now_us=self._now_us)
             return
-        self._limited = account.max_calls is not None or trunk.max_calls is not None
+        self._limited = account.max_calls is not None
         lanes = await self._lanes()
         await self._fill(free, lanes, Counter(_by(slots, "lane")), Counter(_by(slots, "agent_id")))
         blocked = len(lanes) == _LANES and len(self.claims) < free
         await self._hints([lane for lane in lanes if lane.served or blocked])
         self.more = bool(len(self.claims) >= most or self.put_off or len(lanes) == _LANES)
-        if len(self.claims) == free < most:
-            self._look_again(account, trunk)
+        if len(self.claims) == free < most or self._rooms.full:
+            self._look_again(*bounds)
 
     def _account(self, gate: Row, slots: list[Row]) -> Bound:
         defaults = self._rules.defaults
@@ -108,13 +112,6 @@ class Turn:
             gate["tat_us"],
             sum(row["n"] for row in slots if row["state"] == "claimed"),
         )
-
-    async def _trunk(self) -> Bound:
-        gate = await trunk_gates.lock(self._tx, self._rules.trunk)
-        if gate is None:
-            return Bound(None, 0, None, 0, 0)
-        calls, claimed = await trunk_gates.slots(self._tx, self._rules.trunk)
-        return Bound(gate["max_calls"], calls, gate["interval_us"], gate["tat_us"], claimed)
 
     def _look_again(self, *bounds: Bound) -> None:
         """Claims of others become dials without a wake-up, and dials move the moment of the next look."""
@@ -177,10 +174,16 @@ class Turn:
             now_us=self._now_us,
             after_seq=lane.gate["stopped_seq"],
             limit=limit,
+            full=self._rooms.full,
         )
-        judged = await self._judging.judge(self._tx, self._account_id, rows, share, self._now_us)
+        fitting = self._rooms.fitting(rows)
+        judged = await self._judging.judge(self._tx, self._account_id, fitting, share, self._now_us)
         limited = self._limited or lane.lane.is_limited
-        claims = [_claim(row, execution, verdict, limited) for row, execution, verdict in judged.dial]
+        claims = [
+            _claim(row, execution, verdict, limited or self._rooms.is_limited(row["trunk"]))
+            for row, execution, verdict in judged.dial
+        ]
+        self._rooms.take(row["trunk"] for row, _, _ in judged.dial)
         if claims:
             await queue.claim(
                 self._tx,

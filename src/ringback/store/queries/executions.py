@@ -13,7 +13,7 @@ _COLUMNS = (
     "hosted_telephony, recipient_data, agent_data, context_data, extracted_data, summary, error_message, "
     "answered_by_voice_mail, termination_reason, scheduled_at, rescheduled_at, initiated_at, retry_config, "
     "retry_count, retry_history, latency_data, cost_llm, cost_network, cost_platform, cost_synthesizer, "
-    "cost_transcriber, updated_at, bypass_guardrails, line, moves, extraction_webhook_status"
+    "cost_transcriber, updated_at, bypass_guardrails, line, moves, extraction_webhook_status, trunk_id"
 )
 _GET = f"SELECT {_COLUMNS} FROM executions WHERE account_id = :account_id AND id = :id"
 

@@ -99,6 +99,19 @@ async def owned(db: Reader, account_id: str, digits: str) -> Row | None:
     )
 
 
+async def first(db: Reader, account_id: str) -> Row | None:
+    """The account's oldest number on a trunk that is not turned off."""
+    return await db.fetch_one(
+        """
+        SELECT n.digits, n.trunk_id FROM phone_numbers n
+        LEFT JOIN trunks t ON t.account_id = n.account_id AND t.id = n.trunk_id
+        WHERE n.account_id = :account_id AND (n.trunk_id IS NULL OR t.is_active = TRUE)
+        ORDER BY n.created_at, n.digits LIMIT 1
+        """,
+        account_id=account_id,
+    )
+
+
 async def called(db: Reader, account_id: str, trunk_id: str, digits: str) -> Row | None:
     """The number of these digits on a trunk of the account's."""
     return await db.fetch_one(

@@ -30,25 +30,35 @@ Key = tuple[str, str, int]
 
 
 async def waiting(
-    tx: Transaction, account_id: str, lane: str, *, now_us: int, after_seq: int, limit: int
+    tx: Transaction,
+    account_id: str,
+    lane: str,
+    *,
+    now_us: int,
+    after_seq: int,
+    limit: int,
+    full: Sequence[str] = (),
 ) -> list[Row]:
     """The first attempts of a lane whose time has come, locked until the transaction ends: execution_id, number,
     agent_id, batch_id, trunk, seq, agent_changed_at, bypassing (its batch is dialled at any hour), forbidden (it is on
     the account's do-not-call list).
 
     What was promised for a moment (calls of their own, retries) comes before what is due with its lane (`due_at` 0):
-    it would wait behind all of a batch otherwise. Up to `after_seq` all is stopped. The account's gate must be locked.
+    it would wait behind all of a batch otherwise. Up to `after_seq` all is stopped; what is to leave by a trunk that is
+    `full` is passed over. The account's gate must be locked.
     """
+    passed = {f"full_{place}": name for place, name in enumerate(full)}
+    others = f"AND trunk NOT IN ({', '.join(f':{name}' for name in passed)})" if passed else ""
     first = """
         SELECT execution_id, number, agent_id, batch_id, trunk, seq, due_at FROM attempts
         WHERE account_id = :account_id AND lane = :lane AND state = 'waiting' AND seq > :after_seq
-          AND due_at <= :now AND {promised} ORDER BY due_at, seq LIMIT :limit FOR UPDATE SKIP LOCKED
+          AND due_at <= :now AND {promised} {others} ORDER BY due_at, seq LIMIT :limit FOR UPDATE SKIP LOCKED
     """
     return await tx.fetch_all(
         f"""
         {_ASKED} FROM (
-          SELECT 0 AS turn, promised.* FROM ({first.format(promised="due_at > 0")}) AS promised
-          UNION ALL SELECT 1 AS turn, others.* FROM ({first.format(promised="due_at = 0")}) AS others
+          SELECT 0 AS turn, promised.* FROM ({first.format(promised="due_at > 0", others=others)}) AS promised
+          UNION ALL SELECT 1 AS turn, others.* FROM ({first.format(promised="due_at = 0", others=others)}) AS others
           ORDER BY turn, due_at, seq LIMIT :limit
         ) AS w ORDER BY w.turn, w.due_at, w.seq
         """,
@@ -57,6 +67,7 @@ async def waiting(
         now=now_us,
         after_seq=after_seq,
         limit=limit,
+        **passed,
     )
 
 

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from ringback.store.database import Row, Transaction
+from ringback.store.database import Reader, Row, Transaction
 from ringback.store.queries.gates import OPERATOR
+
+
+async def names(db: Reader, account_id: str, shared: str) -> list[str]:
+    """The account's trunks, and before them the one that all share, if that has limits."""
+    rows = await db.fetch_all(
+        """
+        SELECT 0 AS place, name FROM trunk_gates
+        WHERE account_id = :operator AND name = :shared AND (max_calls IS NOT NULL OR interval_us IS NOT NULL)
+        UNION ALL SELECT 1 AS place, id AS name FROM trunks WHERE account_id = :account_id ORDER BY place, name
+        """,
+        operator=OPERATOR,
+        shared=shared,
+        account_id=account_id,
+    )
+    return [row["name"] for row in rows]
 
 
 async def lock(tx: Transaction, name: str) -> Row | None:

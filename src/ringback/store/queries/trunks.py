@@ -80,6 +80,11 @@ async def named(db: Reader, account_id: str, name: str) -> str | None:
     return row["id"] if row else None
 
 
+async def any_of_accounts(db: Reader) -> bool:
+    """Whether some account has a trunk of its own. Cross-account."""
+    return await db.fetch_one("SELECT 1 AS one FROM trunks LIMIT 1") is not None
+
+
 async def count(db: Reader, account_id: str) -> int:
     row = await db.fetch_one(
         "SELECT COUNT(*) AS n FROM trunks WHERE account_id = :account_id", account_id=account_id

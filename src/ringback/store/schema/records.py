@@ -126,6 +126,8 @@ executions = Table(
     Column("moves", Integer, nullable=False, server_default="0"),
     # Of a webhook task; null: there is none.
     Column("extraction_webhook_status", Boolean),
+    # Of `trunks`; null: that of the settings. It may be gone.
+    Column("trunk_id", Text),
     belongs_to("agents", "account_id", "agent_id"),
     one_of("status", EXECUTION_STATUSES),
     one_of("call_type", ("inbound", "outbound")),

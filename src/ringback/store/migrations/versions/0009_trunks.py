@@ -15,6 +15,7 @@ def upgrade() -> None:
     _add_trunks()
     _add_gateways()
     _add_numbers()
+    op.add_column("executions", sa.Column("trunk_id", sa.Text()))
     if op.get_bind().dialect.name == "postgresql":
         for table in ("trunks", "trunk_gateways", "phone_numbers"):
             op.execute(f"ALTER TABLE {table} ALTER COLUMN account_id SET STATISTICS 0")
