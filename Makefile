@@ -6,7 +6,7 @@ PYTHON ?= $(shell for v in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-dial bench-aftercall crash-test simulate-days mutation clean
+.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-dial bench-aftercall bench-inbound crash-test simulate-days mutation clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,10 @@ bench-turns: $(VENV)/.installed-dev  ## Endpointing, barge-in and heard text in 
 # The baseline needs the extra too: .venv/bin/pip install -e '.[bench]' (see benchmarks/density/__main__.py).
 bench-density: $(VENV)/.installed-dev  ## Calls that one core holds, beside LiveKit Agents if the extra bench is installed
 	$(BIN)/python -m benchmarks.density $(BENCH)
+
+# Shorter or smaller, e.g. BENCH='--calls 20 --seconds 60'; without it ten minutes.
+bench-inbound: $(VENV)/.installed-dev  ## 100 calls to one worker for ten minutes: none lost, memory flat, recordings right
+	$(BIN)/python -m benchmarks.inbound $(BENCH)
 
 # What to measure, e.g. BENCH='--store sqlite --part latency,limits'; without it everything, which takes a quarter of an hour.
 bench-dial: $(VENV)/.installed-dev  ## Intake, latency, claims a second, idle CPU and limits of dialling; a line of JSON a store

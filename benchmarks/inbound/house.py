@@ -119,7 +119,13 @@ def _agent() -> Record:
                 "id": "again",
                 "node_type": "static",
                 "static_message": scene.REPLY,
-                "edges": [{"to_node_id": "again", "condition_type": "unconditional"}],
+                "edges": [
+                    {
+                        "to_node_id": "again",
+                        "condition_type": "match",
+                        "match": {"type": "keywords", "any": ["thank"]},
+                    },
+                ],
             }
         ],
     }
