@@ -65,7 +65,7 @@ _ENGLISH: Final[_Phrases] = {
         ),
         (r"\byou know (?:what to do|the drill)\b|\btalk to the be|\bdo your thing\b", 3),
         (r"\b(?:you've|you have|you) (?:reach|reached|got)\b", 1.5),
-        (r"\bthis is (?!she\b|he\b|the wrong)\w+|\bvoices?\b", 1),
+        (r"\bthis is (?!(?:she|he|the|a|an|my|your)\b)\w+|\bvoices?\b", 1),
         (r"\b(?:on|for) (?:vacation|another call|the other line)\b|\baway from (?:my|the)\b", 2),
         (r"\bhit me up\b|\bsend me (?:a text|an email)\b|\btext me\b", 2),
         (r"\bwe (?:can't|cannot|can not|are unable|'re unable)\b", 2),
