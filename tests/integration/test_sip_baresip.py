@@ -16,7 +16,7 @@ from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.inbound import IncomingCall
 from ringback.telephony.sip.leg import SipLeg
 from tests.support.needs import needs
-from tests.support.sipp import free_udp_ports, udp_port_bound
+from tests.support.sipp import free_udp_ports, port_bound
 from tests.support.telephone import expect, loudest_hertz, talk
 
 pytestmark = [pytest.mark.realtime, needs("baresip")]
@@ -48,7 +48,7 @@ async def baresip(folder: Path, codec: str, *commands: str) -> AsyncIterator[int
         "baresip", "-f", str(folder), *arguments, stdin=asyncio.subprocess.PIPE, stdout=quiet, stderr=quiet
     )
     try:
-        await udp_port_bound(port, process)
+        await port_bound(port, process)
         yield port
     finally:
         if process.returncode is None:

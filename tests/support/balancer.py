@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.support.sipp import free_udp_ports, udp_port_bound
+from tests.support.sipp import free_udp_ports, port_bound
 
 CONFIGURATION: Final = Path(__file__).parents[2] / "deploy" / "kamailio" / "kamailio.cfg"
 _TOLD: Final = re.compile(r"(takes no calls|takes calls again): sip:127\.0\.0\.1:(\d+)")
@@ -60,7 +60,7 @@ async def balancer(folder: Path, workers: Iterable[int], carriers: Iterable[int]
     running = Balancer(port)
     listening = asyncio.create_task(running.listen(process.stderr))
     try:
-        await udp_port_bound(port, process)
+        await port_bound(port, process)
         yield running
     finally:
         process.terminate()

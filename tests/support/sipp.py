@@ -49,10 +49,11 @@ async def run_sipp(
     call: tuple[str, int] | None = None,
     rtp_echo: bool = False,
     port: int | None = None,
+    tcp: bool = False,
     **keys: str,
 ) -> AsyncIterator[Sipp]:
     """Start a scenario: waiting for a call, on any free port or this one, or placing one to `call`. `keys` replace
-    `[key]` in its text.
+    `[key]` in its text. `tcp`: it speaks TCP instead of UDP.
 
     Listening scenarios are entered when sipp has its port. Whatever happens, sipp is gone afterwards.
     """
@@ -64,11 +65,12 @@ async def run_sipp(
     text = (SCENARIOS / f"{scenario}.xml").read_text()
     for key, value in (_DEFAULTS | keys).items():  # sipp's own -key comes too late for status lines
         text = text.replace(f"[{key}]", value)
-    (folder / "scenario.xml").write_text(text)
+    (folder / "scenario.xml").write_text(text.replace("UDP", "TCP") if tcp else text)
     command = ["sipp", "-sf", "scenario.xml", "-m", "1", "-i", host, "-p", str(port), "-mp", str(media_port)]
     command += ["-nostdin", "-timeout", f"{_RUN_TIMEOUT}s", "-timeout_error"]
     command += ["-trace_err", "-error_file", "errors.log", "-trace_logs", "-log_file", "actions.log"]
     command += ["-rtp_echo"] if rtp_echo else []
+    command += ["-t", "t1"] if tcp else []
     command += [f"{call[0]}:{call[1]}"] if call else []
     quiet = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
@@ -76,7 +78,7 @@ async def run_sipp(
     )
     try:
         if call is None:
-            await udp_port_bound(port, process)
+            await port_bound(port, process, "tcp" if tcp else "udp")
         yield Sipp(host, port, process, folder)
     finally:
         if process.returncode is None:
@@ -97,11 +99,11 @@ def free_udp_ports(count: int = 1) -> int:
                 return port
 
 
-async def udp_port_bound(port: int, process: asyncio.subprocess.Process) -> None:
+async def port_bound(port: int, process: asyncio.subprocess.Process, protocol: str = "udp") -> None:
     """Wait until the kernel lists the port as bound, by a process that just started."""
     wanted = f":{port:04X} "
-    table = Path("/proc/net/udp")
+    table = Path("/proc/net") / protocol
     async with asyncio.timeout(_START_TIMEOUT):
-        while wanted not in table.read_text():  # noqa: ASYNC240 - the kernel's memory, not a disk
+        while wanted not in table.read_text():
             assert process.returncode is None, f"it did not start: status {process.returncode}"
             await asyncio.sleep(0.01)

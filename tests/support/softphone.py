@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.sipp import free_udp_ports, udp_port_bound
+from tests.support.sipp import free_udp_ports, port_bound
 
 CONFIG = """\
 sip_listen 127.0.0.1:{port}
@@ -60,7 +60,7 @@ async def softphone(
         "baresip", "-f", str(folder), *arguments, stdin=asyncio.subprocess.PIPE, stdout=quiet, stderr=quiet
     )
     try:
-        await udp_port_bound(port, process)
+        await port_bound(port, process)
         yield Softphone(port, control)
     finally:
         if process.returncode is None:

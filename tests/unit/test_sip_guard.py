@@ -67,6 +67,11 @@ def test_the_calls_of_a_flooding_source_go_on(guard: Guard) -> None:
     assert admitted(guard, OK, TRUNK, 100) == 10  # and that has an end too
 
 
+def test_long_messages_cost_more(guard: Guard) -> None:
+    long = peer_request("BYE", 2, to_tag="ours", Subject="x" * 8_000).encode()
+    assert admitted(guard, long, TRUNK, 200) < 40
+
+
 def test_other_sources_are_not_touched(guard: Guard) -> None:
     admitted(guard, INVITE, STRANGER, 1_000)
     assert admitted(guard, INVITE, TRUNK, 20) == 20

@@ -17,6 +17,8 @@ _MAX_SOURCES: Final = 10_000
 _TALKED_TO: Final = 3600.0
 _FIRST_BAN: Final = 60.0
 _LONGEST_BAN: Final = 3600.0
+_ORDINARY: Final = 1_500
+"""Bytes; what is longer takes longer to read, and costs more tokens."""
 _LOOKED_AT: Final = 2048
 """Bytes of a message that are searched for a scanner's marks."""
 
@@ -46,14 +48,15 @@ class Bucket:
         self._tokens = burst
         self._at = now
 
-    def take(self, now: float) -> float:
-        """0 if a token was there and is taken, else seconds until there will be one."""
+    def take(self, now: float, tokens: float = 1) -> float:
+        """0 if the tokens were there and are taken, else seconds until they will be."""
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        if self._tokens >= 1:
-            self._tokens -= 1
+        tokens = min(tokens, self._burst)
+        if self._tokens >= tokens:
+            self._tokens -= tokens
             return 0.0
-        return (1 - self._tokens) / self._rate
+        return (tokens - self._tokens) / self._rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ class Guard:
         source = self._source(host, now)
         if source.banned_until > now:
             return NEVER
-        wait = source.messages.take(now)
+        wait = source.messages.take(now, max(1.0, len(data) / _ORDINARY))
         if wait or not self._begins(data):
             return wait
         wait = source.beginnings.take(now)
