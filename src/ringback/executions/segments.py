@@ -70,7 +70,9 @@ async def _seal_one(db: Database, account_id: str, agent_id: str, first_seq: int
         )
         if revision is None or running:
             return False
-        rows = await execution_lists.newest(reader, account_id, agent_id, within, ROWS)
+        rows = await execution_lists.newest(reader, account_id, agent_id, within, 2 * ROWS + 1)
+    if len(rows) > 2 * ROWS:
+        return False  # so many came to it from other agents (`Ledger.reassign`): it stays open
     if not rows:
         async with db.transaction() as tx:
             await segments.delete_empty(tx, account_id, agent_id, last_seq, first_seq)
