@@ -48,11 +48,12 @@ class Softphone:
 
 @contextlib.asynccontextmanager
 async def softphone(
-    folder: Path, *commands: str, codec: str = "PCMU", more: str = ""
+    folder: Path, *commands: str, codec: str = "PCMU", more: str = "", config: str = ""
 ) -> AsyncIterator[Softphone]:
-    """A running baresip; `commands` run at its start, `more` are further parameters of its account."""
-    port, control = free_udp_ports(), free_udp_ports()
-    (folder / "config").write_text(CONFIG.format(port=port, control=control))
+    """A running baresip; `commands` run at its start, `more` are further parameters of its account,
+    `config` further lines of its configuration. It speaks UDP and TCP on its port, TLS on the next one."""
+    port, control = free_udp_ports(2), free_udp_ports()
+    (folder / "config").write_text(CONFIG.format(port=port, control=control) + config)
     (folder / "accounts").write_text(ACCOUNT.format(codec=codec, more=more))
     arguments = [argument for command in commands for argument in ("-e", command)]
     quiet = asyncio.subprocess.DEVNULL
