@@ -27,16 +27,19 @@ DTMF = 101
 
 
 def numbered(index):
-    """A frame that carries its number in signs, which either law keeps; a faded repetition is not so loud."""
+    """A frame that carries its number in signs, which either law keeps.
+
+    They stand at the end: after a loss the beginning is blended. What is made up is not so loud there.
+    """
     bits = [LOUD if index >> bit & 1 else -LOUD for bit in range(16)]
-    return np.array(bits + [LOUD] * (FRAME_SAMPLES - 16), np.int16)
+    return np.array([LOUD] * (FRAME_SAMPLES - 17) + bits + [LOUD], np.int16)
 
 
 def number_of(frame):
     """None for silence and for what was made up."""
     if abs(int(frame[-1]) - LOUD) > 500:
         return None
-    return sum(1 << bit for bit in range(16) if frame[bit] > 0)
+    return sum(1 << bit for bit in range(16) if frame[FRAME_SAMPLES - 17 + bit] > 0)
 
 
 class Talker:

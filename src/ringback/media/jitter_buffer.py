@@ -20,8 +20,6 @@ _BLOCKS: Final = 4
 _SPARE_S: Final = 0.008
 """What a frame must still have waited without the frame of delay that is given up; or twice the jitter."""
 _FRAME_S: Final = FRAME_MS / 1000
-_FADE: Final = (0.75, 0.4, 0.15)
-"""Loss concealment repeats the last frame so loud, then falls silent."""
 
 
 class JitterBuffer:
@@ -36,11 +34,9 @@ class JitterBuffer:
         self.late = 0
         """Packets that came after their turn and were dropped."""
         self.concealed = 0
-        """Frames made up because nothing was there."""
+        """Frames to be made up because nothing was there."""
         self.jitter_ms = 0.0
         """Interarrival jitter (RFC 3550 section 6.4.1)."""
-        self._last: Frame = SILENCE
-        self._missing = len(_FADE)
         self._blocks: tuple[float, ...] = ()
         self._least_wait = math.inf
         self._counted = 0
@@ -88,18 +84,19 @@ class JitterBuffer:
         if excess > 0:
             self._skip(excess)
 
-    def pop(self, now: float) -> Frame:
-        """The frame whose turn it is at `now`, in seconds; made up or silent where it is missing. Never waits."""
+    def pop(self, now: float) -> Frame | None:
+        """The frame whose turn it is at `now`, in seconds; None where it is missing. Never waits."""
         if not self._started:
             return SILENCE
         slot = self._next
         self._next = slot + 1
         frame = self._frames.pop(slot, None)
         if frame is None:
-            return SILENCE if slot < 0 else self._conceal()
+            if slot < 0:
+                return SILENCE
+            self.concealed += 1
+            return None
         self._played = slot
-        self._missing = 0
-        self._last = frame
         self._adapt(now - self._arrivals.pop(slot))
         return frame
 
@@ -162,11 +159,3 @@ class JitterBuffer:
             change_ms = min(abs(transit - self._transit) * 1000, MAX_DEPTH * FRAME_MS)
             self.jitter_ms += (change_ms - self.jitter_ms) / 16
         self._transit = transit
-
-    def _conceal(self) -> Frame:
-        self.concealed += 1
-        missing = self._missing
-        self._missing = missing + 1
-        if missing >= len(_FADE):
-            return SILENCE
-        return (self._last * _FADE[missing]).astype(self._last.dtype)

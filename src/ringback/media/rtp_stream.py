@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ringback.clock import Clock, SystemClock
+from ringback.media.concealment import Concealment
 from ringback.media.dtmf import DtmfReceiver
 from ringback.media.dtmf_sender import DtmfSender, Pressed
 from ringback.media.dtmf_tones import ToneReceiver, tone
@@ -74,6 +75,7 @@ class RtpStatistics:
     """Of the last packet that came in a codec nobody agreed on."""
     send_errors: int
     frames_concealed: int
+    """Frames made up in the place of missing ones; the silence of a peer that sends none included."""
     jitter_ms: float
     buffer_frames: int
     last_received: float | None
@@ -106,6 +108,7 @@ class RtpStream:
         self._pressed_at = 0
         """RTP timestamp of the key that is being pressed."""
         self._buffer = JitterBuffer()
+        self._concealment = Concealment()
         self._sequence = SequenceTracker()
         self._remote_ssrc: int | None = None
         self._last_received: float | None = None
@@ -181,7 +184,8 @@ class RtpStream:
         self._listening = True
         now = self._clock.monotonic()
         self._dtmf.poll(now)
-        frame = self._buffer.pop(now)
+        came = self._buffer.pop(now)
+        frame = self._concealment.missing() if came is None else self._concealment.heard(came)
         return frame if self._tones is None else self._tones.hear(frame)
 
     def write_frame(self, frame: Frame) -> None:
