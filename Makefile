@@ -6,7 +6,7 @@ PYTHON ?= $(shell for v in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-dial bench-aftercall bench-inbound crash-test simulate-days mutation clean
+.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-voicemail bench-dial bench-aftercall bench-inbound crash-test simulate-days mutation clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,12 @@ bench-turns: $(VENV)/.installed-dev  ## Endpointing, barge-in and heard text in 
 	@sh scripts/packages.sh bench
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench-turns]'
 	$(BIN)/python -m benchmarks.turns $(BENCH)
+
+# Which answers, e.g. BENCH='--split tune --label human --list'; the held-out ones take some minutes.
+bench-voicemail: $(VENV)/.installed-dev  ## Machines, people and the rest on labelled answers; ends with a line of JSON
+	@sh scripts/packages.sh bench
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench-turns]'
+	$(BIN)/python -m benchmarks.voicemail $(BENCH)
 
 # The baseline needs the extra too: .venv/bin/pip install -e '.[bench]' (see benchmarks/density/__main__.py).
 bench-density: $(VENV)/.installed-dev  ## Calls that one core holds, beside LiveKit Agents if the extra bench is installed
