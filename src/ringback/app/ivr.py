@@ -14,12 +14,14 @@ from ringback.app.journal import Journal
 from ringback.app.providers import UnknownVoice
 from ringback.app.talker import Studio, journal_of, rated, recorder_of, variables_of
 from ringback.app.telemetry.measured import MeasuredSynthesizer
+from ringback.billing.book import PriceBook
 from ringback.calls.call import LiveCall
 from ringback.calls.prelude import Prelude
 from ringback.conversation.ivr_call import IvrCall, IvrResult
 from ringback.conversation.transcript import LogEntry, Turn
 from ringback.media.recorder import Recorder, RecordingError
 from ringback.media.speech import Synthesizer, Voice
+from ringback.store.database import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +31,6 @@ _HOSTED: Final = "Polly."
 
 async def menus(studio: Studio, call: LiveCall, config: IvrConfig) -> Prelude:
     """Play them until an agent is chosen or the call has ended. Implements `calls.ivr.Menus` for a worker's studio."""
-    book = await studio.prices.book(call.execution.account_id)
     recorder, journal = recorder_of(studio, call), journal_of(studio, call)
     mouth, voice = _voice(studio, config, journal)
     observer = _Follower(journal, studio, call)
@@ -61,7 +62,7 @@ async def menus(studio: Studio, call: LiveCall, config: IvrConfig) -> Prelude:
         recipient_data=_data(result, studio),
         ended=result.ended,
         recorder=recorder,
-        usage=rated(book, result.usage, call.answered_us),
+        usage=rated(await _book(studio, call), result.usage, call.answered_us),
         turns=observer.turns,
         leave=played.leave,
     )
@@ -83,6 +84,14 @@ def _data(result: IvrResult, studio: Studio) -> dict[str, Any]:
         return dict(result.data)
     now = datetime.fromtimestamp(studio.clock.now_us() / 1e6, UTC)
     return {**result.data, "ivr_completed_at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+async def _book(studio: Studio, call: LiveCall) -> PriceBook:
+    try:
+        return await studio.prices.book(call.execution.account_id)
+    except StoreError as error:
+        logger.error("the menus of call %s have no price: %s", call.execution.id, error)
+        return PriceBook(())
 
 
 async def _close(recorder: Recorder) -> None:

@@ -70,6 +70,7 @@ class IvrCall:
         self._observer = observer
         self._inbox: deque[tuple[Event, float]] = deque()
         self._arrived = asyncio.Event()
+        self._handled = asyncio.Event()
         self._tasks = Tasks(leg.call_id)
         self._alarms = Alarms(clock, self._post)
         self._meter = Meter(clock)
@@ -120,6 +121,8 @@ class IvrCall:
                     answer = self._perform(action)
                     if answer is not None:
                         answers.append(answer)
+            if not self._inbox:
+                self._handled.set()
 
     def _perform(self, action: Action) -> Event | None:
         match action:
@@ -145,6 +148,7 @@ class IvrCall:
 
     def _post(self, event: Event) -> None:
         self._inbox.append((event, self._clock.monotonic()))
+        self._handled.clear()
         self._arrived.set()
 
     def _played(self, event: Started | Finished) -> None:
@@ -162,7 +166,8 @@ class IvrCall:
         self._post(events.AudioFailed(f"The call's audio failed: {type(error).__name__}."))
 
     async def _follow_leg(self) -> None:
-        while True:
+        """One event at a time: those after the last one that the menus need are the agent's."""
+        while not self._ivr.done:
             match await self._leg.next_event():
                 case Ended() as ended:
                     self._ended = ended
@@ -174,6 +179,7 @@ class IvrCall:
                     self._post(events.Held())
                 case Resumed():
                     self._post(events.Resumed())
+            await self._handled.wait()
 
     def _leg_lost(self) -> None:
         """It tells nothing more; the agent's conversation will find out and end the call."""
