@@ -16,12 +16,15 @@ from typing import Any, Final
 
 import pytest
 import trustme
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
 from wyoming.asr import Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.event import async_read_event
 
+from ringback.accounts.accounts import Accounts
 from ringback.app.doctor import machine, speech, store, trunk
-from ringback.app.doctor.doctor import examine, of_trunk
+from ringback.app.doctor.doctor import examine, of_trunks
 from ringback.app.doctor.faults import FAULTS
 from ringback.app.doctor.finding import Faulty, Finding, State
 from ringback.app.doctor.line import CallWish
@@ -33,6 +36,12 @@ from ringback.store.migrate import upgrade
 from ringback.store.queries import workers
 from ringback.telephony.sip.carrier import Trunk
 from ringback.telephony.sip.hop import Transport
+from ringback.trunks.gateway import Gateway
+from ringback.trunks.numbers import NewNumber
+from ringback.trunks.secrecy import Secrecy
+from ringback.trunks.trunk import Registration, TrunkFields
+from ringback.trunks.trunk import Trunk as KeptTrunk
+from ringback.trunks.trunks import Trunks
 from tests.support.ailing_trunk import (
     AilingTrunk,
     as_type,
@@ -121,7 +130,7 @@ async def test_without_a_call_only_questions_are_asked(tmp_path: Path) -> None:
     trunk = AilingTrunk()
     async with trunk.running():
         settings = to(made(tmp_path, trunk={"username": "joe"}), trunk)
-        findings = [one async for one in of_trunk(settings, SystemClock(), None, PATIENCE_S)]
+        findings = [one async for one in of_trunks(settings, SystemClock(), (), None, PATIENCE_S)]
     assert findings[-1].state is State.SKIPPED
     assert trunk.asked == ["OPTIONS", "REGISTER"]
 
@@ -161,6 +170,10 @@ async def test_the_command(tmp_path: Path, arguments: tuple[str, ...], faults: i
 # The machine
 
 
+def secret_key() -> str:
+    return Fernet.generate_key().decode()
+
+
 def made(folder: Path, **changes: Any) -> Settings:
     sip = {"host": "127.0.0.1", "port": free_udp_ports(2), **changes.pop("sip", {})}
     return Settings(data=folder, sip=sip, **changes)
@@ -173,7 +186,7 @@ def to(settings: Settings, trunk: AilingTrunk, **changes: Any) -> Settings:
 
 
 def wish(echoes: bool = False) -> CallWish:
-    return CallWish(NUMBER, echoes, LISTEN_S, ring_timeout_s=1.5)
+    return CallWish(NUMBER, "", echoes, LISTEN_S, ring_timeout_s=1.5)
 
 
 def fault_of(look: Callable[[], Finding]) -> Findings:
@@ -296,6 +309,72 @@ async def _(folder: Path) -> Findings:
     return await staffed(settings)
 
 
+@asynccontextmanager
+async def kept_trunk(
+    folder: Path, port: int, key: str = ""
+) -> AsyncIterator[tuple[Settings, Trunks, KeptTrunk]]:
+    """Of an account, registering."""
+    settings = made(folder, secret_key=key)
+    await upgrade(settings.store_url)
+    db = await open_database(settings.store_url)
+    try:
+        account = (await Accounts(db, SystemClock()).create("Somebody")).id
+        secrecy = Secrecy.of_key(key) if key else Secrecy.of_folder(folder)
+        trunks = Trunks(db, SystemClock(), secrecy)
+        fields = TrunkFields(
+            name="Carrier",
+            provider="carrier",
+            auth_type="userpass",
+            auth_username="joe",
+            auth_password="open sesame",
+            gateways=(Gateway("127.0.0.1", port),),
+            outbound_leading_plus_enabled=False,
+        )
+        kept = await trunks.create(account, fields, [NewNumber(NUMBER)])
+        yield settings, trunks, kept
+    finally:
+        await db.close()
+
+
+async def of_accounts(settings: Settings, wish: CallWish | None = None) -> Findings:
+    ways = await store.trunks(settings, SystemClock())
+    return [one async for one in of_trunks(settings, SystemClock(), ways, wish, PATIENCE_S)]
+
+
+async def test_the_trunks_of_accounts_are_looked_at_too(tmp_path: Path) -> None:
+    trunk = AilingTrunk(password="open sesame")
+    async with trunk.running(), kept_trunk(tmp_path, trunk.port) as (settings, _, _):
+        own = await of_accounts(settings)
+        wanted = CallWish(NUMBER, "Carrier", True, LISTEN_S)
+        called = await of_accounts(
+            to(settings, trunk, username="joe", password=SecretStr("open sesame")), wanted
+        )
+    assert [one.check for one in own] == [
+        "trunk Carrier", "credentials Carrier", "clock Carrier", "address Carrier", "call",
+    ]  # fmt: skip
+    assert own[1].state is State.OK
+    assert [one.check for one in called if "call" in one.check] == ["call Carrier"]
+    assert called[-1].state is State.OK
+    assert trunk.called == [NUMBER.removeprefix("+")]
+
+
+@provokes("secret-key")
+async def _(folder: Path) -> Findings:
+    async with kept_trunk(folder, 5060, key=secret_key()) as (settings, _, _):
+        changed = settings.model_copy(update={"secret_key": SecretStr(secret_key())})
+        return await fault_from(store.trunks(changed, SystemClock()))
+
+
+@provokes("not-registered")
+async def _(folder: Path) -> Findings:
+    trunk = AilingTrunk(password="open sesame")
+    async with trunk.running(), kept_trunk(folder, trunk.port) as (settings, trunks, kept):
+        await trunks.keep("worker", 60.0, 10)
+        failing = Registration("failing", code=423, error="The registrar wants longer registrations")
+        await trunks.registered(kept, "worker", failing)
+        return await of_accounts(settings)
+
+
 # Speech and language model
 
 
@@ -334,7 +413,7 @@ async def _(folder: Path) -> Findings:
 async def looked_at(folder: Path, trunk: AilingTrunk, **changes: Any) -> Findings:
     """Without a call."""
     settings = to(made(folder, trunk=changes), trunk)
-    return [one async for one in of_trunk(settings, SystemClock(), None, PATIENCE_S)]
+    return [one async for one in of_trunks(settings, SystemClock(), (), None, PATIENCE_S)]
 
 
 async def asked(folder: Path, trunk: AilingTrunk, **changes: Any) -> Findings:
@@ -343,7 +422,7 @@ async def asked(folder: Path, trunk: AilingTrunk, **changes: Any) -> Findings:
 
 
 async def without_peer(folder: Path, **changes: Any) -> Findings:
-    return [one async for one in of_trunk(made(folder, trunk=changes), SystemClock(), None, PATIENCE_S)]
+    return [one async for one in of_trunks(made(folder, trunk=changes), SystemClock(), (), None, PATIENCE_S)]
 
 
 @provokes("no-trunk")
@@ -419,7 +498,7 @@ async def _(folder: Path) -> Findings:
     for asks_always in (True, False):
         trunk = AilingTrunk(password="open sesame", asks_always=asks_always)
         findings = await asked(folder, trunk, username="joe", password="open barley")
-        assert findings[-1].fault == "wrong-password"
+        assert findings[-2].fault == "wrong-password"
         assert "barley" not in str(findings)
     return findings
 
@@ -455,7 +534,7 @@ async def called(folder: Path, trunk: AilingTrunk, echoes: bool = False, **chang
         trunk.routes_to = settings.sip.port
     async with trunk.running():
         settings = to(settings, trunk, **changes)
-        return [one async for one in of_trunk(settings, SystemClock(), wish(echoes), PATIENCE_S)]
+        return [one async for one in of_trunks(settings, SystemClock(), (), wish(echoes), PATIENCE_S)]
 
 
 @provokes("number-unknown")

@@ -114,6 +114,8 @@ class AilingTrunk(asyncio.DatagramProtocol):
     back: Mangle = echo
     """Of a relay: what becomes of the audio of the called side."""
     port: int = field(default=0, init=False)
+    called: list[str] = field(default_factory=list, init=False)
+    """The numbers."""
     asked: list[str] = field(default_factory=list, init=False)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -170,6 +172,7 @@ class AilingTrunk(asyncio.DatagramProtocol):
         return "200 OK" if given.get("response") == right else "401 Unauthorized"
 
     def _invite(self, text: str, addr: Address) -> None:
+        self.called.append(text.partition(":")[2].partition("@")[0])
         if self.invite is None:
             return
         if self.routes_to is not None:

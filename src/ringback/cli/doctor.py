@@ -26,6 +26,9 @@ def show(
     call: Annotated[
         str, typer.Option("--call", metavar="NUMBER", help="Place a test call and listen to it.")
     ] = "",
+    trunk: Annotated[
+        str, typer.Option("--trunk", metavar="NAME", help="Call through this trunk of an account.")
+    ] = "",
     echo: Annotated[
         bool, typer.Option("--echo", help="The number is an echo service: the tone must come back.")
     ] = False,
@@ -40,7 +43,7 @@ def show(
         if not as_json:
             _print(findings[0])
     else:
-        findings = asyncio.run(_examined(settings, CallWish(call, echo) if call else None, as_json))
+        findings = asyncio.run(_examined(settings, CallWish(call, trunk, echo) if call else None, as_json))
     count = sum(finding.state is State.FAULT for finding in findings)
     if as_json:
         typer.echo(

@@ -52,6 +52,11 @@ NO_WORKER: Final = Fault(
     "No worker has shown itself in the last {seconds} s, so no call is made or taken: start `ringback serve`.",
     grave=False,
 )
+SECRET_KEY: Final = Fault(
+    "secret-key",
+    "The passwords of accounts' trunks cannot be read ({error}): set RINGBACK_SECRET_KEY, or put back secret.key in the"
+    " data folder, as it was when they were stored.",
+)
 LATE_AUDIO: Final = Fault(
     "late-audio",
     "The audio of worker {number} is {late} ms late, which people hear: lower calls_per_worker, or give it a core of"
@@ -129,6 +134,11 @@ WRONG_PASSWORD: Final = Fault(
 UNKNOWN_USER: Final = Fault(
     "unknown-user",
     "The trunk at {address} does not know the user {username} ({status}): set trunk.username as the provider gives it.",
+)
+NOT_REGISTERED: Final = Fault(
+    "not-registered",
+    "The trunk {name} is not registered ({error}), so no call comes in by it, though it answers and takes the password:"
+    " look at the log of the worker that registers it.",
 )
 # What the trunk sees of us
 CLOCK: Final = Fault(

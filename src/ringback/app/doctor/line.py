@@ -40,6 +40,8 @@ _UNHEARD: Final = {CAUSES[trouble][4] for trouble in (Trouble.NO_RESPONSE, Troub
 @dataclass(frozen=True, slots=True)
 class CallWish:
     number: str
+    trunk: str = ""
+    """Name of an account's trunk; empty: the settings' own, or else the first."""
     echoes: bool = False
     """Whether the number is an echo service."""
     seconds: float = 6.0

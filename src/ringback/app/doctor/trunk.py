@@ -11,6 +11,7 @@ from typing import Final
 from ringback.app.doctor import faults
 from ringback.app.doctor.finding import Faulty, Finding
 from ringback.app.doctor.probe import PATIENCE_S, Probe, Reply
+from ringback.app.doctor.way import Way
 from ringback.clock import Clock
 from ringback.telephony.sip.carrier import Trunk
 
@@ -66,6 +67,18 @@ async def known(way: Trunk, probe: Probe) -> Finding:
     return Finding.ok(
         check, f"The trunk accepts the password of {way.username}; {lines} addresses are registered."
     )
+
+
+def registered(way: Way, clock: Clock) -> list[Finding]:
+    """What the worker that registers the trunk says of it; nothing of one that does not register."""
+    check, how = "registration", way.registration
+    if how.state == "failing":
+        error = how.error or f"answered {how.code}"
+        return [Finding.of(check, faults.NOT_REGISTERED, name=way.name, error=error.rstrip("."))]
+    if how.state is None:
+        return []
+    left_s = ((how.until or 0) - clock.now_us()) / 1e6
+    return [Finding.ok(check, f"It is registered for {how.contact} for {left_s:.0f} s more.")]
 
 
 def seen(reply: Reply, external: str, clock: Clock) -> list[Finding]:
