@@ -3,8 +3,8 @@
     python -m benchmarks.voicemail [--split held-out|tune|all] [--label L] [--list]
 
 Every answer is played to a conversation (calls.py). The first verdict counts, and its time since the first sound
-(where nothing is heard: since the answer); of a person it counts too whether they were hung up on later. The message is in time that begins after the beep's end. Ends
-with one line of JSON, of the held-out part unless told otherwise.
+(where nothing is heard: since the answer); of a person it counts too whether they were hung up on later. A message has
+to begin when the beep is over. Ends with one line of JSON, of the held-out part unless told otherwise.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A labelled answer played to a conversation, with the real voice detector and transcriber, in virtual time.
 
-The agent greets, listens and is overheard as in a call; only its voice and its language model are fakes. Words come
-`TRANSCRIBE_S` after they were asked for: on a machine of two cores Whisper takes 0.15 to 0.3 s for a few seconds.
+The agent greets and listens as in a call; only its voice and its language model are fakes. Transcribing takes as long
+as it does on a machine of two cores that does little else (`TRANSCRIBE`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any, Final, cast
 
 from benchmarks.turns.listening import Transcribed
+from benchmarks.turns.offline import TRANSCRIBE
 from benchmarks.voicemail.render import Rendered
 from ringback.agents.chat import Ask, ChatPiece, ChatSettings, ChatText
 from ringback.agents.plan import ChatPlan, Plan, SpeechPart, TalkSettings, VoicemailSettings
@@ -29,7 +30,6 @@ from tests.support.fake_leg import FakeLeg
 from tests.support.fake_speech import ToneSynthesizer
 from tests.support.virtual_loop import VirtualClock, run_virtually
 
-TRANSCRIBE_S: Final = 0.25
 MESSAGE: Final = "This is Ada of the dentist's. Please call us back."
 _WELCOME: Final = "Hello, this is Ada calling from the dentist's. Do you have a minute?"
 _SPARE_S: Final = 8.0
@@ -60,7 +60,7 @@ class _Whisper:
     async def transcribe(self, audio: Samples, language: str) -> Transcription:
         heard = self._transcribe(audio)
         self._heard.append(heard.text)
-        await asyncio.sleep(TRANSCRIBE_S)
+        await asyncio.sleep((TRANSCRIBE[0] + TRANSCRIBE[1] * len(audio) / SAMPLE_RATE) / 1000)
         return Transcription(heard.text, len(audio) * 1000 // SAMPLE_RATE, heard.finality, heard.confidence)
 
 

@@ -41,7 +41,7 @@ _ENGLISH: Final[_Phrases] = {
         (r"\bunavailable\b|\bcan ?not be reached|\bcould not be completed|\bnot be completed", 3),
         (
             r"\b(?:number|person|party|customer|subscriber|phone|one) (?:that )?(?:you|your)(?:'re| are| have|'ve|ve)?"
-            r"(?: trying to)? ?(?:called|calling|call|dialed|dialled|reached|reach)\b",
+            r"(?: trying to)? ?(?:called|calling|call|dialed|dialled|reached|reach)\b(?! is using| uses)",
             2.5,
         ),
         (
@@ -122,6 +122,7 @@ _ENGLISH: Final[_Phrases] = {
             3,
         ),
         (r"\b(?:do|would) you (?:want|like|know)\b|\byou want to\b", 3),
+        (r"\bmy name is\b", 1.5),
         (r"\bcan't (?:hear|talk)\b|\bhear me\b|\banybody there\b|\bsomebody there\b", 2),
         (r"\b(?:hold|hang) on\b|\bone (?:moment|minute|second|sec)\b|\bwait a\b|\bjust a\b|\bgive me\b", 2.5),
         (r"\bwrong number\b|\bis it you\b|\bis that you\b|\bthis is (?:she|he)\b|\bwhat's up\b", 3),

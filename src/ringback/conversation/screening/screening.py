@@ -14,23 +14,22 @@ from ringback.conversation.screening.phrases import DECIDES, Weighed, greets, we
 from ringback.conversation.screening.verdict import Kind, Verdict
 from ringback.media.tones import Tone, ToneKind
 
-DECIDE_S: Final = 3.9
+DECIDE_S: Final = 3.85
 """After the first sound, or the answer where nothing is heard, what is known by then decides."""
 FIRST_LOOK_S: Final = 1.3
 """Whoever speaks for so long without a pause is listened to in the middle of it."""
 LOOK_S: Final = 0.77
 """And again so long after each look."""
-LAST_LOOK_S: Final = 0.35
+LAST_LOOK_S: Final = 0.25
 """So long before the time is up there is a last one, whose words are known by then."""
 WAITS_S: Final = 1.0
 """Who falls silent for so long waits for an answer: a person."""
 _PATIENT_S: Final = 1.6
 """The same after words that are not merely a greeting."""
-_LEANS: Final = 2.0
+_LEANS: Final = 1.5
 """Words must weigh so much for a guess when the time is up."""
-_DOUBT: Final = 1.0
-_DOUBT_S: Final = 1.0
-"""Who speaks on, and whose words weigh only so much for a machine, gets so much more time."""
+_HEARS_S: Final = 0.2
+"""When the time is up, words that are on their way are awaited for so long."""
 _CHANGES_MIND: Final = 5.0
 """Words must weigh so much to make a machine of what was thought a person: two phrases at least."""
 _LONG_S: Final = 1.0
@@ -57,6 +56,7 @@ class Screening:
         self._texts: dict[float, str] = {}
         """What was said, by when it began."""
         self._looked = 0.0
+        self._awaits_words = False
         self.verdict: Verdict | None = None
 
     @property
@@ -65,7 +65,8 @@ class Screening:
         if self.verdict is not None:
             return None
         first = self._answered if self._first is None else self._first
-        due = first + (self._settings.decide_s or DECIDE_S) + (_DOUBT_S if self._doubtful else 0.0)
+        due = first + (self._settings.decide_s or DECIDE_S)
+        due += _HEARS_S if self._awaits_words and self._looked < due else 0.0
         if self._began is not None and self._stopped is not None:
             due = min(due, self._stopped + (WAITS_S if self._greets else _PATIENT_S))
         return due
@@ -99,13 +100,8 @@ class Screening:
         return self._answered + self._settings.lasts_s
 
     @property
-    def _doubtful(self) -> bool:
-        weighed = weigh(self._text, self._language)
-        return self._stopped is None and weighed.kind is Kind.MACHINE and _DOUBT <= weighed.weight < DECIDES
-
-    @property
     def _greets(self) -> bool:
-        return not self._text or greets(self._text)
+        return greets(self._text) or (not self._text and self._awaits_words)
 
     @property
     def _text(self) -> str:
@@ -123,14 +119,17 @@ class Screening:
         if self._began is not None and self._stopped is None:
             self._stopped = at
             self._spoken_s += at - self._began
+            self._awaits_words = True
 
     def looked(self, now: float) -> None:
         """The words were asked for."""
         self._looked = now
+        self._awaits_words = True
 
     def heard(self, since: float, text: str, now: float) -> None:
         """What was said since then, in words."""
         self._texts[since] = text.strip()
+        self._awaits_words = False
         if now > self.ends:
             return
         weighed = weigh(self._text if self.verdict is None else text, self._language)
@@ -177,7 +176,7 @@ class Screening:
             self._decide(weighed, 0.6)
         elif weighed.kind is Kind.HUMAN:
             self._decide(weighed, 0.8)
-        elif self._stopped is not None:
+        elif self._stopped is not None and now - self._stopped >= WAITS_S - 1e-6:
             self.verdict = Verdict(
                 Kind.HUMAN, 0.9, f"waits for an answer after {self._speech_s:.1f} s of speech"
             )
