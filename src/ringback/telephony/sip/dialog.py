@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -27,6 +28,8 @@ class Dialog:
     remote_cseq: int | None = None
     allows: frozenset[str] = frozenset()
     """The methods that the peer has said it takes."""
+    seen: Hop | None = None
+    """Where what the peer said of its address came from."""
 
     @classmethod
     def of_caller(cls, request: Request, response: Response) -> Self:
@@ -39,6 +42,7 @@ class Dialog:
             routes=_routes(response)[::-1],
             local_cseq=request.cseq.number,
             allows=frozenset(response.headers.all("Allow")),
+            seen=response.source,
         )
 
     @classmethod
@@ -56,6 +60,7 @@ class Dialog:
             local_cseq=0,
             remote_cseq=request.cseq.number,
             allows=frozenset(request.headers.all("Allow")),
+            seen=request.source,
         )
 
     @property
@@ -64,10 +69,16 @@ class Dialog:
 
     @property
     def hop(self) -> Hop:
-        """Where requests in the dialog go: the first route, or the peer itself."""
+        """Where requests in the dialog go: the first route, or the peer itself.
+
+        A peer behind a NAT may name an address that leads nowhere: it is answered where it was seen.
+        """
         if self.routes:
             return self.routes[0].sip_uri().hop
-        return self.target.hop
+        named = self.target.hop
+        if self.seen is not None and _is_public(self.seen.host) and _is_hidden(named.host):
+            return self.seen
+        return named
 
     def request(self, method: str) -> Request:
         """The next request in the dialog; Via and Contact are the sender's to add."""
@@ -88,7 +99,9 @@ class Dialog:
 
     def refresh(self, message: Request | Response) -> None:
         """Take the peer's new Contact from a message that refreshes the target."""
-        self.target = _contact(message) or self.target
+        contact = _contact(message)
+        if contact is not None:
+            self.target, self.seen = contact, message.source
 
     def _build(self, method: str, cseq: int) -> Request:
         uri, routes = str(self.target), [str(route) for route in self.routes]
@@ -114,6 +127,21 @@ def _contact(message: Request | Response) -> SipUri | None:
         return replace(contact.sip_uri(), headers="") if contact else None
     except SipSyntaxError:
         return None
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
+
+
+def _is_hidden(host: str) -> bool:
+    """Whether a host is an address that only its own network knows."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
 
 
 def _routes(message: Request | Response) -> tuple[NameAddr, ...]:

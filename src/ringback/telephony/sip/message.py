@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ringback.telephony.sip.header import TOKEN, CSeq, NameAddr, Reason, Via
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.params import SipSyntaxError, split_outside_quotes
 
 MAX_MESSAGE: Final = 32_768
@@ -96,6 +97,8 @@ class Headers:
 class _Message:
     headers: Headers = field(default_factory=Headers, kw_only=True)
     body: bytes = field(default=b"", kw_only=True)
+    source: Hop | None = field(default=None, kw_only=True, compare=False)
+    """Where a message that was received really came from."""
 
     @property
     def via(self) -> Via:

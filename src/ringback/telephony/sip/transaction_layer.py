@@ -217,6 +217,8 @@ class TransactionLayer:
         except MalformedMessage as error:
             self._answer_malformed(error, source)
             return
+        if message is not None:
+            message.source = source
         if isinstance(message, Request):
             self._receive_request(message, source)
         elif isinstance(message, Response):
