@@ -1,16 +1,19 @@
-"""Throws damaged SIP datagrams at a live endpoint: `python -m tests.support.sip_fuzz SEED COUNT`.
+"""Throws damaged SIP messages at a live endpoint: `python -m tests.support.sip_fuzz SEED COUNT udp|tcp`.
 
 Run it inside `unshare -n`: the damage may name any address, and nothing must leave the machine. Prints one JSON
-object; the endpoint must afterwards answer OPTIONS and hold a call with audio.
+object; the endpoint must afterwards answer OPTIONS, hold a call with audio, and have forgotten all the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import logging
+import os
 import random
+import resource
 import socket
 import struct
 import sys
@@ -23,6 +26,7 @@ from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.inbound import IncomingCall
 from ringback.telephony.sip.leg import SipLeg
 from ringback.telephony.sip.message import Request, Response, parse
+from ringback.telephony.sip.transaction import Timing
 from tests.support.lossy import LossyRelay
 from tests.support.sip_world import answer, peer_request
 from tests.support.telephone import expect, loudest_hertz, talk
@@ -150,6 +154,8 @@ FILLERS = [
     b"\r",
     b"9" * 40,
 ]
+HASTY = Timing(t1=0.01, t2=0.1, t4=0.1)
+"""So that what is remembered only for stragglers is forgotten within a second."""
 ROUNDS = 20
 """Calls during which the damage is thrown: a damaged BYE may well end one."""
 
@@ -179,6 +185,49 @@ async def throw(endpoint: Endpoint, sound: list[bytes], rng: random.Random, coun
                 await asyncio.sleep(0)  # let the endpoint read, as its kernel buffer is finite
 
 
+async def throw_by_tcp(endpoint: Endpoint, sound: list[bytes], rng: random.Random, count: int) -> None:
+    """Each connection carries a few, in pieces; what answers it brings is read and forgotten."""
+    while count > 0:
+        reader, writer = await asyncio.open_connection(*endpoint.address)
+        reading = asyncio.create_task(reader.read())
+        for _ in range(few := min(count, rng.randint(1, 8))):
+            data = damage(rng.choice(sound), sound, rng)
+            cut = rng.randrange(len(data))
+            writer.write(data[:cut])
+            if rng.random() < 0.3:
+                await asyncio.sleep(0)
+            writer.write(data[cut:])
+        count -= few
+        await asyncio.sleep(0)
+        with contextlib.suppress(OSError):
+            writer.close() if rng.random() < 0.8 else writer.transport.abort()
+            await writer.wait_closed()
+        with contextlib.suppress(OSError):
+            await reading
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def forgotten(endpoint: Endpoint, guests: Person) -> dict[str, int]:
+    """What is left of it all once every timer is over. Some damage has the endpoint answer itself by TCP: such a
+    connection (both its ends are here) stays until it was idle for long."""
+    while not guests.legs.empty():
+        await guests.legs.get_nowait().hangup(HangupCause.NORMAL)
+    left: dict[str, int] = {}
+    for _ in range(200):
+        left = {
+            "calls": len(endpoint.agent.calls),
+            "transactions": endpoint.agent.transactions,
+            "connections": endpoint.connections,
+        }
+        if not left["calls"] and not left["transactions"] and left["connections"] in (0, 2):
+            break
+        await asyncio.sleep(0.1)
+    return left
+
+
 async def options_answered(endpoint: Endpoint) -> bool:
     """Whether the endpoint answers a sound OPTIONS with 200."""
     loop = asyncio.get_running_loop()
@@ -191,11 +240,11 @@ async def options_answered(endpoint: Endpoint) -> bool:
     return answered.startswith(b"SIP/2.0 200 ")
 
 
-async def main(seed: int, count: int) -> dict[str, object]:
+async def main(seed: int, count: int, transport: str) -> dict[str, object]:
     rng = random.Random(seed)
     faults = Faults()
     logging.getLogger().addHandler(faults)
-    endpoint = await Endpoint.open("127.0.0.1", 0, PortRange(30000, 30999))
+    endpoint = await Endpoint.open("127.0.0.1", 0, PortRange(30000, 30999), HASTY)
     victims_guests, person = Person(), Person()
     endpoint.on_invite = victims_guests.take
     peer = await Endpoint.open("127.0.0.1", 0, PortRange(31000, 31999))
@@ -203,17 +252,25 @@ async def main(seed: int, count: int) -> dict[str, object]:
     async with LossyRelay.open(()) as relay:
         relay.peer_port = peer.address[1]
         carrier = SipCarrier(endpoint, Trunk("127.0.0.1", relay.port))
+        files = open_files()
         for _ in range(ROUNDS):
             relay.seen.clear()
-            live, _ = await connect(carrier, person)
-            await throw(endpoint, corpus(relay.seen), rng, count // ROUNDS)
+            live, other = await connect(carrier, person)
+            await (throw if transport == "udp" else throw_by_tcp)(
+                endpoint, corpus(relay.seen), rng, count // ROUNDS
+            )
             await live.hangup(HangupCause.NORMAL)
+            await other.hangup(HangupCause.NORMAL)  # a damaged BYE may have ended our side alone
         answered = await options_answered(endpoint)
         leg, other = await connect(carrier, person)
         _, heard = await asyncio.gather(talk(leg, 440, 0.6), talk(other, 600, 0.6))
         await leg.hangup(HangupCause.NORMAL)
         ended = await expect(leg, Ended)
+        left = await forgotten(endpoint, victims_guests)
+        left["files"] = open_files() - files
     result = {
+        "left": left,
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "options": answered,
         "heard_hertz": loudest_hertz(heard[-2400:]),
         "ended": ended.outcome,
@@ -225,4 +282,4 @@ async def main(seed: int, count: int) -> dict[str, object]:
 
 if __name__ == "__main__":
     raise_loopback()
-    print(json.dumps(asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))))
+    print(json.dumps(asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))))
