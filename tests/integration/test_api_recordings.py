@@ -7,7 +7,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from ringback.executions.lifecycle import Status
-from tests.support.api import Api, assert_refused
+from ringback.executions.transfer import Transfer
+from tests.support.api import BASE_URL, Api, assert_refused
 
 AUDIO = bytes(range(256)) * 4
 
@@ -73,6 +74,34 @@ async def test_who_does_not_get_it(api: Api) -> None:
     assert_refused(await api.nobody.get("/recordings/call/42?token=x"), 400, "execution_id must be a UUID")
     assert_refused(await api.nobody.get(other.url, params={"token": recorded.token}), 404)
     assert (await api.nobody.get(other.url, params={"token": other.token})).status_code == 200
+
+
+async def test_of_a_transfer(api: Api) -> None:
+    """Its link opens it and nothing else, the key opens both; the one that was answered is the record's."""
+    recorded = await record(api, "a.wav")
+    (api.recordings / "b.wav").write_bytes(AUDIO[::-1])
+    tries = [
+        Transfer("attended", "+1", "+2", "x", "c1", 1, answered_at=2, ended_at=3, recording_path="b.wav"),
+        Transfer("attended", "+1", "+2", "x", "c2", 4, ended_at=5),
+    ]
+    await api.ledger.update(
+        api.account, recorded.id, attempt={"transfers": tries, "transfer_token": "of the transfer"}
+    )
+    told = (await api.client.get(f"/executions/{recorded.id}")).json()["transfer_call_data"]
+    assert told["provider_call_id"] == "c1"
+    url = f"/recordings/transfer/{recorded.id}"
+    assert told["recording_url"] == f"{BASE_URL}{url}?token=of the transfer"
+    assert (await api.nobody.get(told["recording_url"])).content == AUDIO[::-1]
+    part = await api.client.get(url, headers={"Range": "bytes=0-3"})
+    assert (part.status_code, part.content) == (206, AUDIO[::-1][:4])
+    missing = f"There is no recording of a transfer of execution {recorded.id}"
+    for token in (recorded.token, "", "wrong"):
+        assert_refused(await api.nobody.get(url, params={"token": token}), 404, missing)
+    assert_refused(await api.nobody.get(url), 401, "Access denied")
+    assert_refused(await api.stranger.get(url), 404, missing)
+    assert (await api.nobody.get(recorded.url, params={"token": "of the transfer"})).status_code == 404
+    await api.ledger.update(api.account, recorded.id, attempt={"transfers": tries[1:]})
+    assert_refused(await api.client.get(url), 404, missing)
 
 
 async def test_head(api: Api) -> None:

@@ -11,6 +11,7 @@ from ringback.agents.disposition_fields import DispositionFields
 from ringback.agents.extraction_template import TemplateFields
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import LogRow, NewExecution, Turn, UsageKind, UsageLine
+from ringback.executions.transfer import Transfer
 from ringback.trunks.gateway import Gateway
 from ringback.trunks.numbers import NewNumber
 from ringback.trunks.trunk import TrunkFields
@@ -229,6 +230,14 @@ async def _completed(api: Api, account: str, execution: str, mark: str, token: s
         execution,
         Status.COMPLETED,
         changes={"extracted_data": {"said": mark}, "summary": mark},
-        attempt={"recording_path": path, "recording_token": token, "recording_ms": 41_600},
+        attempt={
+            "recording_path": path,
+            "recording_token": token,
+            "recording_ms": 41_600,
+            "transfers": [
+                Transfer("attended", "+14155550177", "+14155550100", "x", mark, 1, recording_path=path)
+            ],
+            "transfer_token": f"{token} of the transfer",
+        },
         usage=[UsageLine(UsageKind.PLATFORM, "ringback", "", "ms", 41_600, 20_000)],
     )

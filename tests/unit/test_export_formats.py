@@ -25,6 +25,7 @@ from ringback.executions.lifecycle import Status
 from ringback.executions.listing import StoredExecution
 from ringback.executions.record import Turn
 from ringback.executions.rendering import render
+from ringback.executions.transfer import Transfer
 from tests.support.exports import assert_csv_row, assert_parquet_row, read_csv, read_ndjson, read_parquet
 from tests.support.records import an_attempt, an_execution
 
@@ -75,7 +76,11 @@ def body(text: str = "hello", **changes: Any) -> bytes:
         "context_data": {"node": "end"},
     }
     return render(
-        an_execution(**(values | changes)), an_attempt(), [Turn(0, "user", text, 0, 1)], [], "http://x"
+        an_execution(**(values | changes)),
+        an_attempt(transfers=[Transfer("attended", "+1", "+2", "x", "call", 1)]),
+        [Turn(0, "user", text, 0, 1)],
+        [],
+        "http://x",
     )
 
 
@@ -90,8 +95,7 @@ def test_every_member_of_an_execution_is_a_column_or_omitted_on_purpose() -> Non
     shown = [column.name for column in COLUMNS]
     assert len(set(shown)) == len(shown)
     assert names - set(shown) == OMITTED
-    # No call is transferred yet; contract 4.2 has the names.
-    assert {name for name in set(shown) - names if not name.startswith("transfer_call_data.")} == set()
+    assert set(shown) - names == set()
 
 
 @given(st.lists(stored_text, max_size=3), st.dictionaries(any_text, any_text, max_size=2))
