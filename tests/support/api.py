@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ from ringback.inbound.callers import Callers
 from ringback.inbound.setup import Setup
 from ringback.store.database import Database
 from ringback.store.schema import metadata
-from ringback.store.wakeup import open_wakeup
+from ringback.store.wakeup import TRUNKS, open_wakeup
 from ringback.trunks.numbers import Numbers
 from ringback.trunks.secrecy import Secrecy
 from ringback.trunks.trunks import Trunks
@@ -196,6 +197,7 @@ async def open_api(db: Database, folder: Path) -> AsyncIterator[Api]:
         dispositions=Dispositions(db, clock),
         extraction_templates=ExtractionTemplates(db, clock),
         trunks=Trunks(db, clock, Secrecy.of_folder(folder)),
+        trunks_changed=partial(wakeup.notify, TRUNKS),
         numbers=Numbers(db, clock),
         inbound=Setup(db, clock, BASE_URL),
         callers=Callers(db, clock),

@@ -70,6 +70,8 @@ class Services:
     dispositions: Dispositions
     extraction_templates: ExtractionTemplates
     trunks: Trunks
+    trunks_changed: Callable[[], Awaitable[None]]
+    """Let the workers look at them."""
     numbers: Numbers
     inbound: Setup
     callers: Callers

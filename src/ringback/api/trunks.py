@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -37,7 +38,7 @@ router = APIRouter(tags=["SIP trunks"], route_class=Unprocessable, responses=res
 _APART = frozenset({"gateways", "ip_identifiers", "auth_password"})
 
 
-def rendered(trunk: Stored, numbers: Sequence[Number]) -> dict[str, Any]:
+def rendered(trunk: Stored, numbers: Sequence[Number], now_us: int) -> dict[str, Any]:
     """The trunk as GET returns it."""
     fields = trunk.fields
     gateways = zip(fields.gateways, trunk.qualified, strict=True)
@@ -47,7 +48,7 @@ def rendered(trunk: Stored, numbers: Sequence[Number]) -> dict[str, Any]:
         "gateways": [_gateway(gateway, qualified) for gateway, qualified in gateways],
         "ip_identifiers": [{"ip_address": text} for text in fields.ip_identifiers],
         "phone_numbers": [rendered_number(number) for number in numbers],
-        "registration": _registration(trunk.registration),
+        "registration": _registration(trunk.registration, now_us),
         "created_at": iso(trunk.created_at),
         "updated_at": iso(trunk.updated_at),
     }
@@ -80,6 +81,7 @@ async def create_trunk(body: JsonObject, account: AccountId, services: ServicesD
     with _refusals("phone_numbers"):
         numbers = [number.plain() for number in new.phone_numbers]
         trunk = await services.trunks.create(account, new.plain(), numbers)
+    await services.trunks_changed()
     return JSONResponse(await _whole(services, trunk), 201)
 
 
@@ -91,9 +93,9 @@ async def list_trunks(
 ) -> Response:
     """All trunks of the account as an array, in the order of their creation."""
     trunks = await services.trunks.all(account, is_active=is_active)
-    numbers = await services.numbers.all(account)
+    numbers, now = await services.numbers.all(account), services.clock.now_us()
     return JSONResponse(
-        [rendered(trunk, [one for one in numbers if one.trunk_id == trunk.id]) for trunk in trunks]
+        [rendered(trunk, [one for one in numbers if one.trunk_id == trunk.id], now) for trunk in trunks]
     )
 
 
@@ -115,6 +117,7 @@ async def patch_trunk(
     changes = check(TrunkPatch, body).changes()
     with _refusals():
         trunk = await services.trunks.change(account, str(trunk_id), changes)
+    await services.trunks_changed()
     return JSONResponse(await _whole(services, trunk))
 
 
@@ -122,6 +125,7 @@ async def patch_trunk(
 async def delete_trunk(trunk_id: UUID, account: AccountId, services: ServicesDep) -> TrunkDeleted:
     """Delete a trunk with its numbers. Calls under way go on; those that wait for it fail and say so."""
     removed = await services.trunks.delete(account, str(trunk_id))
+    await services.trunks_changed()
     return TrunkDeleted(message=f"Trunk deleted successfully. {removed} phone number(s) removed.")
 
 
@@ -179,7 +183,8 @@ def _refusals(number_path: str = "phone_number") -> Iterator[None]:
 
 
 async def _whole(services: ServicesDep, trunk: Stored) -> dict[str, Any]:
-    return rendered(trunk, await services.numbers.of_trunk(trunk.account_id, trunk.id))
+    numbers = await services.numbers.of_trunk(trunk.account_id, trunk.id)
+    return rendered(trunk, numbers, services.clock.now_us())
 
 
 def _gateway(gateway: Gateway, qualified: Qualified) -> dict[str, Any]:
@@ -195,7 +200,10 @@ def _gateway(gateway: Gateway, qualified: Qualified) -> dict[str, Any]:
     }
 
 
-def _registration(registration: Registration) -> dict[str, Any]:
+def _registration(registration: Registration, now_us: int) -> dict[str, Any]:
+    until, registered = registration.until, registration.state == "registered"
+    if registered and until is not None and until < now_us:
+        registration = replace(registration, state="failing", error="it ran out: no worker renews it")
     return {
         "state": registration.state,
         "expires_at": None if registration.until is None else iso(registration.until),

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from functools import partial
 
 import uvicorn
 
@@ -40,6 +41,7 @@ from ringback.executions.listing import Listing
 from ringback.executions.retention import Retention
 from ringback.inbound.callers import Callers
 from ringback.inbound.setup import Setup
+from ringback.store.wakeup import TRUNKS
 from ringback.webhooks.deliveries import Deliveries
 from ringback.webhooks.endpoints import Endpoints
 
@@ -86,6 +88,7 @@ async def run(settings: Settings) -> None:
             dispositions=Dispositions(core.db, core.clock),
             extraction_templates=ExtractionTemplates(core.db, core.clock),
             trunks=core.trunks,
+            trunks_changed=partial(core.wakeup.notify, TRUNKS),
             numbers=core.numbers,
             number_pool=settings.trunk.pool,
             inbound=Setup(core.db, core.clock, settings.base_url),

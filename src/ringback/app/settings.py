@@ -101,6 +101,19 @@ class SipSettings(BaseModel, extra="forbid"):
     rtp_port_high: Port = Field(29999, description="Last UDP port for audio.")
 
 
+class InboundSettings(BaseModel, extra="forbid"):
+    """Calls to us."""
+
+    queue_message: str = Field(
+        "",
+        description="What callers hear while all places of a worker are taken, again and again until there is one; empty:"
+        " they are refused with 503, so that the carrier tries another worker.",
+    )
+    queue_language: str = Field("en", description="Its language.")
+    queue_places: int = Field(10, ge=1, le=1000, description="So many callers of one worker wait at most.")
+    queue_s: float = Field(120.0, gt=0, le=3600, description="Then who still waits is hung up.")
+
+
 class SpeechSettings(BaseModel, extra="forbid"):
     """Ears and voices. The default is the embedded speech process; any Wyoming server can stand in."""
 
@@ -249,8 +262,8 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr = Field(
         SecretStr(""),
-        description="Key of the trunks' passwords in the database, 32 bytes in base64, the same on every machine; empty:"
-        " `secret.key` in the data folder, made when there is none. Several, by commas: the first encrypts.",
+        description="Key of the trunks' passwords in the database, 32 bytes in base64, the same on every machine;"
+        " empty: `secret.key` in the data folder, made when there is none. Several, by commas: the first encrypts.",
     )
     host: str = Field("127.0.0.1", description="Address of the HTTP API.")
     port: Port = Field(8080, description="Port of the HTTP API; 0 takes a free one.")
@@ -275,6 +288,7 @@ class Settings(BaseSettings):
 
     sip: SipSettings = Field(default_factory=SipSettings)
     trunk: TrunkSettings = Field(default_factory=TrunkSettings)
+    inbound: InboundSettings = Field(default_factory=InboundSettings)
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     llm: LanguageModelSettings = Field(default_factory=LanguageModelSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ringback.app.carriers import Carriers
 from ringback.app.settings import Settings, SettingsError
 from ringback.media.leg import Carrier
 from ringback.media.rtp_stream import PortRange
@@ -21,6 +22,8 @@ from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.guard import Guard
 from ringback.telephony.sip.hop import Transport
 from ringback.telephony.sip.tls import TlsFiles
+from ringback.trunks.numbers import Numbers
+from ringback.trunks.trunks import Trunks
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +56,26 @@ class Telephony:
 
 
 @asynccontextmanager
-async def opened_telephony(settings: Settings, index: int) -> AsyncIterator[Telephony]:
-    """The trunk of the settings. Raises SettingsError where it or our own port cannot be used."""
+async def opened_telephony(
+    settings: Settings, index: int, accounts: tuple[Trunks, Numbers] | None = None
+) -> AsyncIterator[Telephony]:
+    """The trunk of the settings, and those of `accounts` with their numbers. Raises SettingsError where it or our own port cannot be used;
+    without a trunk in the settings that is no reason not to start."""
     trunk = settings.trunk
     if not trunk.host:
-        logger.warning("no trunk is configured (setting trunk.host): calls will fail and say so")
-        yield Telephony(NoTrunk())
+        logger.warning(
+            "no trunk is configured (setting trunk.host): only accounts with trunks of their own can call"
+        )
+        try:
+            endpoint = await _bound(settings, index)
+        except (SettingsError, ValueError) as error:
+            logger.error("%s; calls will fail and say so", error)
+            yield Telephony(NoTrunk())
+            return
+        try:
+            yield _with(endpoint, NoTrunk(), accounts)
+        finally:
+            await endpoint.close()
         return
     try:
         way = Trunk(
@@ -74,9 +91,13 @@ async def opened_telephony(settings: Settings, index: int) -> AsyncIterator[Tele
     except ValueError as error:
         raise SettingsError(str(error)) from None
     try:
-        yield Telephony(SipCarrier(endpoint, way), endpoint)
+        yield _with(endpoint, SipCarrier(endpoint, way), accounts)
     finally:
         await endpoint.close()
+
+
+def _with(endpoint: Endpoint, own: Carrier, accounts: tuple[Trunks, Numbers] | None) -> Telephony:
+    return Telephony(Carriers(endpoint, own, *accounts) if accounts else own, endpoint)
 
 
 def sip_ports(settings: Settings, index: int) -> tuple[int, ...]:

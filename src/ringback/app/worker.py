@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from ringback.app.after_call import after_call
 from ringback.app.core import PROVIDER, opened
 from ringback.app.inbound import receiving, reception_of, sources_of
+from ringback.app.keeping import Keeper
 from ringback.app.lifespan import say_ready, stop_event
 from ringback.app.presence import Presence
 from ringback.app.providers import Providers
@@ -47,7 +48,7 @@ async def run(settings: Settings, index: int) -> None:
     async with (
         watched(settings, f"worker-{index}") as watching,
         opened(settings, watching.telemetry.moved) as core,
-        opened_telephony(settings, index) as telephony,
+        opened_telephony(settings, index, (core.trunks, core.numbers)) as telephony,
     ):
         judging.prepare()
         await _limit_trunk(settings, core.db)
@@ -58,6 +59,9 @@ async def run(settings: Settings, index: int) -> None:
         events = EventDelivery(core.db, core.wakeup, name)
         beside = [asyncio.create_task(ticker.run()), asyncio.create_task(events.run())]
         beside.append(asyncio.create_task(_drain(stopping, telephony)))
+        if telephony.endpoint is not None:
+            keeper = Keeper(core.trunks, telephony.endpoint, core.wakeup, core.clock, name)
+            beside.append(asyncio.create_task(keeper.run(stopping)))
         studio = Studio(
             core.agents,
             core.ledger,

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 WEBHOOKS: Final = "webhooks"
 """The topic of those who deliver them."""
+TRUNKS: Final = "trunks"
+"""The topic of those who keep them registered."""
 _CHANNEL: Final = "ringback"
 _RECONNECT_S: Final = 1.0
 _SHORTEST_QUEUE: Final = 10

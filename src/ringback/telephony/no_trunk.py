@@ -34,15 +34,16 @@ class NoTrunk:
 class EndedLeg:
     """Implements `media.leg.Leg`, over before it began."""
 
-    def __init__(self, call_id: str) -> None:
+    def __init__(self, call_id: str, ended: Ended = _ENDED) -> None:
         self._call_id = call_id
+        self._ended = ended
 
     @property
     def call_id(self) -> str:
         return self._call_id
 
     async def next_event(self) -> Ended:
-        return _ENDED
+        return self._ended
 
     def read_frame(self) -> Frame:
         return SILENCE

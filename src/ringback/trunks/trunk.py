@@ -186,6 +186,8 @@ class Trunk:
     registration: Registration
     created_at: int
     updated_at: int
+    unreadable: str | None = None
+    """Why its password cannot be read; then it has none in `fields`."""
 
 
 def _listed(text: str) -> list[str]:

@@ -15,7 +15,7 @@ from ringback.store.queries import phone_numbers, trunk_gates
 from ringback.store.queries import trunks as queries
 from ringback.trunks.gateway import Gateway, Qualified
 from ringback.trunks.numbers import NewNumber, add
-from ringback.trunks.secrecy import Secrecy
+from ringback.trunks.secrecy import Secrecy, SecrecyError
 from ringback.trunks.trunk import NAMES, Registration, Trunk, TrunkFields
 
 MOST_OF_ACCOUNT: Final = 100
@@ -73,13 +73,13 @@ class Trunks:
         return Trunk(account_id, trunk_id, fields, unasked, Registration(), now, now)
 
     async def get(self, account_id: str, trunk_id: str) -> Trunk:
-        """Raises UnknownTrunk, SecrecyError."""
+        """Raises UnknownTrunk."""
         async with self._db.read() as db:
             row = await queries.get(db, account_id, trunk_id)
             return await self._found(db, row, trunk_id)
 
     async def all(self, account_id: str, *, is_active: bool | None = None) -> list[Trunk]:
-        """In the order of their creation. Raises SecrecyError."""
+        """In the order of their creation."""
         async with self._db.read() as db:
             rows = await queries.of_account(db, account_id)
             rows = [row for row in rows if is_active is None or bool(row["is_active"]) == is_active]
@@ -87,7 +87,7 @@ class Trunks:
         return self._trunks(rows, gateways)
 
     async def active(self) -> list[Trunk]:
-        """Those of all accounts that calls go through: for workers. Raises SecrecyError."""
+        """Those of all accounts that calls go through: for workers."""
         async with self._db.read() as db:
             rows, gateways = await queries.active(db), await queries.gateways(db)
         return self._trunks(rows, gateways)
@@ -99,6 +99,8 @@ class Trunks:
         """
         async with self._db.transaction() as tx:
             stored = await self._found(tx, await queries.lock(tx, account_id, trunk_id), trunk_id)
+            if stored.unreadable and not changes.get("auth_password"):
+                raise SecrecyError(stored.unreadable)
             fields = replace(stored.fields, **{k: v for k, v in changes.items() if k in NAMES}).checked()
             if fields == stored.fields:
                 return stored
@@ -112,7 +114,12 @@ class Trunks:
                 await _set_gateways(tx, account_id, trunk_id, fields.gateways)
                 qualified = tuple(Qualified() for _ in fields.gateways)
             return replace(
-                stored, fields=fields, qualified=qualified, registration=Registration(), updated_at=now
+                stored,
+                fields=fields,
+                qualified=qualified,
+                registration=Registration(),
+                updated_at=now,
+                unreadable=None,
             )
 
     async def delete(self, account_id: str, trunk_id: str) -> int:
@@ -205,8 +212,12 @@ class Trunks:
         fields |= {name: bool(row[name]) for name in _FLAGS}
         fields["ip_identifiers"] = tuple(json.loads(row["ip_identifiers"]))
         fields["gateways"] = tuple(Gateway(one["address"], one["port"], one["priority"]) for one in gateways)
-        if row["auth_password"] is not None:
-            fields["auth_password"] = self._secrecy.open(row["auth_password"], f"trunk {row['id']}")
+        unreadable = None
+        try:
+            if row["auth_password"] is not None:
+                fields["auth_password"] = self._secrecy.open(row["auth_password"], f"trunk {row['id']}")
+        except SecrecyError as error:
+            fields["auth_password"], unreadable = None, str(error)
         return Trunk(
             account_id=row["account_id"],
             id=row["id"],
@@ -224,6 +235,7 @@ class Trunks:
             ),
             created_at=row["created_at"],
             updated_at=row["updated_at"],
+            unreadable=unreadable,
         )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ringback.media.leg import DialRequest, HangupCause
 from ringback.media.rtp_stream import NoPortError, RtpStream
@@ -14,11 +15,14 @@ from ringback.telephony.sip.crypto import Encryption
 from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.header import NameAddr
 from ringback.telephony.sip.hop import Hop, Transport
+from ringback.telephony.sip.hunting import Hunt
 from ringback.telephony.sip.leg import SipLeg
 from ringback.telephony.sip.message import Headers
-from ringback.telephony.sip.outgoing import Invitation, OutgoingCall
+from ringback.telephony.sip.outgoing import Invitation
 from ringback.telephony.sip.sdp import Negotiation
 from ringback.telephony.sip.uri import DEFAULT_PORT, SipUri, bracketed, split_host_port
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Trunk:
     outbound_proxy: str = ""
     """`host` or `host:port` that gets the packets instead of `host`."""
     transport: Transport = Transport.UDP
+    gateways: tuple[tuple[str, int], ...] = ()
+    """Hosts and ports that are tried in this order instead of `host`; without any there is only that."""
     encryption: Encryption = Encryption.NONE
     """Of the audio: its keys travel in the messages, so that they are worth something by TLS only."""
 
@@ -63,6 +69,13 @@ class Trunk:
         return Hop(host.strip("[]"), port, self.transport)
 
     @property
+    def hops(self) -> tuple[Hop, ...]:
+        """Where the packets go, one after the other."""
+        if not self.gateways or self.outbound_proxy:
+            return (self.hop,)
+        return tuple(replace(self, host=host, port=port, gateways=()).hop for host, port in self.gateways)
+
+    @property
     def credentials(self) -> Credentials | None:
         return Credentials(self.username, self.password) if self.username else None
 
@@ -82,7 +95,7 @@ class SipCarrier:
         return f"{secrets.token_hex(16)}@{bracketed(self._endpoint.address[0])}"
 
     async def dial(self, request: DialRequest) -> SipLeg:
-        invitation = self._invitation(request)
+        invitations = self._invitations(request)
         leg = SipLeg(request.call_id)
         endpoint = self._endpoint
         try:
@@ -91,7 +104,7 @@ class SipCarrier:
             leg.finish(causes.failed(Trouble.NO_PORT))
             return leg
         negotiation = Negotiation(endpoint.address[0], rtp.local_port, self._trunk.encryption)
-        call = OutgoingCall(endpoint.agent, invitation, negotiation, leg.on_call_event)
+        call = Hunt(endpoint.agent, invitations, negotiation, leg.on_call_event, self._gateway_failed)
         leg.attach(call, rtp)
         leg.limit_silence(endpoint.agent.timers, endpoint.rtp_timeout_s)
         ring_over = endpoint.agent.timers.call_later(
@@ -101,18 +114,29 @@ class SipCarrier:
         call.start()
         return leg
 
-    def _invitation(self, request: DialRequest) -> Invitation:
-        """Raises ValueError on headers that would break the message."""
+    def _gateway_failed(self, place: int, why: str) -> None:
+        hop = self._trunk.hops[place]
+        log.warning("SIP: gateway %s:%s failed a call (%s); the next one is tried", hop.host, hop.port, why)
+
+    def _invitations(self, request: DialRequest) -> list[Invitation]:
+        """One for each gateway. Raises ValueError on headers that would break the message."""
         trunk = self._trunk
-        host = bracketed(trunk.host)
-        port = None if trunk.port == DEFAULT_PORT else trunk.port
-        caller = SipUri.of(request.from_number or trunk.from_number, host)
-        return Invitation(
-            target=SipUri.of(request.to_number, host, port),
-            local=NameAddr(str(caller)),
-            hop=trunk.hop,
-            call_id=request.call_id,
-            credentials=trunk.credentials,
-            headers=Headers(request.headers.items()),
-            in_time=request.in_time,
-        )
+        found = []
+        for hop in trunk.hops:
+            # The numbers' URIs name the gateway, unless a proxy stands before the trunk.
+            host, port = (trunk.host, trunk.port) if trunk.outbound_proxy else (hop.host, hop.port)
+            host = bracketed(host)
+            target = SipUri.of(request.to_number, host, None if port == DEFAULT_PORT else port)
+            caller = SipUri.of(request.from_number or trunk.from_number, host)
+            found.append(
+                Invitation(
+                    target=target,
+                    local=NameAddr(str(caller)),
+                    hop=hop,
+                    call_id=request.call_id,
+                    credentials=trunk.credentials,
+                    headers=Headers(request.headers.items()),
+                    in_time=request.in_time,
+                )
+            )
+        return found

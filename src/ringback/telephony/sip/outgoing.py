@@ -85,10 +85,17 @@ class OutgoingCall:
         self._cancel_sent = False
         self._alerting = False
         self._finished = False
+        self.progressed = False
+        """Somebody beyond the next hop has the call: more than 100 came."""
 
     @property
     def call_id(self) -> str:
         return self._invitation.call_id
+
+    @property
+    def heard(self) -> bool:
+        """Whether the next hop has answered at all."""
+        return self._progressing is not None or self._session is not None or self._finished
 
     def start(self) -> None:
         self._agent.register(self.call_id, self.local_tag, self)
@@ -170,6 +177,7 @@ class OutgoingCall:
 
     def _progress(self, request: Request, response: Response) -> None:
         self._progressing = request
+        self.progressed |= response.status > 100
         admitted = self._finished or self._pracks.admit(request, response)
         if self._cancel is not None:
             self._send_cancel()
