@@ -13,12 +13,14 @@ from ringback.telephony.sip.hop import Hop, Transport
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.message import Request, Response
 from ringback.telephony.sip.params import Params
+from ringback.telephony.sip.session_timer import MIN_S, too_brief
 from ringback.telephony.sip.transaction import Address, Event, Timers, Timing, Wire, always
 from ringback.telephony.sip.transaction_layer import ClientTransaction, ServerTransaction, TransactionLayer
 from ringback.telephony.sip.uri import SipUri, bracketed, scheme_of
 
 PRODUCT: Final = "Ringback"
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY, INFO"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY, INFO, PRACK"
+SUPPORTED: Final = ("100rel", "timer")
 MAX_CALLS: Final = 5_000
 _RETRY_AFTER_S: Final = "10"
 _KNOWN_METHODS: Final = frozenset(
@@ -118,6 +120,7 @@ class UserAgent:
         if request.method in ("INVITE", "UPDATE") and status < 300:
             response.headers.add("Contact", self._contact(Transport.of(request.via.transport)))
             response.headers.add("Allow", ALLOW)
+            response.headers.add("Supported", ", ".join(SUPPORTED))
         response.headers.add("Server", PRODUCT)
         return response
 
@@ -126,7 +129,7 @@ class UserAgent:
         via = request.via
         if transaction.source.flow and via.param("alias") is not None:
             self._wire.alias(transaction.source, via.port or transaction.source.transport.default_port)
-        required = request.headers.all("Require")
+        required = [tag for tag in request.headers.all("Require") if tag.lower() not in SUPPORTED]
         if required:
             transaction.reject(420, Unsupported=", ".join(required)[:200])
         elif (tag := request.to.tag) is not None:
@@ -169,8 +172,12 @@ class UserAgent:
             transaction.reject(503, Retry_After=_RETRY_AFTER_S)
         elif self.on_invite is None:
             transaction.reject(480, reason="Takes No Calls")
-        elif transaction.request.contact is None or transaction.request.from_.tag is None:
+        elif transaction.request.contact is None:
             transaction.reject(400)
+        elif not sdp.welcome(transaction.request.headers.all("Accept")):
+            transaction.reject(406, Accept=sdp.CONTENT_TYPE)
+        elif too_brief(transaction.request):
+            transaction.reject(422, Min_SE=str(MIN_S))
         else:
             transaction.respond(transaction.request.response(100))
             self.on_invite(IncomingInvite(self, transaction))
@@ -185,6 +192,7 @@ class UserAgent:
         if request.method in ("INVITE", "UPDATE", "REFER"):
             request.headers.add("Contact", self._contact(transport))
             request.headers.add("Allow", ALLOW)
+            request.headers.add("Supported", ", ".join(SUPPORTED))
         request.headers.add("User-Agent", PRODUCT)
 
     def address_by(self, transport: Transport) -> Address:

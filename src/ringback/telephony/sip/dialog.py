@@ -47,10 +47,13 @@ class Dialog:
 
     @classmethod
     def of_callee(cls, request: Request, tag: str) -> Self:
-        """The dialog that a peer's INVITE opens. Raises SipSyntaxError without a usable Contact."""
+        """The dialog that a peer's INVITE opens. Raises SipSyntaxError without a usable Contact.
+
+        RFC 2543 knew no tags: a caller without one has the empty tag (RFC 3261 section 12.1.1).
+        """
         target = _contact(request)
-        if target is None or request.from_.tag is None:
-            raise SipSyntaxError("no Contact, or no tag in From")
+        if target is None:
+            raise SipSyntaxError("no Contact")
         return cls(
             call_id=request.call_id,
             local=request.to.with_tag(tag),

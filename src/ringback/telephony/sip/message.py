@@ -41,14 +41,16 @@ _ONCE: Final = ("Content-Length", "Call-ID", "CSeq", "From", "To", "Max-Forwards
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _RESPONSE_LINE: Final = re.compile(r"(SIP/\d{1,3}\.\d{1,3}) ([1-6]\d\d)(?: (.*))?\Z", re.I)
-_REQUEST_LINE: Final = re.compile(r"(\S{1,64}) (\S+) (SIP/\d{1,3}\.\d{1,3})\Z", re.I)
+_VERSION: Final = re.compile(r"SIP/\d{1,3}\.\d{1,3}\Z", re.I)
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"]+\Z")
 
 REASONS: Final = {
     100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
     200: "OK", 202: "Accepted", 300: "Multiple Choices", 301: "Moved Permanently", 302: "Moved Temporarily",
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
     406: "Not Acceptable", 407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone",
-    415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension", 422: "Session Interval Too Small",
+    415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    422: "Session Interval Too Small",
     480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
     483: "Too Many Hops", 484: "Address Incomplete", 486: "Busy Here", 487: "Request Terminated",
     488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error", 501: "Not Implemented",
@@ -174,9 +176,16 @@ class Request(_Message):
             value = self.headers.get(name)
             if value is not None:
                 headers.add(name, value)
-        if to_tag is not None and self.to.tag is None:
-            headers.set("To", str(self.to.with_tag(to_tag)))
+        if to_tag is not None and (tagged := self._to_with(to_tag)) is not None:
+            headers.set("To", tagged)
         return Response(status, reason or REASONS.get(status, "Unknown"), headers=headers)
+
+    def _to_with(self, tag: str) -> str | None:
+        """To with a tag; None where it has one, or goes back unread, as it came."""
+        try:
+            return str(self.to.with_tag(tag)) if self.to.tag is None else None
+        except SipSyntaxError:
+            return None
 
 
 @dataclass(slots=True)
@@ -227,8 +236,8 @@ def parse(data: bytes) -> Request | Response | None:
         raise MalformedMessage("unknown version", 505, request)
     if len(data) > MAX_MESSAGE or len(lines) > MAX_HEADERS:
         raise MalformedMessage("too large", 513, request)
-    if not readable:
-        raise MalformedMessage("bad header line", 400, request)
+    if not readable or (request is not None and not _tidy(request, lines[0])):
+        raise MalformedMessage("bad start line or header line", 400, request)
     try:
         message.body = _body(message.headers, body)
         _check(message)
@@ -260,9 +269,15 @@ def _start_line(line: str) -> tuple[Request | Response, str]:
     if len(line) <= MAX_LINE and not _CONTROL.search(line):
         if match := _RESPONSE_LINE.match(line):
             return Response(int(match[2]), (match[3] or "").strip()), match[1]
-        if (match := _REQUEST_LINE.match(line)) and TOKEN.match(match[1]):
-            return Request(match[1], match[2]), match[3]
+        words = line.split()
+        if len(words) > 2 and TOKEN.match(words[0]) and _VERSION.match(words[-1]):
+            return Request(words[0], " ".join(words[1:-1])), words[-1]
     raise MalformedMessage("bad start line")
+
+
+def _tidy(request: Request, line: str) -> bool:
+    """Whether a request line has its three parts between single spaces, the middle one a URI."""
+    return line.strip().split(" ")[1:-1] == [request.uri] and _URI.match(request.uri) is not None
 
 
 def _headers(lines: list[str]) -> tuple[Headers, bool]:

@@ -87,6 +87,12 @@ class Media:
     protocol: str = _PLAIN[0]
 
 
+def welcome(accept: list[str]) -> bool:
+    """Whether a peer whose Accept header fields these are takes our descriptions; without any it does."""
+    ranges = {value.partition(";")[0].strip().lower() for value in accept}
+    return not ranges or not ranges.isdisjoint((CONTENT_TYPE, "application/*", "*/*"))
+
+
 def parse(body: bytes) -> list[Stream]:
     """Read the media lines of a description. Raises SdpError."""
     if len(body) > MAX_SDP:

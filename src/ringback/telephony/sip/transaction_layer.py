@@ -312,7 +312,7 @@ def _client_key(request: Request) -> Key:
 def _server_key(request: Request, method: str) -> Key:
     """Section 17.2.3; without the cookie of RFC 3261 in the branch, what RFC 2543 compares."""
     via = request.via
-    if via.branch.startswith(BRANCH_COOKIE):
+    if via.branch.startswith(BRANCH_COOKIE) and via.branch != BRANCH_COOKIE:
         return via.branch, via.sent_by, method
     number = str(request.cseq.number)
     return request.call_id, request.from_.tag or "", number, str(via), request.uri, method
