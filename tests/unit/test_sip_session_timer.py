@@ -326,6 +326,7 @@ class TestHold:
         invite = world.sent_request("INVITE")
         world.receive(peer_request("INVITE", 1, to_tag=call.local_tag, sdp="sendonly"))
         assert world.summaries() == ["491 INVITE"]
+        world.receive(peer_request("ACK", 1, to_tag=call.local_tag, branch="z9hG4bKINVITE1peer"))
         world.receive(answer(invite, 491))
         assert world.summaries() == ["ACK"]
         world.advance(2)
