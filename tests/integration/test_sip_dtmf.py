@@ -5,23 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from ringback.media.dtmf_tones import tone
 from ringback.media.frame import SILENCE
-from ringback.media.g711 import Codec
 from ringback.media.leg import Answered, DialRequest, Digit, Ended, HangupCause, Ringing
-from ringback.media.rtp import RtpPacket
 from ringback.media.rtp_stream import PortRange
 from ringback.telephony.sip.carrier import SipCarrier, Trunk
 from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.leg import SipLeg
+from tests.support import captures
 from tests.support.needs import needs, needs_raw_sockets
 from tests.support.sipp import free_udp_ports, port_bound, run_sipp
 from tests.support.telephone import expect
@@ -94,7 +90,7 @@ async def test_our_telephone_events_come_back_as_they_are(endpoint: Endpoint, tm
 @needs("sipp")
 @needs_raw_sockets()
 async def test_a_telephone_without_events_presses_with_tones(endpoint: Endpoint, tmp_path: Path) -> None:
-    (tmp_path / "tones.pcap").write_bytes(recorded(KEYS))
+    (tmp_path / "tones.pcap").write_bytes(captures.tones(KEYS))
     async with run_sipp("tones", tmp_path, tones="tones.pcap") as peer:
         leg = await answered(endpoint, peer.port)
         async with ticking(leg):
@@ -108,7 +104,7 @@ async def test_a_telephone_without_events_presses_with_tones(endpoint: Endpoint,
 @needs("sipp")
 @needs_raw_sockets()
 async def test_to_a_telephone_without_events_we_press_with_tones(endpoint: Endpoint, tmp_path: Path) -> None:
-    (tmp_path / "tones.pcap").write_bytes(recorded(""))
+    (tmp_path / "tones.pcap").write_bytes(captures.tones(""))
     async with run_sipp("tones", tmp_path, rtp_echo=True, tones="tones.pcap") as peer:
         leg = await answered(endpoint, peer.port)
         async with ticking(leg):
@@ -118,27 +114,6 @@ async def test_to_a_telephone_without_events_we_press_with_tones(endpoint: Endpo
         await expect(leg, Ended)
         await peer.succeeded()
     assert of(heard) == KEYS
-
-
-def recorded(keys: str) -> bytes:
-    """A capture of mu-law audio: each key for 100 ms, and as long a pause."""
-    frames = [SILENCE] * 5
-    for key in keys:
-        frames += [*(tone(key, tick) for tick in range(5)), *[SILENCE] * 5]
-    capture = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
-    for number, frame in enumerate(frames):
-        rtp = RtpPacket(0, number, number * 160, 7, Codec.PCMU.encode(np.asarray(frame))).serialize()
-        udp = struct.pack("!HHHH", 4000, 4000, 8 + len(rtp), 0) + rtp
-        ip = struct.pack(
-            "!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), number, 0, 64, 17, 0, b"\x7f\0\0\1", b"\x7f\0\0\1"
-        )
-        ethernet = b"\0" * 12 + b"\x08\0" + ip + udp
-        at_us = number * 20_000
-        capture += (
-            struct.pack("<IIII", at_us // 1_000_000, at_us % 1_000_000, len(ethernet), len(ethernet))
-            + ethernet
-        )
-    return capture
 
 
 # baresip, which says what it has understood
