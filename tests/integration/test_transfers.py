@@ -14,7 +14,7 @@ from ringback.calls.switchboard import CallSwitchboard, Exchange
 from ringback.conversation.transfer import TransferRefused, TransferResult
 from ringback.dialing.reaper import Reaper
 from ringback.executions.lifecycle import Status
-from ringback.executions.record import AttemptState, Execution
+from ringback.executions.record import AttemptChanges, AttemptState, Execution
 from ringback.executions.transfer import Transfer
 from ringback.media.frame import SILENCE
 from ringback.media.leg import Ended, EndedBy, Outcome
@@ -44,10 +44,13 @@ async def live(books: Books) -> Execution:
     call = await books.create()
     where, now = (books.account_id, call.id), books.clock.now_us()
     await books.ledger.transition(*where, Status.INITIATED, attempt={"state": AttemptState.DIALLING})
-    lease: Any = {"lease_owner": OWNER, "lease_until": now + 30_000_000}
-    return await books.ledger.transition(
-        *where, Status.IN_PROGRESS, attempt={"state": AttemptState.LIVE, "answered_at": now, **lease}
-    )
+    answer: AttemptChanges = {
+        "state": AttemptState.LIVE,
+        "answered_at": now,
+        "lease_owner": OWNER,
+        "lease_until": now + 30_000_000,
+    }
+    return await books.ledger.transition(*where, Status.IN_PROGRESS, attempt=answer)
 
 
 def board(books: Books, carrier: SimulatedCarrier, call: Execution, folder: Path) -> CallSwitchboard:

@@ -304,7 +304,7 @@ async def test_who_took_the_call_hangs_up(exchange: Exchange, tmp_path: Path) ->
     ],
 )
 async def test_the_agent_goes_on(
-    exchange: Exchange, tmp_path: Path, scenario: str, keys: dict[str, str], status: str, why: str
+    exchange: Exchange, tmp_path: Path, scenario: str, keys: dict[str, Any], status: str, why: str
 ) -> None:
     async with run_sipp(scenario, tmp_path, **keys) as taker:
         async with calling(exchange, taker.port, transfer_timeout_s=5) as (execution_id, _):

@@ -241,10 +241,12 @@ class _Transfer:
         try:
             while ended is None:
                 match await self._inbox.get():
-                    case Ringing() | EarlyMedia():
+                    case Ringing() | EarlyMedia() if far is None:
                         record.rings()
+                        self._stand.audio.ring()
                     case Answered() if far is None:
                         record.answered()
+                        self._stand.audio.bridge(None)
                         recorder = record.recorder()
                         far = FarEnd(self._stand.ticker, leg, playout, recorder, lambda _: self._give_up())
                         far.start()

@@ -9,6 +9,7 @@ from ringback.media.bridge import AudioLeg, FarEnd
 from ringback.media.frame import FRAME_MS, SILENCE
 from ringback.media.playout import Playout
 from ringback.media.recorder import Recorder
+from ringback.media.ring_tone import RingTone
 from ringback.media.speech import VoiceStream
 from ringback.media.ticker import Ticker
 
@@ -38,7 +39,7 @@ class CallAudio:
             self._next_frame = lambda: ambience.mix(playout.next_frame())
         self._recorder = recorder
         self._on_failed = on_failed
-        self._far: FarEnd | None = None
+        self._far: FarEnd | RingTone | None = None
         self._ticks = 0
 
     @property
@@ -56,6 +57,11 @@ class CallAudio:
     def bridge(self, far: FarEnd | None) -> None:
         """From now on the person hears who is at the far end, and is heard there; None: the agent again."""
         self._far = far
+
+    def ring(self) -> None:
+        """Until somebody is there the person hears a telephone ring, where the agent is silent."""
+        if self._far is None:
+            self._far = RingTone(self._next_frame)
 
     def tick(self) -> None:
         heard = self._leg.read_frame()
