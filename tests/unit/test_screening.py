@@ -30,8 +30,8 @@ class Listener:
         self.screening.heard(begins, text, ends + 0.3)
         return self
 
-    def beeps(self, tone: Tone = BEEP) -> Listener:
-        self.screening.tone(tone)
+    def beeps(self, tone: Tone = BEEP, at: float = 2.6) -> Listener:
+        self.screening.tone(tone, at)
         return self
 
     def at(self, now: float) -> Kind | None:
@@ -41,9 +41,9 @@ class Listener:
 
 def test_a_hello_with_silence_after_it_is_a_persons() -> None:
     listener = Listener().says("Hello?", 0.5, 0.9)
-    assert listener.at(1.8) is None
-    assert listener.screening.again == pytest.approx(1.9)
-    assert listener.at(1.9) is Kind.HUMAN
+    assert listener.at(2.2) is None
+    assert listener.screening.again == pytest.approx(2.3)
+    assert listener.at(2.3) is Kind.HUMAN
 
 
 def test_a_greeting_that_goes_on_is_not_decided_by_its_pause() -> None:
@@ -82,7 +82,7 @@ def test_a_sure_person_becomes_a_machine_only_by_many_words() -> None:
 
 def test_after_its_time_a_verdict_stands() -> None:
     listener = Listener(lasts_s=10.0).says("Hello?", 0.3, 0.8)
-    assert listener.at(2.0) is Kind.HUMAN
+    assert listener.at(2.3) is Kind.HUMAN
     many = "Nobody is available to take your call, please leave your name after the tone."
     assert listener.says(many, 20.0, 24.0).at(25.0) is Kind.HUMAN
 
@@ -101,6 +101,19 @@ def test_a_low_beep_needs_words_for_a_machine() -> None:
     low = Tone(ToneKind.BEEP, 440, 300)
     assert Listener().says("Tony's pizza, pick up or delivery", 0.3, 2.5).beeps(low).at(2.6) is None
     assert Listener().says("You have reached Tony and all", 0.3, 2.5).beeps(low).at(2.6) is Kind.MACHINE
+
+
+def test_a_beep_in_a_conversation_makes_no_machine_of_a_person() -> None:
+    listener = Listener().says("Hello, this is Peter Smith.", 0.3, 1.8)
+    assert listener.at(3.6) is Kind.HUMAN
+    assert listener.beeps(at=15.0).at(16.0) is Kind.HUMAN
+    assert listener.beeps(Tone(ToneKind.ANSWER, 2100, 600), at=16.0).at(17.0) is Kind.HUMAN
+
+
+def test_a_pause_in_a_greeting_may_be_taken_for_a_persons_until_the_beep() -> None:
+    listener = Listener().says("Hi, this is Mike.", 0.3, 1.6)
+    assert listener.at(3.4) is Kind.HUMAN
+    assert listener.beeps(at=4.0).at(4.1) is Kind.MACHINE
 
 
 def test_fax_machines_and_announcements_are_known_by_their_tones() -> None:

@@ -105,8 +105,8 @@ class Overhearing:
             async with asyncio.timeout(TRANSCRIPTION_TIMEOUT_S):
                 heard = await ears.transcribe(audio, self._language)
             text = heard.text
-            used = ("transcriber", ears.provider, ears.model, "milliseconds", heard.audio_ms, since)
-            self._meter.used(*used, purpose="voicemail")
+            used = partial(self._meter.used, "transcriber", ears.provider, ears.model, purpose="voicemail")
+            used("milliseconds", heard.audio_ms, since)
         except Exception as error:
             _log.info("what was overheard is not known: %r", error)
         self._post(events.Overheard(request, text))

@@ -59,7 +59,9 @@ class Transferring:
         self._left_s = max(0.0, (scene.timers.at(Timer.MAX_DURATION) or scene.now) - scene.now)
         scene.timers.set(Timer.MAX_DURATION, scene.now + timing.AWAY_S)
         scene.out.log("system", "call handed over")
-        scene.out.do(actions.Bridge(self._run) if self._call is None else actions.Transfer(self._run, self._call))
+        scene.out.do(
+            actions.Bridge(self._run) if self._call is None else actions.Transfer(self._run, self._call)
+        )
 
     def failed(self, run: int) -> None:
         """The person is the agent's again."""

@@ -57,7 +57,8 @@ class Vetting:
         self._scene = scene
         self._listening = listening
         self._ending = ending
-        self._kind: Kind | None = None
+        self._told: tuple[Kind, bool] | None = None
+        """The last verdict that was looked at, and whether it was sure."""
         self._began = 0.0
         """When the last speech began."""
         self._request: int | None = None
@@ -124,7 +125,7 @@ class Vetting:
     def _tone(self, event: events.ToneHeard) -> None:
         if self._screening is None or self._scene.over or self._scene.held or not self._tones:
             return
-        self._screening.tone(event.tone)
+        self._screening.tone(event.tone, self._scene.now)
         if event.tone.kind is ToneKind.INFORMATION and self._scene.phase in (*_TALKING, Phase.MACHINE):
             self._message = ""  # nobody will ever hear it
         self._act()
@@ -178,13 +179,13 @@ class Vetting:
 
     def _act(self) -> None:
         verdict, scene = self.verdict, self._scene
-        if verdict is None or verdict.kind is self._kind:
+        if verdict is None or self._screening is None or (verdict.kind, self._screening.sure) == self._told:
             return
-        self._kind = verdict.kind
+        self._told = verdict.kind, self._screening.sure
         scene.out.log("system", f"answered by: {verdict.kind} ({verdict.confidence:.2f}, {verdict.reason})")
         if verdict.kind is Kind.FAX and scene.phase in _TALKING:
             self._ending.hang_up(HangupCause.FAX)
-        elif verdict.kind is Kind.MACHINE and scene.phase in _TALKING:
+        elif verdict.kind is Kind.MACHINE and self._screening.sure and scene.phase in _TALKING:
             if self._message:
                 self._fall_silent()
             else:

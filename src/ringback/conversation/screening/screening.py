@@ -22,10 +22,12 @@ LOOK_S: Final = 0.77
 """And again so long after each look."""
 LAST_LOOK_S: Final = 0.25
 """So long before the time is up there is a last one, whose words are known by then."""
-WAITS_S: Final = 1.0
+WAITS_S: Final = 1.4
 """Who falls silent for so long waits for an answer: a person."""
-_PATIENT_S: Final = 1.6
+_PATIENT_S: Final = 1.8
 """The same after words that are not merely a greeting."""
+_SOON_S: Final = 10.0
+"""So long after the first sound, a guess is looked at again soon."""
 _LEANS: Final = 1.5
 """Words must weigh so much for a guess when the time is up."""
 _HEARS_S: Final = 0.2
@@ -77,7 +79,10 @@ class Screening:
         if self._began is None or self._stopped is not None or self.sure:
             return None
         if self.verdict is not None:
-            return max(self._began, self._looked) + max(LOOK_S, self._settings.check_interval_s)
+            soon = self._looked - (self._first or 0.0) < _SOON_S
+            return max(self._began, self._looked) + (
+                2 * LOOK_S if soon else self._settings.check_interval_s + LOOK_S
+            )
         if self._looked < self._began:
             due = self._began + (FIRST_LOOK_S if self._began == self._first else LOOK_S)
         else:
@@ -98,6 +103,10 @@ class Screening:
     def ends(self) -> float:
         """From then on a verdict stands."""
         return self._answered + self._settings.lasts_s
+
+    @property
+    def _kind(self) -> Kind | None:
+        return self.verdict.kind if self.verdict else None
 
     @property
     def _greets(self) -> bool:
@@ -128,22 +137,19 @@ class Screening:
 
     def heard(self, since: float, text: str, now: float) -> None:
         """What was said since then, in words."""
-        self._texts[since] = text.strip()
         self._awaits_words = False
         if now > self.ends:
             return
-        weighed = weigh(self._text if self.verdict is None else text, self._language)
-        if self.verdict is None or self.verdict.kind is Kind.SILENCE:
-            self._weigh(weighed)
-        elif self.verdict.kind is Kind.MACHINE:
-            self._perhaps_a_person(text, weighed)
-        elif weighed.kind is Kind.MACHINE and len(text.split()) >= self._settings.least_words:
-            if weighed.weight >= (_CHANGES_MIND if self.sure else DECIDES):
-                self._decide(weighed, 0.9)
-        elif not self.sure and weighed.kind in (Kind.IVR, Kind.SCREENER) and weighed.weight >= DECIDES:
-            self._decide(weighed, 0.9)
+        if self.sure or since > (since if self._first is None else self._first) + _SOON_S:
+            self._weigh_again(text)
+        else:
+            self._texts[since] = text.strip()
+            self._weigh(weigh(self._text, self._language))
 
-    def tone(self, tone: Tone) -> None:
+    def tone(self, tone: Tone, now: float) -> None:
+        early = self._first is None or now - self._first < _SOON_S
+        if self.sure and (self._kind in (Kind.MACHINE, Kind.SCREENER) or not early):
+            return
         spoke = self._began is not None and self._speech_s >= _LONG_S
         match tone.kind:
             case ToneKind.ANSWER:
@@ -152,16 +158,14 @@ class Screening:
                 self._say(Kind.FAX, 0.95, tone)
             case ToneKind.INFORMATION:
                 self._say(Kind.MACHINE, 0.99, tone)
-            case _ if spoke and (
-                self.verdict is None or self.verdict.kind not in (Kind.SCREENER, Kind.MACHINE)
-            ):
+            case _ if spoke:
                 self._beeped(tone)
 
     def _beeped(self, tone: Tone) -> None:
         """What was said before it was a greeting, unless it is a person's telephone that beeps."""
         weighed = weigh(self._text, self._language)
-        alone = tone.hz >= _BEEPS_HZ and weighed.kind is not Kind.HUMAN and not greets(self._text)
-        if alone or weighed.kind is Kind.MACHINE:
+        alone = tone.hz >= _BEEPS_HZ and not self.sure and not greets(self._text)
+        if weighed.kind is Kind.MACHINE or (alone and weighed.kind is not Kind.HUMAN):
             self._say(Kind.MACHINE, 0.9, tone)
 
     def judge(self, now: float) -> None:
@@ -199,11 +203,18 @@ class Screening:
         elif weighed.weight >= DECIDES:
             self._decide(weighed, 0.97)
 
-    def _perhaps_a_person(self, text: str, weighed: Weighed) -> None:
-        """Somebody may have picked up while the machine spoke."""
-        few = len(text.split()) <= _FEW_WORDS
-        if few and (greets(text) or (weighed.kind is Kind.HUMAN and weighed.weight >= DECIDES)):
-            self.verdict = Verdict(Kind.HUMAN, 0.8, text)
+    def _weigh_again(self, text: str) -> None:
+        """The verdict was sure, or the beginning is over: only what is plain changes it."""
+        weighed, count = weigh(text, self._language), len(text.split())
+        if self._kind is Kind.MACHINE:
+            # Somebody may have picked up while the machine spoke.
+            asks = weighed.kind is Kind.HUMAN and weighed.weight >= DECIDES
+            if count <= _FEW_WORDS and (asks or greets(text)):
+                self.verdict = Verdict(Kind.HUMAN, 0.8, text)
+            return
+        clear = weighed.kind is Kind.MACHINE and weighed.weight >= _CHANGES_MIND
+        if clear and count >= self._settings.least_words:
+            self._decide(weighed, 0.9)
 
     def _decide(self, weighed: Weighed, confidence: float) -> None:
         assert weighed.kind is not None
