@@ -1,164 +1,203 @@
-"""Provisional responses that must arrive (RFC 3262), theirs and ours, in virtual time."""
+"""Transactions over TCP and TLS: nothing is sent twice, and answers go back by their connection."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
-from ringback.telephony.sip.events import Alerting, Connected, Early, Finished
+from ringback.telephony.causes import Trouble
+from ringback.telephony.sip.events import Finished
+from ringback.telephony.sip.header import NameAddr
+from ringback.telephony.sip.hop import Hop, Transport
 from ringback.telephony.sip.incoming import IncomingInvite
-from ringback.telephony.sip.message import Response
+from ringback.telephony.sip.message import Request, Response
+from ringback.telephony.sip.outgoing import Invitation, OutgoingCall
 from ringback.telephony.sip.sdp import Negotiation
+from ringback.telephony.sip.transaction import always
+from ringback.telephony.sip.uri import SipUri
 from tests.support.sip_world import World, answer, peer_request
+
+FIRST = Hop("192.0.2.9", 5060, Transport.TCP, "trunk.test")
+SECOND = replace(FIRST, host="192.0.2.10")
+CONNECTION = Hop("192.0.2.9", 49_152, Transport.TCP, flow=3)
+
+
+class Streams(World):
+    """A wire by TCP; `dead` are the targets, and the flows, that cannot be reached."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.targets: tuple[Hop, ...] = (FIRST, SECOND)
+        self.dead: set[Hop | int] = set()
+        self.avoided: list[Hop] = []
+        self.aliases: list[tuple[Hop, int]] = []
+
+    def locate(self, hop: Hop, use: Callable[[tuple[Hop, ...]], None]) -> None:
+        use(self.targets if hop.host == "trunk.test" else (hop,))
+
+    def avoid(self, target: Hop) -> None:
+        self.avoided.append(target)
+
+    def alias(self, source: Hop, port: int) -> None:
+        self.aliases.append((source, port))
+
+    def send(
+        self, data: bytes, to: Hop, failed: Callable[[], None], in_time: Callable[[], bool] = always
+    ) -> None:
+        super().send(data, to, failed, in_time)
+        if to in self.dead or to.flow in self.dead:
+            self.timers.call_later(0, failed)
+
+    def dial(self) -> OutgoingCall:
+        invitation = Invitation(
+            target=SipUri.parse("sip:+15550199@trunk.test"),
+            local=NameAddr("sip:+15550100@trunk.test"),
+            hop=Hop("trunk.test", None, Transport.TCP),
+            call_id="call-1",
+        )
+        call = OutgoingCall(self.agent, invitation, Negotiation("192.0.2.1", 6000), self.events.append)
+        call.start()
+        return call
+
+    def sent_invite(self) -> Request:
+        (sent,) = self.take()
+        assert isinstance(sent.message, Request)
+        return sent.message
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> Streams:
+    return Streams()
 
 
-class TestTheirs:
-    def test_each_is_acknowledged_once(self, world: World) -> None:
-        call = world.call()
-        invite = world.sent_request("INVITE")
-        assert "100rel" in invite.headers.all("Supported")
-        ringing = answer(invite, 180, Require="100rel", RSeq="7")
-        world.receive(ringing, ringing)
-        prack = world.sent_request("PRACK")
-        assert (prack.headers.get("RAck"), prack.cseq.number) == ("7 1 INVITE", 2)
-        assert (prack.to.tag, prack.uri) == ("peer", "sip:peer@192.0.2.9:5080;transport=UDP")
-        world.receive(answer(prack, 200))
-        world.receive(answer(invite, 183, sdp="sendrecv", Require="100rel", RSeq="8"))
-        second = world.sent_request("PRACK")
-        assert (second.headers.get("RAck"), second.cseq.number) == ("8 1 INVITE", 3)
-        world.receive(answer(second, 200), answer(invite, 200))
-        assert [type(event) for event in world.events] == [Alerting, Early, Connected]
-        assert world.sent_request("ACK").cseq.number == 1
+def by_tcp(request: Request) -> Request:
+    request.headers.set("Via", *(via.replace("/UDP", "/TCP") for via in request.headers.all("Via")))
+    return request
+
+
+class TestClient:
+    def test_an_invite_is_sent_once_and_waits_as_long(self, world: Streams) -> None:
+        world.dial()
+        world.advance(31.9)
+        assert [sent.summary for sent in world.take()] == ["INVITE"]
+        assert world.events == []
+        world.advance(0.2)
+        assert world.events == [Finished(ours=False, trouble=Trouble.NO_RESPONSE)]
+        assert world.avoided == [FIRST]
+
+    def test_it_says_how_it_came_and_where_we_are(self, world: Streams) -> None:
+        world.dial()
+        invite = world.sent_invite()
+        assert (invite.via.transport, invite.via.param("alias")) == ("TCP", "")
+        assert invite.contact is not None
+        assert invite.contact.sip_uri().hop == Hop("192.0.2.1", 5060, Transport.TCP)
+
+    def test_by_tls_it_tells_the_port_for_tls(self, world: Streams) -> None:
+        world.agent.ports[Transport.TLS] = 5061
+        world.targets = (replace(FIRST, transport=Transport.TLS),)
+        world.agent._dress(request := Request("INVITE", "sip:h"), Transport.TLS)
+        assert (request.via.transport, request.via.port) == ("TLS", 5061)
+        assert str(request.contact) == "<sip:ringback@192.0.2.1:5061;transport=tls>"
+
+    def test_nothing_is_remembered_for_stragglers(self, world: Streams) -> None:
+        world.dial()
+        world.receive(answer(world.sent_invite(), 486))
+        world.advance(0)
+        assert world.summaries() == ["ACK"]
+        assert world.agent.transactions == 0
+        assert world.timers.pending == 0
+
+    def test_a_target_that_cannot_be_reached_is_passed_over(self, world: Streams) -> None:
+        world.dead = {FIRST}
+        call = world.dial()
+        world.advance(0)
+        first, second = world.take()
+        assert (first.to, second.to) == (FIRST, SECOND)
+        assert first.message.encode() == second.message.encode()  # one transaction: it never arrived
+        assert world.avoided == [FIRST]
+        assert isinstance(second.message, Request)
+        world.receive(answer(second.message, 180))
         call.hang_up()
-        assert world.sent_request("BYE").cseq.number == 4
+        (cancel,) = world.take()
+        assert (cancel.summary, cancel.to) == ("CANCEL", SECOND)
 
-    def test_out_of_turn(self, world: World) -> None:
-        world.call()
-        invite = world.sent_request("INVITE")
-        world.receive(answer(invite, 183, sdp="sendrecv", Require="100rel", RSeq="1"))
-        world.take()
-        world.receive(answer(invite, 180, Require="100rel", RSeq="3"))  # the second one was lost
-        assert world.take() == []
-        world.receive(answer(invite, 180, Require="100rel", RSeq="2"))
-        assert world.summaries() == ["PRACK"]
+    def test_none_can_be_reached(self, world: Streams) -> None:
+        world.dead = {FIRST, SECOND}
+        world.dial()
+        world.advance(0)
+        assert world.events == [Finished(ours=False, trouble=Trouble.UNREACHABLE)]
+        assert world.timers.pending == 0
 
-    @pytest.mark.parametrize("rseq", ["", "x", "-1", "9" * 40])
-    def test_illegible(self, world: World, rseq: str) -> None:
-        world.call()
-        world.receive(answer(world.sent_request("INVITE"), 180, Require="100rel", RSeq=rseq))
-        assert (world.take(), world.events) == ([], [])
-
-    def test_every_fork_counts_for_itself(self, world: World) -> None:
-        world.call()
-        invite = world.sent_request("INVITE")
-        for tag in ("a", "b"):
-            world.receive(answer(invite, 180, tag, Require="100rel", RSeq="1"))
-        first, second = (sent.message for sent in world.take())
-        assert (first.to.tag, second.to.tag) == ("a", "b")
-        assert first.cseq.number == second.cseq.number == 2
-
-    def test_a_cancelled_call_acknowledges_too(self, world: World) -> None:
-        call = world.call()
-        invite = world.sent_request("INVITE")
-        call.hang_up()
-        world.receive(answer(invite, 180, Require="100rel", RSeq="1"))
-        assert world.summaries() == ["PRACK", "CANCEL"]
-
-    def test_the_early_audio_moves(self, world: World) -> None:
-        call = world.call()
-        invite = world.sent_request("INVITE")
-        world.receive(answer(invite, 183, sdp="sendrecv", Require="100rel", RSeq="1"))
-        world.take()
-        update = peer_request("UPDATE", 1, to_tag=call.local_tag, sdp="sendrecv")
-        update.body = update.body.replace(b"m=audio 4000", b"m=audio 4400")
-        world.receive(update)
-        (ok,) = world.take()
-        assert (ok.summary, b"m=audio 6000" in ok.message.body) == ("200 UPDATE", True)
-        event = world.events[-1]
-        assert isinstance(event, Early)
-        assert event.media.remote == ("192.0.2.9", 4400)
+    def test_a_connection_that_breaks_while_it_rings_ends_nothing(self, world: Streams) -> None:
+        """The answer may come by another one (RFC 3261 section 18.2.2)."""
+        world.dial()
+        invite = world.sent_invite()
+        world.receive(answer(invite, 180))
+        world.agent._layer._clients[invite.via.branch, "INVITE"]._unsent()
+        world.receive(answer(invite, 200, sdp="sendrecv"))
+        assert world.summaries() == ["ACK"]
 
 
-class TestOurs:
+class TestServer:
     @pytest.fixture
-    def call(self, world: World) -> IncomingInvite:
+    def calls(self, world: Streams) -> list[IncomingInvite]:
         calls: list[IncomingInvite] = []
         world.agent.on_invite = calls.append
-        world.receive(peer_request("INVITE", 1, sdp="sendrecv", Require="100rel"))
-        (call,) = calls
-        call.listen(world.events.append)
-        assert world.summaries() == ["100 INVITE"]
-        return call
+        return calls
 
-    def prack(self, world: World, call: IncomingInvite, rack: str, cseq: int = 2) -> str:
-        world.receive(peer_request("PRACK", cseq, to_tag=call.local_tag, RAck=rack))
-        (status,) = world.summaries()
-        return status
+    def receive(self, world: Streams, request: Request) -> None:
+        world.agent.receive(by_tcp(request).encode(), CONNECTION)
 
-    def rang(self, world: World, call: IncomingInvite) -> Response:
-        call.ring()
-        (sent,) = world.take()
-        assert isinstance(sent.message, Response)
-        return sent.message
+    def test_answers_go_back_by_their_connection(self, world: Streams, calls: list[IncomingInvite]) -> None:
+        self.receive(world, peer_request("INVITE", 1, sdp="sendrecv"))
+        calls[0].reject(486)
+        sent = world.take()
+        assert [(one.summary, one.to) for one in sent] == [
+            ("100 INVITE", CONNECTION),
+            ("486 INVITE", CONNECTION),
+        ]
+        world.advance(5)
+        assert world.summaries() == []  # it arrived: TCP says so
 
-    def test_repeated_until_acknowledged(self, world: World, call: IncomingInvite) -> None:
-        ringing = self.rang(world, call)
-        assert (ringing.status, ringing.headers.all("Require")) == (180, ["100rel"])
-        number = ringing.headers.get("RSeq")
-        world.advance(3.6)
-        assert world.summaries() == ["180 INVITE"] * 3
-        assert self.prack(world, call, f"{number} 1 INVITE") == "200 PRACK"
-        call.ring()
-        world.advance(30)
-        assert (world.take(), world.events) == ([], [])
+    def test_without_its_connection_the_via_leads_back(
+        self, world: Streams, calls: list[IncomingInvite]
+    ) -> None:
+        self.receive(world, peer_request("INVITE", 1, sdp="sendrecv"))
+        world.dead = {3}
+        calls[0].reject(486)
+        world.advance(0)
+        assert world.take()[-1].to == Hop("192.0.2.9", 5060, Transport.TCP)
 
-    @pytest.mark.parametrize("rack", ["1 1 INVITE", "", "x"])
-    def test_of_something_else(self, world: World, call: IncomingInvite, rack: str) -> None:
-        number = self.rang(world, call).headers.get("RSeq")
-        assert self.prack(world, call, rack or f"{number} 2 INVITE") == "481 PRACK"
+    def test_what_we_answer_says_how_to_reach_us(self, world: Streams, calls: list[IncomingInvite]) -> None:
+        self.receive(world, peer_request("INVITE", 1, sdp="sendrecv"))
+        calls[0].accept(Negotiation("192.0.2.1", 6000))
+        ok = world.take()[-1].message
+        assert isinstance(ok, Response)
+        assert str(ok.contact) == "<sip:ringback@192.0.2.1:5060;transport=tcp>"
 
-    def test_never_acknowledged(self, world: World, call: IncomingInvite) -> None:
-        self.rang(world, call)
-        world.advance(32)
-        assert world.summaries()[-1] == "504 INVITE"
-        assert world.events == [Finished(ours=True, status=504)]
+    def test_our_2xx_is_repeated_until_its_ack(self, world: Streams, calls: list[IncomingInvite]) -> None:
+        """By any transport: proxies on the way may use another one (section 13.3.1.4)."""
+        self.receive(world, peer_request("INVITE", 1, sdp="sendrecv"))
+        calls[0].accept(Negotiation("192.0.2.1", 6000))
+        world.advance(2)
+        assert world.summaries() == ["100 INVITE", *["200 INVITE"] * 3]
 
-    def test_answered_before_it_is_acknowledged(self, world: World, call: IncomingInvite) -> None:
-        number = self.rang(world, call).headers.get("RSeq")
-        call.accept(Negotiation("192.0.2.1", 6000))
-        assert world.summaries() == ["200 INVITE"]
-        assert self.prack(world, call, f"{number} 1 INVITE") == "200 PRACK"
-        world.receive(peer_request("ACK", 1, to_tag=call.local_tag))
-        world.advance(60)
-        assert world.take() == []
-        world.receive(peer_request("BYE", 3, to_tag=call.local_tag))
-        assert [type(event) for event in world.events] == [Connected, Finished]
+    def test_other_requests_are_forgotten_at_once(self, world: Streams) -> None:
+        self.receive(world, peer_request("OPTIONS", 1))
+        world.advance(0)
+        assert world.summaries() == ["200 OPTIONS"]
+        assert world.agent.transactions == 0
 
-    def test_the_caller_gives_up(self, world: World, call: IncomingInvite) -> None:
-        self.rang(world, call)
-        cancel = peer_request("CANCEL", 1, branch="z9hG4bKINVITE1peer")
-        cancel.headers.set("Via", *call.request.headers.all("Via"))
-        world.receive(cancel)
-        world.take()
-        world.advance(60)
-        assert "180 INVITE" not in world.summaries()
+    def test_a_peer_may_share_its_connection(self, world: Streams) -> None:
+        request = peer_request("OPTIONS", 1)
+        request.headers.set("Via", "SIP/2.0/TCP 192.0.2.9:5099;branch=z9hG4bKalias;alias")
+        world.agent.receive(request.encode(), CONNECTION)
+        assert world.aliases == [(CONNECTION, 5099)]
 
-    def test_a_caller_that_only_could_gets_a_plain_one(self, world: World) -> None:
-        calls: list[IncomingInvite] = []
-        world.agent.on_invite = calls.append
-        world.receive(peer_request("INVITE", 1, sdp="sendrecv", Supported="100rel"))
-        calls[0].ring()
-        ringing = world.take()[-1].message
-        assert ringing.headers.get("RSeq") is None
-        world.advance(10)
-        assert world.take() == []
-
-    def test_what_we_do_not_know_is_refused_by_name(self, world: World) -> None:
-        world.agent.on_invite = lambda _: pytest.fail("unknown extension")
-        world.receive(peer_request("INVITE", 1, sdp="sendrecv", Require="100rel, teleport, timer"))
-        (refusal,) = world.take()
-        assert (refusal.summary, refusal.message.headers.get("Unsupported")) == ("420 INVITE", "teleport")
+    def test_a_datagram_shares_nothing(self, world: Streams) -> None:
+        request = peer_request("OPTIONS", 1)
+        request.headers.set("Via", "SIP/2.0/UDP 192.0.2.9:5099;branch=z9hG4bKalias;alias")
+        world.receive(request)
+        assert world.aliases == []

@@ -182,6 +182,7 @@ OTHERS = {
     "brackets around the request URI": (message("INVITE <sip:b@h> SIP/2.0", body=SDP), 400),
     "white space in the request URI": (message("INVITE sip:b@h; lr SIP/2.0", body=SDP), 400),
     "white space between the parts of the start line": (message("INVITE  sip:b@h  SIP/2.0", body=SDP), 400),
+    "tabs in the start line": (message("INVITE\tsip:b@h\tSIP/2.0", body=SDP, cseq="1 INVITE"), 400),
     "an unknown version": (message("OPTIONS sip:b@h SIP/7.0"), 505),
     "two methods": (message("OPTIONS sip:b@h SIP/2.0", cseq="8 INVITE"), 400),
     "two methods, one unknown": (message("NEWMETHOD sip:b@h SIP/2.0", cseq="34 INVITE"), 400),
