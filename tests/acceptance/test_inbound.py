@@ -54,7 +54,9 @@ async def agent(platform: Installation, welcome: str, **config: Any) -> str:
     return made
 
 
-async def called(platform: Installation, folder: Path, port: int, scenario: str, talk_ms: int) -> dict[str, Any]:
+async def called(
+    platform: Installation, folder: Path, port: int, scenario: str, talk_ms: int
+) -> dict[str, Any]:
     """A call to its end; its record, complete."""
     keys = {"called": NUMBER, "caller": CALLER, "more": "Subject: a call", "talk_ms": str(talk_ms)}
     async with run_sipp(scenario, folder, call=("127.0.0.1", port), **keys) as peer:
@@ -125,3 +127,34 @@ async def test_menus_lead_to_the_agent_that_was_chosen(
     assert "assistant: Press 1." in record["transcript"]
     assert "assistant: Hello from the pharmacy." in record["transcript"]
     assert await platform.ask("GET", f"/agent/{first}/executions") == []
+
+
+async def test_who_finds_no_place_hears_so_until_there_is_one(tmp_path: Path, sip_port: int) -> None:
+    settings = {
+        "TRUNK__POOL": json.dumps([NUMBER]),
+        "SIP__PORT": str(sip_port),
+        "CALLS_PER_WORKER": "1",
+        "INBOUND__QUEUE_MESSAGE": "Please hold the line.",
+    }
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    async with installation(tmp_path, free_udp_ports(), settings) as platform:
+        agent_id = await agent(platform, "Hello, this is the clinic.")
+        setup = {"agent_id": agent_id, "phone_number_id": await number(platform)}
+        await platform.ask("POST", "/inbound/setup", json=setup)
+        first = asyncio.create_task(called(platform, folders[0], sip_port, "inbound", 6000))
+        await asyncio.sleep(1.5)
+        second = asyncio.create_task(called(platform, folders[1], sip_port, "inbound", 16000))
+        await asyncio.gather(first, second)
+        async with asyncio.timeout(OVER_S):
+            while True:
+                records = await platform.ask("GET", f"/agent/{agent_id}/executions")
+                if [one["status"] for one in records] == ["completed"] * 2:
+                    break
+                await asyncio.sleep(0.2)
+    waited, at_once = [one["transcript"].splitlines() for one in records]
+    assert at_once[0].startswith("assistant: Hello, this is the clinic.")
+    assert waited[0] == "assistant: Please hold the line."
+    assert any(line.startswith("assistant: Hello, this is the clinic.") for line in waited)
+    assert records[0]["conversation_time"] == pytest.approx(16, abs=1.5), "one recording from the answer on"

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from ringback.calls.call import CallRefused, LiveCall, Talk, Talker
+from ringback.calls.prelude import Prelude
+from ringback.clock import SystemClock
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import Execution
+from ringback.inbound.reception import Wait
 from ringback.inbound.sources import Own
-from ringback.media.leg import HangupCause
+from ringback.inbound.waiting import WaitingTalker
+from ringback.media.leg import Ended, HangupCause
 from ringback.store.database import Database
 from ringback.trunks.gateway import Gateway
 from ringback.trunks.numbers import NewNumber
@@ -23,6 +27,9 @@ from tests.support.exchange import Listener
 from tests.support.needs import needs
 from tests.support.reception import CALLER, NUMBER, Foyer, open_foyer
 from tests.support.sipp import Sipp, run_sipp
+
+if TYPE_CHECKING:
+    from ringback.media.recorder import Recorder
 
 pytestmark = [pytest.mark.realtime, needs("sipp")]
 
@@ -207,6 +214,93 @@ async def test_a_worker_that_is_full_says_when_to_try_again(foyer: Foyer, tmp_pa
             assert peer.logged()[-1].split() == ["later", "10"]
         foyer.stopping.clear()
     assert await foyer.records() == []
+
+
+class Silent:
+    """A recorder of nothing."""
+
+    duration_ms = 0
+
+    async def close(self) -> None: ...
+
+
+async def a_moment(call: LiveCall) -> Prelude:
+    """The message to those who wait."""
+    await asyncio.sleep(0.05)
+    return Prelude(None, {}, None, cast("Recorder", Silent()), (), 0, lambda: None)
+
+
+def waiting(longest_s: float) -> Wait:
+    def wait(execution: Execution, has_turn: Callable[[], bool], talker: Talker) -> Talker:
+        return WaitingTalker(
+            talker, message=a_moment, has_turn=has_turn, clock=SystemClock(), longest_s=longest_s
+        )
+
+    return wait
+
+
+async def test_who_finds_no_place_waits_for_their_turn(foyer: Foyer, tmp_path: Path) -> None:
+    talked: list[str | None] = []
+    hang_up = asyncio.Event()
+
+    class UntilTold(Listener):
+        async def talk(self, call: LiveCall) -> Talk:
+            talked.append(call.execution.from_number)
+            await hang_up.wait()
+            await call.leg.hangup(HangupCause.AGENT)
+            return await super().talk(call)
+
+    async def prepare(execution: Execution) -> Talker:
+        return UntilTold()
+
+    await foyer.trunk()
+    callers = [f"+1415555012{n}" for n in range(4)]
+    folders = [tmp_path / caller for caller in callers]
+    for folder in folders:
+        folder.mkdir()
+    async with foyer.open(prepare, capacity=1, wait=waiting(60), most_waiting=2) as receiving:
+        async with AsyncExitStack() as stack:
+            peers = []
+            for number, (caller, folder) in enumerate(zip(callers[:3], folders, strict=False)):
+                peer = calling("inbound_hung_up", folder, receiving.address, caller=caller)
+                peers.append(await stack.enter_async_context(peer))
+                await foyer.until(Status.IN_PROGRESS, count=number + 1)
+            assert (talked, receiving.reception.calls) == (callers[:1], 3)
+            last = folders[-1]
+            await called("inbound_refused", last, receiving.address, caller=callers[-1], status=503)
+            hang_up.set()
+            for peer in peers:
+                await peer.succeeded()
+        assert talked == callers[:3], "first come, first served"
+        await foyer.until(Status.COMPLETED, count=3)
+        assert receiving.reception.calls == 0
+
+
+async def test_who_waits_too_long_is_hung_up(foyer: Foyer, tmp_path: Path) -> None:
+    await foyer.trunk()
+    async with foyer.open(capacity=1, others=lambda: 1, wait=waiting(0.2), most_waiting=1) as receiving:
+        await called("inbound_hung_up", tmp_path, receiving.address)
+        record = await foyer.over()
+    assert (record["status"], record["telephony_data"]["hangup_by"]) == ("completed", "API Request")
+    assert record["error_message"] == "Nobody had time for the caller within 0.2 s"
+
+
+async def test_who_hangs_up_while_waiting_makes_room(foyer: Foyer, tmp_path: Path) -> None:
+    async def until_over(call: LiveCall) -> Prelude:
+        while not isinstance(event := await call.leg.next_event(), Ended):
+            pass
+        return Prelude(None, {}, event, cast("Recorder", Silent()), (), 0, lambda: None)
+
+    def wait(execution: Execution, has_turn: Callable[[], bool], talker: Talker) -> Talker:
+        return WaitingTalker(talker, message=until_over, has_turn=has_turn, clock=SystemClock(), longest_s=60)
+
+    await foyer.trunk()
+    async with foyer.open(capacity=1, others=lambda: 1, wait=wait, most_waiting=1) as receiving:
+        for count in (1, 2):
+            await called("inbound", tmp_path, receiving.address)
+            await foyer.until(Status.COMPLETED, count=count)
+        records = await foyer.records()
+    assert [one["telephony_data"]["hangup_by"] for one in records] == ["Caller", "Caller"]
 
 
 async def test_what_the_carrier_vouches_for_is_the_caller(foyer: Foyer, tmp_path: Path) -> None:

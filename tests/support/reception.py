@@ -20,7 +20,7 @@ from ringback.executions.record import Execution
 from ringback.inbound.call import Desk
 from ringback.inbound.callers import Callers
 from ringback.inbound.opening import Opening
-from ringback.inbound.reception import House, Introduce, Reception
+from ringback.inbound.reception import House, Introduce, Reception, Wait
 from ringback.inbound.setup import Setup
 from ringback.inbound.sources import Own, Sources
 from ringback.media.rtp_stream import PortRange
@@ -71,6 +71,8 @@ class Foyer:
         lease_s: float = LEASE_S,
         own: Own | None = None,
         proxies: Sequence[str] = (),
+        wait: Wait | None = None,
+        most_waiting: int = 0,
     ) -> AsyncIterator[Receiving]:
         """On a port of its own."""
         clock, db, ledger = SystemClock(), self.books.db, self.books.ledger
@@ -94,9 +96,11 @@ class Foyer:
                 Desk(ledger, clock, self.worker, prepare, after_call),
                 introduce,
                 lease_s,
+                wait,
             ),
             capacity=capacity,
             drain_s=drain_s,
+            most_waiting=most_waiting,
             admits=admits,
             others=others,
         )
@@ -149,13 +153,13 @@ class Foyer:
     async def records(self) -> list[dict[str, Any]]:
         return await self.books.list()
 
-    async def until(self, *wanted: Status) -> dict[str, Any]:
-        """The only record, once it has one of the statuses."""
+    async def until(self, *wanted: Status, count: int = 1) -> dict[str, Any]:
+        """The newest record that has one of the statuses, once so many have."""
         async with asyncio.timeout(TIMEOUT_S):
             while True:
-                for record in await self.records():
-                    if record["smart_status"] in wanted:
-                        return record
+                found = [record for record in await self.records() if record["smart_status"] in wanted]
+                if len(found) >= count:
+                    return found[0]
                 await asyncio.sleep(0.01)
 
     async def over(self) -> dict[str, Any]:

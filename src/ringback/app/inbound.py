@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from ringback.agents.ivr_config import IvrConfig
+from ringback.agents.ivr_config import MAX_DIGITS, IvrConfig
 from ringback.agents.validation import check
 from ringback.app.core import PROVIDER, Core
 from ringback.app.ivr import menus
@@ -27,8 +27,9 @@ from ringback.executions.record import Execution
 from ringback.inbound.call import Desk
 from ringback.inbound.callers import Callers
 from ringback.inbound.opening import NUMBER, Opening
-from ringback.inbound.reception import House, Introduce, Reception
+from ringback.inbound.reception import House, Introduce, Reception, Wait
 from ringback.inbound.sources import Own, Sources
+from ringback.inbound.waiting import WaitingTalker
 from ringback.net.resolving import SystemResolver
 from ringback.store.database import StoreError
 from ringback.telephony.sip.endpoint import Endpoint
@@ -36,6 +37,9 @@ from ringback.telephony.sip.uri import split_host_port
 from ringback.trunks.secrecy import SecrecyError
 
 logger = logging.getLogger(__name__)
+
+_PAUSE_S: Final = 5
+"""Between two times of the message to those who wait."""
 
 
 def sources_of(settings: Settings, core: Core) -> Sources:
@@ -72,11 +76,13 @@ def reception_of(
         desk=Desk(core.ledger, core.clock, studio.worker, studio.prepare, after_call),
         introduce=introduced_by(studio),
         lease_s=lease_s,
+        wait=_wait(settings, studio),
     )
     return Reception(
         house,
         capacity=settings.calls_per_worker,
         drain_s=settings.drain_s,
+        most_waiting=settings.inbound.queue_places,
         admits=admits,
         others=others,
         freed=freed,
@@ -117,6 +123,33 @@ def introduced_by(studio: Studio) -> Introduce:
         )
 
     return introduce
+
+
+def _wait(settings: Settings, studio: Studio) -> Wait | None:
+    inbound = settings.inbound
+    if not inbound.queue_message:
+        return None
+    # A step that asks for nothing: it says its text, and waits a moment for keys that do not matter.
+    step = {
+        "step_id": "queue",
+        "type": "collect",
+        "prompt": inbound.queue_message,
+        "num_digits": MAX_DIGITS,
+        "finish_on_key": "",
+    }
+    message = {"steps": [step], "language": inbound.queue_language, "timeout": _PAUSE_S, "max_retries": 0}
+    config = check(IvrConfig, message)
+
+    def wait(execution: Execution, has_turn: Callable[[], bool], talker: Talker) -> Talker:
+        return WaitingTalker(
+            talker,
+            message=lambda call: menus(studio, call, config),
+            has_turn=has_turn,
+            clock=studio.clock,
+            longest_s=inbound.queue_s,
+        )
+
+    return wait
 
 
 async def _chosen(

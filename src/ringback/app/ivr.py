@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from ringback.calls.call import LiveCall
 from ringback.calls.prelude import Prelude
 from ringback.conversation.ivr_call import IvrCall, IvrResult
 from ringback.conversation.transcript import LogEntry, Turn
+from ringback.executions.record import UsageLine
 from ringback.media.recorder import Recorder, RecordingError
 from ringback.media.speech import Synthesizer, Voice
 from ringback.store.database import StoreError
@@ -30,10 +32,17 @@ _HOSTED: Final = "Polly."
 
 
 async def menus(studio: Studio, call: LiveCall, config: IvrConfig) -> Prelude:
-    """Play them until an agent is chosen or the call has ended. Implements `calls.ivr.Menus` for a worker's studio."""
-    recorder, journal = recorder_of(studio, call), journal_of(studio, call)
+    """Play them, after what came before, until an agent is chosen or the call has ended.
+
+    Implements `calls.ivr.Menus` for a worker's studio.
+    """
+    before, journal = call.prelude, journal_of(studio, call)
+    recorder = before.recorder if before else recorder_of(studio, call)
     mouth, voice = _voice(studio, config, journal)
-    observer = _Follower(journal, studio, call)
+    if before is not None:
+        before.leave()
+    began_ms = recorder.duration_ms
+    observer = _Follower(journal, studio, call, began_ms)
     played = IvrCall(
         call.leg,
         config,
@@ -62,8 +71,8 @@ async def menus(studio: Studio, call: LiveCall, config: IvrConfig) -> Prelude:
         recipient_data=_data(result, studio),
         ended=result.ended,
         recorder=recorder,
-        usage=rated(await _book(studio, call), result.usage, call.answered_us),
-        turns=observer.turns,
+        usage=[*(before.usage if before else ()), *await _rated(studio, call, result, began_ms)],
+        turns=(before.turns if before else 0) + observer.turns,
         leave=played.leave,
     )
 
@@ -86,6 +95,11 @@ def _data(result: IvrResult, studio: Studio) -> dict[str, Any]:
     return {**result.data, "ivr_completed_at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
 
 
+async def _rated(studio: Studio, call: LiveCall, result: IvrResult, began_ms: int) -> list[UsageLine]:
+    first = call.prelude.turns if call.prelude else 0
+    return rated(await _book(studio, call), result.usage, call.answered_us + began_ms * 1000, first)
+
+
 async def _book(studio: Studio, call: LiveCall) -> PriceBook:
     try:
         return await studio.prices.book(call.execution.account_id)
@@ -104,7 +118,9 @@ async def _close(recorder: Recorder) -> None:
 class _Follower:
     """Implements `Observer`."""
 
-    def __init__(self, journal: Journal, studio: Studio, call: LiveCall) -> None:
+    def __init__(self, journal: Journal, studio: Studio, call: LiveCall, since_ms: int) -> None:
+        """`since_ms`: how long after the answer these menus began, from which the turns count."""
+        self._since_ms = since_ms
         self._journal = journal
         self._studio = studio
         self._call = call
@@ -115,5 +131,7 @@ class _Follower:
 
     def turn(self, turn: Turn) -> None:
         self.turns += 1
+        since = self._since_ms
+        turn = replace(turn, start_ms=turn.start_ms + since, end_ms=turn.end_ms + since)
         self._journal.turn(turn)
         self._studio.telemetry.turn(self._call.execution.id, self._call.answered_us, turn)

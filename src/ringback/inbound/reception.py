@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +43,10 @@ Introduce = Callable[[Execution, str, Talker], Talker]
 """What comes before the agent of a call, by the `ivr_config` of its number (JSON)."""
 
 
+Wait = Callable[[Execution, Callable[[], bool], Talker], Talker]
+"""What a caller hears until there is time for them, which is asked for again and again."""
+
+
 class Ringing(Routed, Told, Caller, Protocol):
     """A call to us, as the telephony gives it."""
 
@@ -62,6 +67,8 @@ class House:
     desk: Desk
     introduce: Introduce
     lease_s: float
+    wait: Wait | None = None
+    """None: who finds no place is refused."""
 
 
 class Reception:
@@ -73,28 +80,34 @@ class Reception:
         *,
         capacity: int,
         drain_s: float,
+        most_waiting: int = 0,
         admits: Callable[[], bool] = lambda: True,
         others: Callable[[], int] = lambda: 0,
         freed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`admits`: whether there is time for another call; `others`: how many this worker has that nobody took here.
+        """`most_waiting`: so many more are answered, and wait (`House.wait`).
+
+        `admits`: whether there is time for another call; `others`: how many this worker has that nobody took here.
         `freed` is called when a place is free again."""
         self._house = house
         self._capacity = capacity
         self._drain_s = drain_s
+        self._most_waiting = most_waiting if house.wait is not None else 0
         self._admits = admits
         self._others = others
         self._freed = freed
         self._places: set[object] = set()
         """Of calls that are not over, those included that are looked at."""
+        self._waiting: deque[object] = deque()
+        """Of those that are answered, and wait for a place; the first is the next."""
         self._calls: dict[Held, InboundCall] = {}
         self._tasks: dict[Held, asyncio.Task[None]] = {}
         """Also the work after them."""
 
     @property
     def calls(self) -> int:
-        """How many have a place."""
-        return len(self._places)
+        """How many have a place, or wait for one."""
+        return len(self._places) + len(self._waiting)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep the calls until `stopping`, then bring them to their end. Whoever stops sees that no more come."""
@@ -112,14 +125,14 @@ class Reception:
 
     async def receive(self, ringing: Ringing) -> None:
         """Take a call or refuse it. Returns once it is in the hands of a task of its own."""
-        if not self._has_room():
+        place = self._place()
+        if place is None:
             ringing.reject(503, _RETRY_AFTER_S)
             return
-        place: object | None = object()
-        self._places.add(place)
+        taken = False
         try:
             self._start(await self._opened(ringing, place), place)
-            place = None
+            taken = True
         except Refused as reason:
             logger.info("call %s is refused with %d: %s", ringing.call_id, reason.status, reason)
             ringing.reject(reason.status)
@@ -127,18 +140,41 @@ class Reception:
             logger.error("call %s is refused, its record cannot be written: %s", ringing.call_id, error)
             ringing.reject(503, _RETRY_AFTER_S)
         finally:
-            if place is not None:
+            if not taken:
                 self._leave(place)
 
+    # Places.
+
+    def _place(self) -> object | None:
+        """A new one; None: there is neither room nor time."""
+        if len(self._tasks) >= self._capacity * (1 + _MOST_AFTER) or not self._admits():
+            return None
+        place = object()
+        if self.calls + self._others() < self._capacity:
+            self._places.add(place)
+        elif len(self._waiting) < self._most_waiting:
+            self._waiting.append(place)
+        else:
+            return None
+        return place
+
+    def _has_turn(self, place: object) -> bool:
+        """Whether a caller who waited has a place now: the first of them, as soon as there is room."""
+        if place in self._waiting and place is self._waiting[0] and self._has_room():
+            self._places.add(self._waiting.popleft())
+        return place in self._places
+
     def _has_room(self) -> bool:
-        if len(self._places) + self._others() >= self._capacity:
-            return False
-        return len(self._tasks) < self._capacity * (1 + _MOST_AFTER) and self._admits()
+        return len(self._places) + self._others() < self._capacity
 
     def _leave(self, place: object) -> None:
-        if place in self._places:
-            self._places.discard(place)
-            self._freed()
+        if place in self._waiting:
+            self._waiting.remove(place)
+        elif place in self._places:
+            self._places.remove(place)
+        else:
+            return
+        self._freed()
 
     # Whose it is.
 
@@ -168,13 +204,15 @@ class Reception:
                 note=note,
             )
         )
-        return InboundCall(
-            ringing,
-            execution,
-            house.desk,
-            lambda taken, talker: house.introduce(taken, menus, talker) if menus else talker,
-            partial(self._leave, place),
-        )
+        introduced = partial(self._introduced, place, menus)
+        return InboundCall(ringing, execution, house.desk, introduced, partial(self._leave, place))
+
+    def _introduced(self, place: object, menus: str | None, execution: Execution, talker: Talker) -> Talker:
+        if menus is not None:
+            talker = self._house.introduce(execution, menus, talker)
+        if self._house.wait is not None and place in self._waiting:
+            talker = self._house.wait(execution, partial(self._has_turn, place), talker)
+        return talker
 
     async def _called(self, ways: tuple[Way, ...], called: tuple[str, ...]) -> tuple[Way, Number]:
         """Where several accounts have named one carrier, whoever had the number first has the call."""
