@@ -44,7 +44,7 @@ HAPPENS = {
             "withdrawn answer",
         ),
         *("functions side by side", "function cancelled", "unknown function", "excuse", "apology"),
-        *("transfer", "blind transfer", "bridge", "hangup transferred"),
+        *("transfer", "blind transfer", "hangup transferred"),
         *("injected event taken up", "hangup error", "failure llm"),
     ),
     0.004: (
