@@ -193,3 +193,55 @@ async def test_the_numbers_own_agent_knows_what_was_pressed_too(number: Number, 
     record = await number.called(tmp_path, "2900")
     assert record["agent_id"] == number.own
     assert "Code 900, has a fault." in record["transcript"]
+
+
+async def test_an_agent_takes_the_digits_itself(number: Number, tmp_path: Path) -> None:
+    """`dtmf_enabled`, without menus: two answers of a graph, the second of which needs no hash."""
+    account = number.foyer.books.account_id
+    agent = await number.studio.agents.create(account, asker())
+    [line] = await number.foyer.numbers.all(account)
+    await number.foyer.setup.link(account, line.id, agent.id)
+    number.own = agent.id
+    record = await number.called(tmp_path, "12#417")
+    said = [text.partition(": ")[2] for text in record["transcript"].splitlines() if "dtmf_number" in text]
+    assert said == ["dtmf_number: 12", "dtmf_number: 417"]
+    assert record["extracted_data"] == {"amount": 12, "code": "417"}
+    assert "12 and 4 1 7." in record["transcript"]
+
+
+def asker() -> Any:
+    nodes = [
+        {
+            "id": "amount",
+            "node_type": "static",
+            "static_message": "How much?",
+            "edges": [
+                {
+                    "to_node_id": "code",
+                    "condition_type": "match",
+                    "match": {"type": "number"},
+                    "slot": "amount",
+                }
+            ],
+        },
+        {
+            "id": "code",
+            "node_type": "static",
+            "static_message": "Code?",
+            "edges": [
+                {
+                    "to_node_id": "say",
+                    "condition_type": "match",
+                    "match": {"type": "number", "digits": 3},
+                    "slot": "code",
+                }
+            ],
+        },
+        {"id": "say", "node_type": "static", "static_message": "{amount} and {code}.", "edges": []},
+    ]
+    definition = deepcopy(agent_definitions.scripted())
+    definition["agent_config"]["agent_welcome_message"] = ""
+    [task] = definition["agent_config"]["tasks"]
+    task["tools_config"]["llm_agent"]["llm_config"] |= {"current_node_id": "amount", "nodes": nodes}
+    task["task_config"] = {"dtmf_enabled": True}
+    return read(definition)

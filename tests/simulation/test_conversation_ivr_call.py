@@ -49,10 +49,26 @@ class Scene:
     def run(self, person: Person, after: Callable[[FakeLeg], Awaitable[Any]] | None = None) -> IvrResult:
         return run_virtually(self._play(person, after))
 
-    async def _play(self, person: Person, after: Callable[[FakeLeg], Awaitable[Any]] | None) -> IvrResult:
+    def given_up(self, after_s: float) -> bool:
+        return run_virtually(self._give_up(after_s))
+
+    async def _give_up(self, after_s: float) -> bool:
         clock = VirtualClock()
         ticker = Ticker(clock)
-        call = IvrCall(
+        call = self._call(ticker, clock)
+        ticking, running = asyncio.create_task(ticker.run()), asyncio.create_task(call.run())
+        await asyncio.sleep(after_s)
+        running.cancel()
+        await asyncio.wait([running])
+        frames = self.recorder.frames
+        await asyncio.sleep(0.2)
+        ticking.cancel()
+        await asyncio.wait([ticking])
+        assert self.recorder.frames == frames, "still ticks"
+        return running.cancelled()
+
+    def _call(self, ticker: Ticker, clock: VirtualClock) -> IvrCall:
+        return IvrCall(
             self.leg,
             check(IvrConfig, CONFIG),
             {"name": "Ada"},
@@ -63,6 +79,11 @@ class Scene:
             clock=clock,
             observer=self.watcher,
         )
+
+    async def _play(self, person: Person, after: Callable[[FakeLeg], Awaitable[Any]] | None) -> IvrResult:
+        clock = VirtualClock()
+        ticker = Ticker(clock)
+        call = self._call(ticker, clock)
         beside = [asyncio.create_task(ticker.run()), asyncio.create_task(cast(Any, person(self.leg)))]
         try:
             result = await call.run()
@@ -151,6 +172,13 @@ def test_a_menu_that_cannot_speak_is_left(synthesizer: ToneSynthesizer) -> None:
     result = scene.run(nothing)
     assert (result.agent_id, result.completed, result.ended) == ("anybody", False, None)
     assert any(entry.type == "error" for entry in scene.watcher.entries)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.05, 0.3, 0.8, 2.5])
+def test_a_call_that_is_given_up_leaves_nothing_behind(after_s: float) -> None:
+    """Neither a task nor a ticking line, wherever the menus were."""
+    scene = Scene()
+    assert scene.given_up(after_s)
 
 
 def test_no_key_is_lost_between_the_menus_and_the_agent() -> None:
