@@ -84,11 +84,12 @@ async def test_a_session_that_the_peer_does_not_refresh_ends(endpoint: Endpoint,
 
 
 async def test_we_hold_and_resume(endpoint: Endpoint, tmp_path: Path) -> None:
+    endpoint.rtp_timeout_s = 0.4
     async with run_sipp("held_by_us", tmp_path, rtp_echo=True) as peer:
         leg = await dialled(endpoint, peer.port)
         await expect(leg, Answered)
         leg.hold(True)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)  # no audio, as it must be
         leg.hold(False)
         heard = await talk(leg, 440, 0.6)
         await leg.hangup(HangupCause.NORMAL)

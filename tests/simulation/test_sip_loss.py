@@ -77,7 +77,11 @@ class Callee:
         self.events.append(events)
         invite.listen(events.append)
         invite.ring()
-        acts = [lambda: invite.accept(Negotiation(CALLEE.host, 6000)), lambda: invite.reject(486), lambda: None]
+        acts = [
+            lambda: invite.accept(Negotiation(CALLEE.host, 6000)),
+            lambda: invite.reject(486),
+            lambda: None,
+        ]
         decision = self._rng.choices(acts, [6, 2, 1])[0]
         self._timers.call_later(self._rng.uniform(0, 10), decision)
         self._timers.call_later(self._rng.uniform(0, 40), invite.hang_up)
@@ -106,6 +110,62 @@ def test_every_call_ends_once_on_both_sides(seed: int) -> None:
         assert isinstance(events[-1], Finished)
     if any(isinstance(event, Connected) for event in heard):
         assert any(isinstance(event, Connected) for event in callee.events[0])
+    nothing_is_left(network)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_both_sides_negotiate_at_will(seed: int) -> None:
+    """Holds, resumes, transfers and refreshes of both sides cross, and each knows in the end how the other stands."""
+    rng = random.Random(seed)
+    network = Network(rng)
+    taken: list[IncomingInvite] = []
+    ears: tuple[list[CallEvent], list[CallEvent]] = ([], [])
+
+    def take(invite: IncomingInvite) -> None:
+        taken.append(invite)
+        invite.listen(ears[1].append)
+        invite.accept(Negotiation(CALLEE.host, 6000))
+
+    network.join(CALLEE).on_invite = take
+    invitation = Invitation(
+        SipUri.parse("sip:person@192.0.2.2"), NameAddr("sip:us@192.0.2.1"), CALLEE, f"call-{seed}"
+    )
+    call = OutgoingCall(network.join(CALLER), invitation, Negotiation(CALLER.host, 4000), ears[0].append)
+    call._proposal.seconds = 90
+    call.start()
+
+    def at_will(side: int) -> None:
+        party = call if side == 0 else taken[0] if taken else None
+        if party is not None:
+            rng.choice(
+                [lambda: party.hold(True), lambda: party.hold(False), lambda: party.refer("+15550177")]
+            )()
+
+    for side in (0, 1):
+        for _ in range(6):
+            network.timers.call_later(rng.uniform(0, 150), lambda side=side: at_will(side))
+    network.timers.advance(330)
+
+    sessions = [party._session for party in (call, *taken) if party._session is not None]
+    over = [any(isinstance(event, Finished) for event in events) for events in ears]
+    if not any(over) and len(sessions) == 2:
+        (ours, theirs) = sessions
+        assert ours._negotiation.agreed is not None
+        assert theirs._negotiation.agreed is not None
+        assert ours._negotiation.agreed.may_send is not theirs._negotiation.holding
+        assert theirs._negotiation.agreed.may_send is not ours._negotiation.holding
+    for party in (call, *taken):
+        party.hang_up()
+    network.timers.advance(300)
+    for events in ears:
+        assert [type(event) for event in events].count(Finished) <= 1
+        for index, event in enumerate(events):
+            assert index == len(events) - 1 or not isinstance(event, Finished)
+    assert isinstance(ears[0][-1], Finished)
+    nothing_is_left(network)
+
+
+def nothing_is_left(network: Network) -> None:
     for agent in network.agents.values():
         assert agent.calls == []
         assert agent.transactions == 0

@@ -70,6 +70,7 @@ class SipLeg:
         self._early = False
         self._answered = False
         self._held = False
+        self._holding = False
         self._ended = False
 
     @property
@@ -126,7 +127,9 @@ class SipLeg:
     def hold(self, holding: bool) -> None:
         """Hold the person of an answered call, or resume; while held they hear what is written, and are not heard."""
         if self._call is not None and self._answered:
+            self._holding = holding
             self._call.hold(holding)
+            self._await_audio()
 
     def end(self, cause: HangupCause) -> None:
         """`hangup` for callers that cannot wait, such as timers."""
@@ -195,9 +198,13 @@ class SipLeg:
     def _follow_hold(self, media: Media) -> None:
         if self._held == media.may_send:
             self._held = not media.may_send
-            if self._watch is not None:
-                self._watch.hold(self._held)
+            self._await_audio()
             self._push(Held() if self._held else Resumed())
+
+    def _await_audio(self) -> None:
+        """As long as one side holds the call, hardly any audio is to be expected."""
+        if self._watch is not None:
+            self._watch.hold(self._held or self._holding)
 
     def _push(self, event: LegEvent) -> None:
         if self._ended:
