@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -30,9 +31,12 @@ from ringback.inbound.opening import NUMBER, Opening
 from ringback.inbound.reception import House, Introduce, Reception, Wait
 from ringback.inbound.sources import Own, Sources
 from ringback.inbound.waiting import WaitingTalker
-from ringback.net.resolving import SystemResolver
+from ringback.net.resolving import Resolver
 from ringback.store.database import StoreError
+from ringback.store.wakeup import TRUNKS
 from ringback.telephony.sip.endpoint import Endpoint
+from ringback.telephony.sip.hop import Hop, Transport
+from ringback.telephony.sip.locator import Locator
 from ringback.telephony.sip.uri import split_host_port
 from ringback.trunks.secrecy import SecrecyError
 
@@ -47,8 +51,30 @@ def sources_of(settings: Settings, core: Core) -> Sources:
     if trunk.outbound_proxy:
         proxies.append(split_host_port(trunk.outbound_proxy)[0])
     hosts = [*([trunk.host] if trunk.host else []), *trunk.inbound_hosts]
-    own = Own(PROVIDER, hosts, proxies)
-    return Sources(core.trunks.active, own, resolve=SystemResolver(), clock=core.clock)
+    return Sources(
+        core.trunks.active,
+        Own(PROVIDER, hosts, proxies),
+        resolve=_located_by(socket.AF_INET6 if ":" in settings.sip.host else socket.AF_INET),
+        clock=core.clock,
+        wait=partial(core.wakeup.wait, TRUNKS),
+    )
+
+
+def _located_by(family: socket.AddressFamily) -> Resolver:
+    """The addresses of a carrier's name, wherever its SRV records lead: calls come from where calls go."""
+    locator = Locator(family)
+
+    async def located(hop: Hop) -> tuple[Hop, ...]:
+        found: asyncio.Future[tuple[Hop, ...]] = asyncio.get_running_loop().create_future()
+        locator.locate(hop, lambda targets: None if found.done() else found.set_result(targets))
+        return await found
+
+    async def resolve(host: str, port: int) -> list[str]:
+        hops = [Hop(host, port, Transport.UDP), *(Hop(host, None, transport) for transport in Transport)]
+        found = await asyncio.gather(*map(located, hops))
+        return list(dict.fromkeys(target.host for targets in found for target in targets))
+
+    return resolve
 
 
 def reception_of(

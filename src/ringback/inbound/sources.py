@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 from collections import defaultdict
@@ -20,8 +21,8 @@ from ringback.trunks.trunk import Trunk
 logger = logging.getLogger(__name__)
 
 REFRESH_S: Final = 10.0
-"""A trunk that was added or changed is known after so long."""
-_RESOLVE_S: Final = 5.0
+"""A trunk that was added or changed is known after so long at the latest."""
+_RESOLVE_S: Final = 8.0
 _NAMES_US: Final = 60_000_000
 """So long the addresses of a name are kept."""
 _REMEMBERED: Final = 10_000
@@ -72,13 +73,15 @@ class Sources:
         *,
         resolve: Resolver,
         clock: Clock,
+        wait: Callable[[float], Awaitable[object]] | None = None,
         provider: Callable[[Trunk], str] = lambda trunk: "sip-trunk",
     ) -> None:
-        """`trunks`: the active ones of all accounts."""
+        """`trunks`: the active ones of all accounts. `wait`: so many seconds, or until they may have changed."""
         self._trunks = trunks
         self._own = own
         self._resolve = resolve
         self._clock = clock
+        self._wait = wait or clock.sleep
         self._provider = provider
         self._networks: dict[Network, list[Way]] = {}
         self._proxies: set[str] = set()
@@ -94,7 +97,7 @@ class Sources:
                 logger.error("the trunks that calls may come by cannot be read: %s", error)
             except Exception:
                 logger.exception("the trunks that calls may come by cannot be told; it is tried again")
-            await self._clock.sleep(REFRESH_S)
+            await self._wait(REFRESH_S)
 
     async def refresh(self) -> None:
         """Raises StoreError, SecrecyError: then what was known goes on to be."""
@@ -154,12 +157,13 @@ class Sources:
             # Otherwise its server is away: the calls go on to come from where they came from.
 
     async def _resolved(self, name: str) -> tuple[str, ...]:
-        try:
+        found: list[str] = []
+        with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(_RESOLVE_S):
-                return tuple(await self._resolve(name, _SIP))
-        except (OSError, TimeoutError):
-            logger.warning("the addresses of %s cannot be found: calls from there are not known", name)
-            return ()
+                found = await self._resolve(name, _SIP)
+        if not found:
+            logger.warning("no address of %s can be found: calls from there are not known", name)
+        return tuple(found)
 
     def _addresses(self, host: str) -> tuple[str, ...]:
         if _network(host) is not None:
