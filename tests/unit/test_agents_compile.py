@@ -31,6 +31,24 @@ def test_a_simple_agent() -> None:
     assert chat.chat.extra == {"stop": ["#"]}
 
 
+def test_voicemail_settings() -> None:
+    body = bodies.simple()
+    assert compile_plan("a1", read(body)).talk.voicemail is None
+    settings = task(body)["task_config"]
+    settings["voicemail"] = True
+    assert compile_plan("a1", read(body)).talk.voicemail == plan.VoicemailSettings("", None, 30.0, 7.0, 7)
+    settings |= {
+        "voicemail_message": {"en": "Call us back.", "de": "Rufen Sie zurück."},
+        "voicemail_detection_time": 2.5,
+        "voicemail_detection_duration": 20,
+        "voicemail_check_interval": 3,
+        "voicemail_min_transcript_length": 5,
+    }
+    task(body)["tools_config"]["transcriber"]["language"] = "de"
+    wanted = plan.VoicemailSettings("Rufen Sie zurück.", 2.5, 20.0, 3.0, 5)
+    assert compile_plan("a1", read(body)).talk.voicemail == wanted
+
+
 @pytest.mark.parametrize("nested", [True, False])
 def test_a_scripted_graph_in_both_nestings(nested: bool) -> None:
     body = bodies.scripted(nested=nested)

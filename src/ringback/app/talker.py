@@ -82,6 +82,8 @@ class Studio:
         try:
             agent = await self.agents.get(execution.account_id, execution.agent_id)
             plan = compile_plan(agent.id, agent.definition, voice_id=execution.agent_data.get("voice_id"))
+            if execution.call_type == "inbound":  # who calls is no answering machine
+                plan = replace(plan, talk=replace(plan.talk, voicemail=None))
             # Once before the call, only to see that it can be had: nobody is dialled by an agent that cannot talk.
             dialogue_of(plan, execution.recipient_data, _today(execution, self.clock.now_us()))
             track = plan.talk.ambient_noise_track
