@@ -20,6 +20,7 @@ from ringback.calls.outcomes import _HANGUP_BY
 from ringback.executions.lifecycle import V1_STATUS, Status
 from ringback.executions.record import CostBreakdown, Turn, UsageKind, UsageLine
 from ringback.executions.rendering import render, v1
+from ringback.executions.transfer import Transfer
 from tests.support.api import Api
 from tests.support.description import Json, Taken, closed, described, described_as, excess, referring
 from tests.support.records import an_attempt, an_execution
@@ -77,6 +78,25 @@ attempts = st.fixed_dictionaries(
         "recording_path": st.none() | st.just("a.wav"),
         "recording_token": st.none() | st.just("secret"),
         "conversation_ms": st.integers(0, 10**8),
+        "transfer_token": st.none() | st.just("secret"),
+        "transfers": st.lists(
+            st.builds(
+                Transfer,
+                st.sampled_from(["attended", "blind"]),
+                st.just("+14155550177"),
+                st.just("+14155550100"),
+                words,
+                words,
+                st.just(1_705_972_492_000_000),
+                st.sampled_from([status for status in Status if status not in V1_STATUS]),
+                answered_at=st.none() | st.just(1_705_972_495_000_000),
+                ended_at=st.none() | st.just(1_705_972_596_300_000),
+                hangup_by=st.none() | st.sampled_from(["Caller", "Callee", "API Request", "Carrier", "Error"]),
+                termination_reason=st.none() | words,
+                recording_path=st.none() | st.just("b.wav"),
+            ),
+            max_size=2,
+        ),
     }
 )
 turns = st.lists(st.builds(Turn, st.just(0), st.just("user"), words, st.just(0), st.just(1)), max_size=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,14 @@ async def test_the_one_that_was_answered_stands_for_the_call(
     assert [one.status for one in tries] == ["busy", "completed", "failed"]
     assert [one.sip_code for one in tries] == [486, None, None]
     assert record["cost_breakdown"]["transfer_cost"] == 1.2
+
+
+async def test_of_a_call_to_us_our_number_is_the_one_that_was_called(
+    books: Books, carrier: SimulatedCarrier, tmp_path: Path
+) -> None:
+    call = replace(await live(books), call_type="inbound")
+    await board(books, carrier, call, tmp_path).begin("attended", TAKER, 12.0)
+    assert [request.from_number for request in carrier.dialled] == [call.to_number]
 
 
 async def test_the_person_hangs_up(books: Books, carrier: SimulatedCarrier, tmp_path: Path) -> None:

@@ -187,6 +187,12 @@ DEVIATIONS: Sequence[Deviation] = (
         _or_null,
     ),
     Deviation("9: executions of a batch come as a page where one is asked for", _page_or_array),
+    *_each(
+        "4.2: who hung up a transfer is not known before its end, and only what was answered is recorded",
+        "TransferCallData.recording_url TransferCallData.hangup_by"
+        " TransferCallData.hangup_reason TransferCallData.hangup_provider_code",
+        _or_null,
+    ),
     *_each("3.4: the log has events and errors too", "AgentExecutionLog.type", _or("event", "error")),
     *_each("3.4: what no provider did has none", "AgentExecutionLog.provider", _or_null),
     # Agents. Section 7 has them as they were sent, with every default filled in, and with any provider.
