@@ -10,11 +10,23 @@ import numpy as np
 import pytest
 
 from ringback.agents.chat import ToolSpec
+from ringback.agents.plan import TalkSettings
 from ringback.agents.tools import TransferCall
 from ringback.conversation.result import ConversationResult
 from ringback.conversation.transfer import TransferResult
 from ringback.media.frame import SAMPLE_RATE
-from ringback.media.leg import Digit, Ended, EndedBy, HangupCause, LegEvent, Outcome, Referred, Ringing
+from ringback.media.leg import (
+    Digit,
+    Ended,
+    EndedBy,
+    HangupCause,
+    Held,
+    LegEvent,
+    Outcome,
+    Referred,
+    Resumed,
+    Ringing,
+)
 from tests.support.fake_leg import FakeLeg, first_loud
 from tests.support.fake_speech import FakeChat, FakeRunner, ToneSynthesizer
 from tests.support.fake_switchboard import FakeSwitchboard, Taker, answers_after
@@ -38,7 +50,10 @@ def stage(*takers: Taker, tools: Any = None, **parts: Any) -> Stage:
     return Stage(CHAT, tools=transfer() if tools is None else tools, **parts)
 
 
-def play(stage: Stage, person: Person, **how: Any) -> ConversationResult | None:
+def play(stage: Stage, person: Person, full: bool = False, **how: Any) -> ConversationResult | None:
+    """`full`: is the disk."""
+    stage.switchboard.full = full
+
     async def whole() -> ConversationResult | None:
         try:
             return await stage.play(person, **how)
@@ -308,6 +323,92 @@ def test_what_cannot_even_be_tried(parts: dict[str, Any], why: str) -> None:
     assert whole is not None
     assert it.switchboard.legs == []
     assert why in next(message.content for message in it.chat.asked[1] if message.role == "tool")
+
+
+async def stays_a_while(leg: FakeLeg) -> None:
+    await asks(leg)
+    await asyncio.sleep(60.0)
+    leg.hang_up_by_person()
+
+
+def test_who_took_the_call_does_not_wait_for_ever() -> None:
+    """The person holds the line, and the agent's message with it."""
+
+    async def holds(leg: FakeLeg) -> None:
+        await asks(leg)
+        await leg.spoken_to()
+        leg.give(Held())
+        await asyncio.sleep(40.0)
+        leg.give(Resumed())
+        await asyncio.sleep(8.0)
+        leg.hang_up_by_person()
+
+    it = stage(takes_it_patiently, talk=TalkSettings(hangup_after_silence_s=60))
+    whole = play(it, holds)
+    assert whole is not None
+    [second] = it.switchboard.legs
+    assert second.told == ["rings", "answered"]
+    assert (second.result, second.leg.hangups[0]) == (TransferResult.ERROR, HangupCause.NORMAL)
+    assert whole.turns[-1].text == "I connect you. I am sorry, nobody is there."
+
+
+async def takes_it_patiently(leg: FakeLeg) -> None:
+    await answers_after(leg, 1.0)
+    await asyncio.sleep(3600)
+
+
+async def cannot_be_heard(leg: FakeLeg) -> None:
+    def broken() -> Any:
+        raise ZeroDivisionError("weak")
+
+    leg.read_frame = broken  # type: ignore[method-assign]
+    await answers_after(leg, 0.5)
+
+
+def test_a_second_leg_without_audio_gives_the_person_back() -> None:
+    """It ends with a message that is long enough for the leg to fail before they are joined."""
+    message = "I connect you, and that takes me a while to say as you may hear."
+    it = stage(cannot_be_heard, tools=transfer(pre_call_message=message))
+    whole = play(it, stays_a_while)
+    assert whole is not None
+    [second] = it.switchboard.legs
+    assert second.result is TransferResult.ERROR
+    assert any("I am sorry, nobody is there." in turn.text for turn in whole.turns)
+
+
+async def never_confirms(leg: FakeLeg) -> None:
+    async def hangup(cause: HangupCause) -> None:
+        leg.hangups.append(cause)
+
+    leg.hangup = hangup  # type: ignore[method-assign]
+    await answers_after(leg, 1.0)
+
+
+def test_a_second_leg_that_confirms_no_end_holds_nobody_up() -> None:
+    it = stage(never_confirms)
+
+    async def person(leg: FakeLeg) -> None:
+        await asks(leg)
+        await asyncio.sleep(8.0)
+        leg.hang_up_by_person()
+
+    async def whole() -> ConversationResult | None:
+        try:
+            return await it.play(person)
+        finally:
+            await it.switchboard.close()
+
+    assert run_virtually(whole()) is not None
+    [second] = it.switchboard.legs
+    assert (second.result, second.over) == (TransferResult.COMPLETED, None)
+    assert it.lasted_s < 22.0
+
+
+def test_a_recording_that_fails_is_in_the_log() -> None:
+    it = stage(takes_it)
+    result = play(it, asks_and_talks, full=True)
+    assert result is not None
+    assert any("disk is full" in entry.data for entry in it.watcher.entries)
 
 
 def test_the_webhook_is_told_before() -> None:

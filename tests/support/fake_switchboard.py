@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from ringback.conversation.transfer import TransferRefused, TransferResult
 from ringback.media.leg import Answered, Ended, Ringing
-from ringback.media.recorder import Recorder, Recording
+from ringback.media.recorder import Recorder, Recording, RecordingError
 from tests.support.fake_leg import FakeLeg
 
 Taker = Callable[[FakeLeg], Awaitable[None]]
@@ -18,23 +18,27 @@ Taker = Callable[[FakeLeg], Awaitable[None]]
 class Reel:
     """Implements what is used of a `Recorder`."""
 
-    def __init__(self) -> None:
+    def __init__(self, full: bool) -> None:
         self.frames = 0
         self.closed = False
+        self._full = full
 
     def write(self, heard: Any, spoken: Any) -> None:
         self.frames += 1
 
     async def close(self) -> Recording:
         self.closed = True
+        if self._full:
+            raise RecordingError("the disk is full")
         return Recording(Path("x"), 0, "", 0)
 
 
 class FakeSecondLeg:
     """Implements `conversation.transfer.SecondLeg`; `told` is its record."""
 
-    def __init__(self, leg: FakeLeg | None) -> None:
+    def __init__(self, leg: FakeLeg | None, full: bool) -> None:
         self._leg = leg
+        self._full = full
         self.told: list[str] = []
         self.reel: Reel | None = None
         self.result: TransferResult | None = None
@@ -47,7 +51,7 @@ class FakeSecondLeg:
         return self._leg
 
     def recorder(self) -> Recorder:
-        self.reel = Reel()
+        self.reel = Reel(self._full)
         return cast(Recorder, self.reel)
 
     def rings(self) -> None:
@@ -71,6 +75,8 @@ class FakeSwitchboard:
     def __init__(self, *takers: Taker, refuses: bool = False) -> None:
         self._takers = list(takers)
         self._refuses = refuses
+        self.full = False
+        """The disk for the recordings."""
         self._acting: set[asyncio.Task[None]] = set()
         self.dialled: list[tuple[str, str]] = []
         self.legs: list[FakeSecondLeg] = []
@@ -83,7 +89,7 @@ class FakeSwitchboard:
             raise TransferRefused("There is no database.")
         assert all(leg.result is not None for leg in self.legs), "two transfers at a time"
         self.dialled.append((kind, to_number))
-        second = FakeSecondLeg(FakeLeg() if kind == "attended" else None)
+        second = FakeSecondLeg(FakeLeg() if kind == "attended" else None, self.full)
         self.legs.append(second)
         if kind == "attended":
             acting = asyncio.ensure_future(self._takers.pop(0)(second.leg))

@@ -271,6 +271,8 @@ class _Transfer:
                     case Ended() as event:
                         ended = event
             result = self._result(ended, answered=far is not None)
+            if ended is not None and ended.detail is not None:
+                self._log("event", ended.detail)
         finally:
             self._joined = False
             self._stand.audio.bridge(None)
