@@ -107,7 +107,7 @@ class Caller:
             case "hold" | "resume":
                 self.held = way == "hold"
                 self.give(events.Held() if self.held else events.Resumed())
-            case "start" if self._queue:
+            case "start" if self._queue and not self._paused:
                 self.give(events.UtteranceStarted(self._queue[0]))
             case "noise":
                 self.give(events.SpeechStarted(self.now))
@@ -234,8 +234,20 @@ def test_a_hold_waits() -> None:
     caller.listen()
     caller.give(events.Held())
     assert Timer.KEYPAD not in caller.timers
+    caller.press("2")
+    assert Timer.KEYPAD not in caller.timers, "nobody can hear what is asked"
     caller.give(events.Resumed())
+    caller.listen()
     assert Timer.KEYPAD in caller.timers
+
+
+def test_the_turn_of_digits_lasts_from_the_first_to_the_last() -> None:
+    caller = Caller(ORDER)
+    caller.listen()
+    caller.press("1")
+    caller.now += 2
+    caller.press("2#")
+    assert caller.turns[-1] == Turn("user", "dtmf_number: 12", 2000, 4000)
 
 
 def test_a_voice_that_fails_leaves_the_call_to_the_default_agent() -> None:

@@ -26,6 +26,7 @@ from ringback.conversation.events import (
     Timer,
     TimerFired,
     Transcribed,
+    TranscriptionFailed,
     UtteranceStarted,
     VoiceFlushed,
 )
@@ -143,6 +144,22 @@ def test_the_last_keys_are_in_the_transcript() -> None:
     press(talk, "12", 2.0)
     assert AddTurn(Turn("user", "dtmf_number: 12", 2000, 2500)) in talk(2.5, LegEnded())
     assert talk.core.over
+
+
+def test_keys_of_a_call_that_fails_are_written_and_not_answered() -> None:
+    talk = keypad().welcomed()
+    press(talk, "1", 2.0)
+    talk(2.3, SpeechStarted(2.2))
+    (request,) = [a.request for a in talk(3.2, SpeechStopped(3.0)) if isinstance(a, Transcribe)]
+    talk(3.4, TranscriptionFailed(request, "No ears."))
+    assert talk(6.0, TimerFired(Timer.KEYPAD))[-1] == AddTurn(Turn("user", "dtmf_number: 1", 2000, 6000))
+    assert talk.dialogue.log[-1] == "heard Hello, Ada."
+
+
+def test_keys_for_somebody_else_are_not_the_agents() -> None:
+    talk = keypad().welcomed()
+    talk.core._scene.away = True
+    assert press(talk, "12#", 2.0) == []
 
 
 def test_nobody_is_asked_whether_they_are_there_while_they_type() -> None:
