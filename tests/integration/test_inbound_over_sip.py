@@ -73,7 +73,7 @@ async def called(scenario: str, folder: Path, address: tuple[str, int], **how: A
 
 
 async def test_a_call_to_a_number_is_answered_and_completed(foyer: Foyer, tmp_path: Path) -> None:
-    await foyer.trunk()
+    trunk = await foyer.trunk()
     async with foyer.open() as receiving:
         await called("inbound", tmp_path, receiving.address, talk_ms=1200)
         record = await foyer.over()
@@ -93,6 +93,7 @@ async def test_a_call_to_a_number_is_answered_and_completed(foyer: Foyer, tmp_pa
     assert receiving.reception.calls == 0
     attempt = await foyer.books.ledger.attempt(foyer.books.account_id, record["id"])
     assert (attempt.slot_since, attempt.lease_owner, attempt.dialled_at is not None) == (None, None, True)
+    assert attempt.trunk == trunk.id, "what is transferred leaves by the trunk that it came by"
 
 
 class HangsUp(Listener):

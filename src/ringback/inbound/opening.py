@@ -51,6 +51,8 @@ class Arrival:
     limit: int | None
     """So often the caller may have called the agent, this time included; None: as often as they like."""
     arrived_us: int
+    trunk_id: str | None = None
+    """Of the account's trunk that it came by; None: the operator's."""
     note: str | None = None
     """For the call's log."""
 
@@ -143,6 +145,7 @@ def _new(arrival: Arrival) -> NewExecution:
         from_number=arrival.caller,
         provider=arrival.provider,
         hosted_telephony=arrival.hosted,
+        trunk_id=arrival.trunk_id,
         recipient_data=arrival.data,
         call_type="inbound",
         id=arrival.execution_id,

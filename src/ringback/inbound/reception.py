@@ -201,6 +201,7 @@ class Reception:
                 data=data,
                 limit=policy.limit_of(parties.caller),
                 arrived_us=arrived_us,
+                trunk_id=way.trunk[1] if way.trunk else None,
                 note=note,
             )
         )
