@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -15,6 +16,10 @@ from ringback.store.database import Database, StoreError
 from ringback.store.migrate import upgrade
 from ringback.store.queries import gates, workers
 from ringback.store.version import newest, require_newest
+from ringback.trunks.gateway import Gateway, Qualified
+from ringback.trunks.secrecy import Secrecy
+from ringback.trunks.trunk import Registration, TrunkFields
+from ringback.trunks.trunks import Trunks
 from tests.support.ledgers import open_books
 
 T: Final = 1_795_493_045_000_000
@@ -111,6 +116,38 @@ async def test_a_status_tells_of_workers_waiting_calls_slots_and_pauses(database
             "batch b1 for 1 s: too many failed",
         ):
             assert expected in text
+
+
+async def test_a_status_tells_of_trunks(database: Database, tmp_path: Path) -> None:
+    books = await open_books(database)
+    trunks = Trunks(database, books.clock, Secrecy.of_folder(tmp_path))
+    fields = TrunkFields(
+        name="Carrier",
+        provider="p",
+        auth_type="userpass",
+        auth_username="joe",
+        auth_password="open sesame",
+        gateways=(Gateway("a.example"), Gateway("b.example", 5070)),
+    )
+    trunk = await trunks.create(books.account_id, fields)
+    await trunks.keep("one", 15.0, 10)
+    now = books.clock.now_us()
+    await trunks.qualified(
+        books.account_id, trunk.id, 1, "a.example", 5060, Qualified("up", now, 20_500, 200)
+    )
+    down = Qualified("down", now, None, None, "no answer within 4 s")
+    await trunks.qualified(books.account_id, trunk.id, 2, "b.example", 5070, down)
+    await trunks.registered(trunk, "one", Registration("failing", code=403, error="it forbids it"))
+    await trunks.registered(trunk, "another", Registration("registered", now))
+    told = list(lines(await report(database, now)))
+    assert told[-3:] == [
+        f"trunk {trunk.id} (Carrier): failing: it forbids it",
+        "  gateway a.example:5060: up in 20 ms",
+        "  gateway b.example:5070: down (no answer within 4 s)",
+    ]
+    later = list(lines(await report(database, now + 60_000_000)))
+    assert later[-3].endswith(", kept by no worker")
+    assert "open sesame" not in str(await report(database, now))
 
 
 async def test_a_role_alone_asks_for_the_tables_of_its_version(empty_database_url: str) -> None:

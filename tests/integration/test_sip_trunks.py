@@ -13,7 +13,9 @@ import pytest
 from ringback.accounts.accounts import Accounts
 from ringback.app.carriers import Carriers
 from ringback.app.keeping import Keeper
+from ringback.calls.call import LiveCall, Talk, Talker
 from ringback.clock import SystemClock
+from ringback.executions.record import Execution
 from ringback.media.leg import Answered, DialRequest, Ended, HangupCause, Leg, Outcome, Ringing
 from ringback.media.rtp_stream import PortRange
 from ringback.store.database import Database
@@ -25,6 +27,7 @@ from ringback.trunks.numbers import NewNumber, Numbers
 from ringback.trunks.secrecy import Secrecy
 from ringback.trunks.trunk import Trunk, TrunkFields
 from ringback.trunks.trunks import Trunks
+from tests.support.exchange import open_exchange
 from tests.support.needs import needs
 from tests.support.sipp import free_udp_ports, run_sipp
 from tests.support.telephone import expect
@@ -273,3 +276,37 @@ async def test_a_password_that_another_key_sealed(house: House, tmp_path: Path) 
     async with house.kept():
         now = await house.until(trunk, lambda trunk: trunk.registration.state == "failing")
     assert "encrypted with another key" in (now.registration.error or "")
+
+
+async def nobody(execution: Execution) -> Talker:
+    class Nobody:
+        async def talk(self, call: LiveCall) -> Talk:
+            raise AssertionError("nobody answers this call")
+
+    return Nobody()
+
+
+async def test_a_call_out_of_the_queue_leaves_by_the_trunk_of_its_number(
+    house: House, tmp_path: Path
+) -> None:
+    """From POST /call's queue to the wire: the carrier's own spelling of our number, no plus, its codecs."""
+    async with open_exchange(house.db, tmp_path) as exchange, run_sipp("asked", tmp_path) as peer:
+        house.account = exchange.books.account_id
+        trunk = await house.trunk(peer.port, outbound_leading_plus_enabled=False, allow="alaw")
+        carrier = Carriers(house.endpoint, NoTrunk(), house.trunks, house.numbers)
+        async with exchange.open(carrier, prepare=nobody):
+            record = await exchange.over(await exchange.place("+15550199"))
+        await peer.succeeded()
+        attempt = await exchange.books.ledger.attempt(house.account, record["id"])
+    telephony = record["telephony_data"]
+    assert (record["status"], telephony["provider"], telephony["hosted_telephony"]) == (
+        "busy",
+        "sip-trunk",
+        False,
+    )
+    assert telephony["from_number"] == "+15550100"
+    assert attempt.trunk == trunk.id
+    to, caller, audio = peer.logged()
+    assert to.startswith("to 15550199@")
+    assert caller.startswith("from 15550100@")
+    assert audio == "audio 8 101"

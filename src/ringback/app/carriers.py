@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from ringback.media.g711 import Codec
 from ringback.media.leg import Carrier, DialRequest, Ended, EndedBy, Leg, Outcome
 from ringback.store.database import StoreError
 from ringback.telephony.no_trunk import EndedLeg
@@ -98,6 +99,7 @@ def sip_trunk(trunk: Trunk) -> carrier.Trunk:
         transport=_TRANSPORTS[fields.transport],
         gateways=tuple((gateway.address, gateway.port) for gateway in gateways),
         encryption=_encryption(trunk),
+        codecs=tuple(Codec[name] for name in fields.codecs),
     )
 
 

@@ -12,7 +12,7 @@ import typer
 from ringback.app.settings import load
 from ringback.clock import SystemClock
 from ringback.store.database import Database, open_database
-from ringback.store.queries import queue, status, workers
+from ringback.store.queries import queue, status, trunks, workers
 from ringback.store.version import require_newest
 
 _MOST: Final = 10_000
@@ -73,6 +73,7 @@ async def report(db: Database, now_us: int) -> Report:
             }
             for row in await status.closed_lanes(db, limit=_MOST_LANES)
         ],
+        "trunks": await _trunks(db, now_us),
         "jobs": [
             {"kind": row["kind"], "waiting": row["jobs"], "failing": row["failing"]}
             for row in await status.jobs(db)
@@ -94,6 +95,33 @@ def _worker(row: Mapping[str, Any], now_us: int) -> Report:
         "up_s": _seconds(row["started_at"], now_us),
         "seen_s": _seconds(row["seen_at"], now_us),
     }
+
+
+async def _trunks(db: Database, now_us: int) -> list[Report]:
+    gateways = await trunks.gateways(db)
+    return [
+        {
+            "account_id": row["account_id"],
+            "id": row["id"],
+            "name": row["name"],
+            "kept_by": row["lease_owner"] if (row["lease_until"] or 0) > now_us else None,
+            "registration": row["registration"],
+            "contact": row["contact"],
+            "error": row["registration_error"],
+            "gateways": [
+                {
+                    "address": f"{one['address']}:{one['port']}",
+                    "state": one["state"],
+                    "answer_ms": None if one["answer_us"] is None else one["answer_us"] / 1000,
+                    "asked_s": _seconds(one["asked_at"], now_us),
+                    "error": one["error"],
+                }
+                for one in gateways
+                if (one["account_id"], one["trunk_id"]) == (row["account_id"], row["id"])
+            ],
+        }
+        for row in await trunks.active(db)
+    ]
 
 
 def _seconds(since_us: int | None, now_us: int) -> float | None:
@@ -119,6 +147,14 @@ def lines(found: Report) -> Iterator[str]:
         yield f"account {account['account_id']}: {account['calls']} calls{lost}"
     for lane in found["paused"]:
         yield f"paused: {lane['kind']} {lane['id']} for {lane['since_s'] or 0:.0f} s: {lane['why'] or 'no reason'}"
+    for trunk in found["trunks"]:
+        kept = "" if trunk["kept_by"] else ", kept by no worker"
+        error = f": {trunk['error']}" if trunk["error"] else ""
+        yield f"trunk {trunk['id']} ({trunk['name']}): {trunk['registration'] or 'not registered'}{error}{kept}"
+        for gateway in trunk["gateways"]:
+            took = "" if gateway["answer_ms"] is None else f" in {gateway['answer_ms']:.0f} ms"
+            why = f" ({gateway['error']})" if gateway["error"] else ""
+            yield f"  gateway {gateway['address']}: {gateway['state']}{took}{why}"
     for job in found["jobs"]:
         yield f"jobs: {job['waiting']} {job['kind']}, {job['failing']} failing"
 

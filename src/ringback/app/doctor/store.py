@@ -66,6 +66,8 @@ async def trunks(settings: Settings, clock: Clock) -> list[Way]:
         kept = Trunks(db, clock, _secrecy(settings))
         ways: list[Way] = []
         for trunk in await kept.active():
+            if trunk.unreadable:
+                raise SecrecyError(trunk.unreadable)
             numbers = await Numbers(db, clock).of_trunk(trunk.account_id, trunk.id)
             ways += ways_of(trunk, numbers[0].e164 if numbers else "")
         return ways

@@ -6,6 +6,7 @@ import logging
 import secrets
 from dataclasses import dataclass, field, replace
 
+from ringback.media.g711 import Codec
 from ringback.media.leg import DialRequest, HangupCause
 from ringback.media.rtp_stream import NoPortError, RtpStream
 from ringback.telephony import causes
@@ -47,6 +48,9 @@ class Trunk:
     """Hosts and ports that are tried in this order instead of `host`; without any there is only that."""
     encryption: Encryption = Encryption.NONE
     """Of the audio: its keys travel in the messages, so that they are worth something by TLS only."""
+
+    codecs: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA)
+    """What is offered, the best one first."""
 
     def __post_init__(self) -> None:
         for name, value in (("host", self.host), ("outbound_proxy", self.outbound_proxy)):
@@ -103,7 +107,9 @@ class SipCarrier:
         except NoPortError:
             leg.finish(causes.failed(Trouble.NO_PORT))
             return leg
-        negotiation = Negotiation(endpoint.address[0], rtp.local_port, self._trunk.encryption)
+        negotiation = Negotiation(
+            endpoint.address[0], rtp.local_port, self._trunk.encryption, self._trunk.codecs
+        )
         call = Hunt(endpoint.agent, invitations, negotiation, leg.on_call_event, self._gateway_failed)
         leg.attach(call, rtp)
         leg.limit_silence(endpoint.agent.timers, endpoint.rtp_timeout_s)

@@ -172,11 +172,19 @@ def _direction(lines: list[str]) -> Direction | None:
 class Negotiation:
     """Our side of the descriptions of one call: writes offers and answers, and keeps what was agreed."""
 
-    def __init__(self, host: str, port: int, encryption: Encryption = Encryption.NONE) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        encryption: Encryption = Encryption.NONE,
+        codecs: tuple[Codec, ...] = _OFFERED,
+    ) -> None:
+        """`codecs`: what an offer names, the best one first."""
         self.agreed: Media | None = None
         self._keyring = Keyring(encryption)
         self.holding = False
         """Whether we hold the peer: what we write then asks for no audio."""
+        self._codecs = codecs
         self._host = host
         self._port = port
         self._id = secrets.randbelow(2**31)
@@ -188,7 +196,7 @@ class Negotiation:
         agreed = self.agreed
         if agreed is None:
             protocol = _SECURE[0] if self._keyring.required else _PLAIN[0]
-            audio = self._audio(_OFFERED, _EVENT_TYPE, Direction.SENDRECV, protocol, self._keyring.offer())
+            audio = self._audio(self._codecs, _EVENT_TYPE, Direction.SENDRECV, protocol, self._keyring.offer())
         else:
             crypto = self._keyring.offer(agreed.srtp) if agreed.srtp else ()
             audio = self._audio(
