@@ -37,7 +37,8 @@ _RETRY: Final = {
 
 def beep() -> Samples:
     at = np.arange(SAMPLE_RATE * 400 // 1000) / SAMPLE_RATE
-    return np.rint(6000 * np.sin(2 * np.pi * 950 * at)).astype(np.int16)
+    audio: Samples = np.rint(6000 * np.sin(2 * np.pi * 950 * at)).astype(np.int16)
+    return audio
 
 
 async def machine(person: Person) -> None:

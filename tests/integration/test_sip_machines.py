@@ -37,7 +37,8 @@ pytestmark = [pytest.mark.realtime, needs("sipp")]
 
 def tone(hz: float, ms: int, amplitude: float = 6000.0) -> Samples:
     at = np.arange(SAMPLE_RATE * ms // 1000) / SAMPLE_RATE
-    return np.rint(amplitude * np.sin(2 * np.pi * hz * at)).astype(np.int16)
+    audio: Samples = np.rint(amplitude * np.sin(2 * np.pi * hz * at)).astype(np.int16)
+    return audio
 
 
 def silence(ms: int) -> Samples:
@@ -46,7 +47,8 @@ def silence(ms: int) -> Samples:
 
 def greeting(ms: int) -> Samples:
     """Loud and no tone: the fake detector's speech."""
-    return (np.random.default_rng(3).standard_normal(SAMPLE_RATE * ms // 1000) * 3000).astype(np.int16)
+    audio: Samples = (np.random.default_rng(3).standard_normal(SAMPLE_RATE * ms // 1000) * 3000).astype(np.int16)
+    return audio
 
 
 class SaysWhatMachinesSay:

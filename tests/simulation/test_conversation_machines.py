@@ -26,7 +26,8 @@ def said(*words: str) -> Samples:
 def beep(ms: int = 400) -> Samples:
     """So soft that the fake detector takes it for silence."""
     at = np.arange(SAMPLE_RATE * ms // 1000) / SAMPLE_RATE
-    return np.rint(98 * np.sin(2 * np.pi * 1000 * at)).astype(np.int16)
+    audio: Samples = np.rint(98 * np.sin(2 * np.pi * 1000 * at)).astype(np.int16)
+    return audio
 
 
 def stage(message: str = "") -> Stage:

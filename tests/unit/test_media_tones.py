@@ -18,7 +18,8 @@ def tone(hz: float | tuple[float, ...], ms: int, level_db: float = 0.0) -> Sampl
     at = np.arange(SAMPLE_RATE * ms // 1000) / SAMPLE_RATE
     frequencies = hz if isinstance(hz, tuple) else (hz,)
     wave = np.asarray(sum(np.sin(2 * np.pi * one * at) for one in frequencies))
-    return np.rint(wave * RMS * np.sqrt(2 / len(frequencies)) * 10 ** (level_db / 20)).astype(np.int16)
+    audio: Samples = np.rint(wave * RMS * np.sqrt(2 / len(frequencies)) * 10 ** (level_db / 20)).astype(np.int16)
+    return audio
 
 
 def silence(ms: int) -> Samples:
@@ -31,7 +32,8 @@ def vowel(hz: float, ms: int, glide: float = 1.2) -> Samples:
     phase = 2 * np.pi * hz * (at + (glide - 1) * at**2 / (2 * ms / 1000))
     parts = [np.sin(n * phase) * np.exp(-(((n * hz - 500) / 300) ** 2)) for n in range(1, 12)]
     wave = np.asarray(sum(parts))
-    return np.rint(wave / np.sqrt(np.mean(wave**2)) * RMS).astype(np.int16)
+    audio: Samples = np.rint(wave / np.sqrt(np.mean(wave**2)) * RMS).astype(np.int16)
+    return audio
 
 
 def heard(*audio: Samples, noise_db: float | None = -25.0) -> list[tuple[int, Tone]]:
@@ -62,7 +64,8 @@ def test_a_beep_is_told_of_when_it_is_over(hz: int, ms: int, level_db: float) ->
 @pytest.mark.parametrize("noise_db", [-12.0, -8.0])
 def test_a_beep_is_heard_in_noise(noise_db: float) -> None:
     [(_, said)] = heard(tone(1000, 400), noise_db=noise_db)
-    assert (said.kind, said.ms) == (ToneKind.BEEP, pytest.approx(400, abs=40))
+    assert said.kind is ToneKind.BEEP
+    assert abs(said.ms - 400) <= 40
 
 
 def test_two_tones_together_are_a_beep() -> None:
@@ -72,7 +75,8 @@ def test_two_tones_together_are_a_beep() -> None:
 
 def test_information_tones_are_one_thing() -> None:
     [(_, said)] = heard(tone(950, 330), tone(1400, 330), tone(1800, 330))
-    assert (said.kind, said.ms) == (ToneKind.INFORMATION, pytest.approx(990, abs=60))
+    assert said.kind is ToneKind.INFORMATION
+    assert abs(said.ms - 990) <= 60
     [(_, said)] = heard(tone(914, 276), tone(1371, 276), tone(1777, 380))
     assert said.kind is ToneKind.INFORMATION
 
