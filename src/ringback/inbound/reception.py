@@ -37,6 +37,7 @@ _MOST_AFTER: Final = 4
 """As many calls more than it has places may have work left after them."""
 _HANGUP_S: Final = 45.0
 """How long a call that was hung up may take to its record: SIP gives up after 32 s."""
+_LOOK_S: Final = 0.05
 _MOVED_ON: Final = (LeaseLost, IllegalTransition, UnknownExecution)
 
 Introduce = Callable[[Execution, str, Talker], Talker]
@@ -279,8 +280,17 @@ class Reception:
             logger.exception("call %s failed", held.execution_id)
 
     async def _finish(self, seconds: float) -> None:
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=seconds)
+        """Those included that are only looked at when it begins."""
+        clock = self._house.desk.clock
+        until_s = clock.monotonic() + seconds
+        while self._tasks or self.calls:
+            left_s = until_s - clock.monotonic()
+            if left_s <= 0:
+                return
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=left_s)
+            else:
+                await clock.sleep(min(left_s, _LOOK_S))
 
     async def _keep(self) -> None:
         clock = self._house.desk.clock
