@@ -57,6 +57,10 @@ class Call:
     happened: Counter[str] = field(default_factory=Counter)
 
 
+_IGNORED = ("did not interrupt", "beside the keys")
+"""Words of the person that were heard and meant nothing."""
+
+
 def check(call: Call) -> None:
     _check_words_of_the_person(call)
     _check_dialogue(call)
@@ -71,7 +75,7 @@ def _check_words_of_the_person(call: Call) -> None:
     assert written == sorted(set(written), key=said.index), f"twice or out of order: {written}"
     if call.transcriber_failed:
         return
-    talked_over = {w for line in call.logged if line.startswith("did not interrupt") for w in _words(line)}
+    talked_over = {w for line in call.logged if line.startswith(_IGNORED) for w in _words(line)}
     until = call.leg_ended if call.hung_up is None else call.hung_up
     for word, began, end in call.said:
         held = any(since < end + 0.3 and began < until + 0.3 for since, until in call.holds)
@@ -91,7 +95,9 @@ def _check_dialogue(call: Call) -> None:
 
 def _check_keys(call: Call) -> None:
     """What is typed is in the transcript in the order of the keys, each once at most."""
-    pressed = iter("".join(line.removeprefix("keypad: ") for line in call.logged if line.startswith("keypad: ")))
+    pressed = iter(
+        "".join(line.removeprefix("keypad: ") for line in call.logged if line.startswith("keypad: "))
+    )
     for turn in _turns(call, "user"):
         for entry in re.findall(r"dtmf_number: (\S*)", turn.text):
             assert entry, "an entry without keys"

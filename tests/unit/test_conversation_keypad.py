@@ -30,7 +30,7 @@ from ringback.conversation.events import (
     UtteranceStarted,
     VoiceFlushed,
 )
-from ringback.conversation.transcript import Turn
+from ringback.conversation.transcript import LogEntry, Turn
 from tests.unit.test_conversation_core import Talk
 
 
@@ -129,6 +129,17 @@ def test_keys_wait_for_the_words_beside_them() -> None:
     (request,) = [a.request for a in talk(3.2, SpeechStopped(3.0)) if isinstance(a, Transcribe)]
     done = talk(3.4, Transcribed(request, "please")) + talk(3.5, TimerFired(Timer.ENDPOINT))
     assert done[-1] == Speak(3, "You said please dtmf_number: 1.")
+
+
+def test_what_leaks_of_the_tones_and_is_made_into_words_is_no_part_of_the_turn() -> None:
+    talk = keypad().welcomed()
+    press(talk, "1", 2.0)
+    talk(2.2, SpeechStarted(2.1))
+    (request,) = [a.request for a in talk(2.5, SpeechStopped(2.3)) if isinstance(a, Transcribe)]
+    talk(2.7, Transcribed(request, "Thank you.", confidence=-1.2))
+    done = press(talk, "#", 3.0)
+    assert done[-1] == Speak(3, "You said dtmf_number: 1.")
+    assert Log(LogEntry("event", "system", "beside the keys: Thank you.")) in done
 
 
 def test_keys_do_not_wait_for_a_noise_to_end() -> None:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from ringback.agents.plan import Plan
 from ringback.conversation import events
 from ringback.conversation.core import timing
+from ringback.conversation.core.barge_in import is_noise
 from ringback.conversation.core.phase import Phase
 from ringback.conversation.core.scene import Scene
 from ringback.conversation.core.utterance import Utterance
@@ -130,8 +131,11 @@ class Keypad:
         if not self._speaks and scene.person is not None:
             person, scene.person = scene.person, None
             turn.transcriptions = person.transcriptions
-            if person.text:
+            if not is_noise(person.text or "", person.confidence):
                 turn.began, turn.text = person.began, f"{person.text} {turn.text}"
+            elif person.text:
+                # What leaks of a key's tone is made into words.
+                scene.out.log("system", f"beside the keys: {person.text}")
         self._write(turn)
         self._floor.answer(turn, turn.text or "")
 
