@@ -182,6 +182,29 @@ async def test_a_call_that_plays_a_tone(
     assert await _completed_after_s(exchange, record["id"]) < 2
 
 
+async def test_a_call_without_audio_says_so_in_its_record(
+    exchange: Exchange, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    ticker, detector = Ticker(), SileroVoiceDetector()
+    ticking = asyncio.create_task(ticker.run())
+    endpoint.rtp_timeout_s = 0.5
+
+    async def prepare(execution: Execution) -> Talker:
+        return ToneTalker(exchange, ticker, detector, hangs_up=False)
+
+    async with run_sipp("answer", tmp_path) as peer:
+        carrier = SipCarrier(endpoint, Trunk("127.0.0.1", peer.port))
+        async with exchange.open(carrier, prepare=prepare):
+            record = await exchange.over(await exchange.place())
+        await peer.succeeded()
+    ticker.stop()
+    await ticking
+    telephony = record["telephony_data"]
+    assert (telephony["hangup_by"], telephony["hangup_reason"]) == ("Error", "Call timed out")
+    assert telephony["hangup_provider_code"] == 3110
+    assert "No audio came" in record["error_message"]
+
+
 async def _completed_after_s(exchange: Exchange, execution_id: str) -> float:
     """How long the work after the call took."""
     rows = await exchange.books.listing.log(exchange.books.account_id, execution_id)

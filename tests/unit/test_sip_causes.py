@@ -12,7 +12,7 @@ CONTRACT_REASONS = {
     "Call recipient was busy", "Call unanswered", "Call recipient number invalid", "Call recipient rejected",
     "Carrier declined", "Carrier unable to receive media", "Network Congestion From Carrier",
     "Carrier Internal Error", "Telephony Internal Error", "Call timed out", "Call canceled", "Normal Hangup",
-    "inactivity_timeout", "call_terminate", "end_call_tool", "llm_prompted_hangup",
+    "inactivity_timeout", "call_terminate", "end_call_tool", "llm_prompted_hangup", "Call completed",
 }  # fmt: skip
 CODES_BY = {
     EndedBy.US: {4000, 4020},

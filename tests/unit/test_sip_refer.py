@@ -132,7 +132,7 @@ class TestStrangeNotifies:
         world.receive(notify(call, 1, "200 OK"))
         assert (world.summaries(), world.events) == (["481 NOTIFY"], [])
 
-    @pytest.mark.parametrize("event", ["presence", "refer;id=99", ""])
+    @pytest.mark.parametrize("event", ["presence", "refer;id=99", "refer" + ";a" * 100, ""])
     def test_of_something_else(self, world: World, call: OutgoingCall, event: str) -> None:
         call.refer("+15550177")
         world.take()

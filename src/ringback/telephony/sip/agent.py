@@ -142,7 +142,7 @@ class UserAgent:
             transaction.reject(416)
         elif request.method == "INVITE":
             self._invite(transaction)
-        elif request.method in ("BYE", "UPDATE"):
+        elif request.method in ("BYE", "UPDATE", "PRACK", "INFO", "NOTIFY"):
             transaction.reject(481)
         elif request.method == "OPTIONS" and self.draining:
             transaction.reject(503, Retry_After=_RETRY_AFTER_S)

@@ -66,7 +66,10 @@ class Referral:
     def owns(self, notify: Request) -> bool:
         """Whether a NOTIFY speaks of this transfer."""
         package, _, params = (notify.headers.get("Event") or "").partition(";")
-        number = find_param(split_params(params), "id")
+        try:
+            number = find_param(split_params(params), "id")
+        except SipSyntaxError:
+            return False
         return package.strip().lower() == "refer" and (not number or number in map(str, self._ids))
 
     def notified(self, transaction: ServerTransaction) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Self
 
 from ringback.telephony.sip.message import Request, Response
-from ringback.telephony.sip.params import find_param, split_params
+from ringback.telephony.sip.params import SipSyntaxError, find_param, split_params
 from ringback.telephony.sip.transaction import Timer, Timers
 
 USUAL_S: Final = 1800
@@ -34,8 +34,11 @@ class SessionExpires:
     def of(cls, message: Request | Response) -> Self | None:
         """The message's, None without a legible one."""
         seconds, _, params = (message.headers.get("Session-Expires") or "").partition(";")
-        role = (find_param(split_params(params), "refresher") or "").lower()
         number = _number(seconds)
+        try:
+            role = (find_param(split_params(params), "refresher") or "").lower()
+        except SipSyntaxError:
+            return None
         if number is None:
             return None
         return cls(number, "uac" if role == "uac" else "uas" if role == "uas" else None)
