@@ -6,7 +6,7 @@ PYTHON ?= $(shell for v in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-voicemail bench-dial bench-aftercall bench-inbound crash-test simulate-days mutation clean
+.PHONY: help demo serve test lint bench bench-ledger bench-density bench-turns bench-voicemail bench-dial bench-aftercall bench-inbound bench-flood crash-test simulate-days mutation clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,10 @@ bench-density: $(VENV)/.installed-dev  ## Calls that one core holds, beside Live
 # Shorter or smaller, e.g. BENCH='--calls 20 --seconds 60'; without it ten minutes.
 bench-inbound: $(VENV)/.installed-dev  ## 100 calls to one worker for ten minutes: none lost, memory flat, recordings right
 	$(BIN)/python -m benchmarks.inbound $(BENCH)
+
+# More or shorter, e.g. BENCH='--calls 50 --seconds 5'; without it a minute.
+bench-flood: $(VENV)/.installed-dev  ## 2,000 SIP requests a second beside live calls: how late their frames become
+	$(BIN)/python -m benchmarks.flood $(BENCH)
 
 # What to measure, e.g. BENCH='--store sqlite --part latency,limits'; without it everything, which takes a quarter of an hour.
 bench-dial: $(VENV)/.installed-dev  ## Intake, latency, claims a second, idle CPU and limits of dialling; a line of JSON a store

@@ -11,7 +11,7 @@ from ringback.telephony.sip.framing import PING, PONG, Framer
 from ringback.telephony.sip.guard import NEVER, Guard
 from ringback.telephony.sip.hop import Hop
 
-_BURST: Final = 16
+_BURST: Final = 8
 """Messages that are looked at in one go."""
 _MAX_UNSENT: Final = 256 * 1024
 """Bytes that a peer may leave unread before it is given up."""

@@ -65,9 +65,9 @@ class Limits:
 
     messages: float = 1_000
     messages_burst: float = 2_000
-    beginnings: float = 100
+    beginnings: float = 50
     """Requests that begin something: INVITE, REGISTER, OPTIONS ... outside of a call."""
-    beginnings_burst: float = 200
+    beginnings_burst: float = 100
     of_everybody: float = 4
     """Times as many beginnings may come from all sources together that we do not know: theirs may be forged."""
 

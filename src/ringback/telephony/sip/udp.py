@@ -14,7 +14,7 @@ from ringback.telephony.sip.message import MAX_MESSAGE
 
 log = logging.getLogger(__name__)
 
-_BURST: Final = 16
+_BURST: Final = 8
 """Datagrams that are looked at in one go, so that a flood cannot hold the loop."""
 _REFUSED_BURST: Final = 256
 """Datagrams that are taken in one go to be dropped: the kernel is to keep room for others'."""

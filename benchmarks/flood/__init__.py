@@ -1,0 +1,1 @@
+"""Floods of SIP messages beside live calls."""
