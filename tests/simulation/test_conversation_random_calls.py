@@ -47,7 +47,7 @@ HAPPENS = {
         *("transfer", "blind transfer", "hangup transferred"),
         *("injected event taken up", "hangup error", "failure llm"),
     ),
-    0.004: (
+    0.002: (
         *("answered by: human", "answered by: machine", "answered by: silence", "answered by: fax"),
         *("hangup voicemail_detected", "hangup fax_detected", "leaves a message", "overheard"),
     ),

@@ -142,7 +142,7 @@ def make_plan(chance: random.Random) -> Plan:
         hangup_after_llm_call=chance.random() < 0.3,
         call_cancellation_prompt=chance.choice([None, "Is it over?"]),
         dtmf_enabled=chance.random() < 0.5,
-        voicemail=_voicemail(chance) if chance.random() < 0.3 else None,
+        voicemail=_voicemail(chance) if chance.random() < 0.2 else None,
     )
     dialogue = chance.choice(_DIALOGUES)
     welcome = chance.choice(["", "Hello {name}, this is the clinic that called you."])
