@@ -77,6 +77,22 @@ def corpus(recorded: list[bytes]) -> list[bytes]:
              ("OPTIONS", None)]
         )
     ]  # fmt: skip
+    fields = {
+        "NOTIFY": {"Event": "refer;id=2", "Subscription_State": "active;expires=60"},
+        "INFO": {},
+        "PRACK": {"RAck": "1 1 INVITE"},
+        "UPDATE": {"Session_Expires": "90;refresher=uac", "Min_SE": "90", "Supported": "timer"},
+        "REFER": {"Refer_To": "<sip:other@192.0.2.9>"},
+    }
+    for number, (method, more) in enumerate(fields.items(), 110):
+        request = peer_request(
+            method, number, call_id=invite.call_id, from_tag=them, to_tag=us, Subject=CANARY, **more
+        )
+        if method == "NOTIFY":
+            request.set_body("message/sipfrag", b"SIP/2.0 180 Ringing\r\n")
+        elif method == "INFO":
+            request.set_body("application/dtmf-relay", b"Signal=5\r\nDuration=160\r\n")
+        inside.append(request)
     outside = [
         peer_request(method, 1, sdp="sendrecv", Subject=CANARY)
         for method in ("INVITE", "CANCEL", "OPTIONS", "BYE")
@@ -84,6 +100,11 @@ def corpus(recorded: list[bytes]) -> list[bytes]:
     responses = [
         answer(invite, status, sdp="sendrecv", Subject=CANARY, WWW_Authenticate='Digest realm="r", nonce="n"')
         for status in (100, 180, 183, 200, 302, 401, 486)
+    ]
+    responses += [
+        answer(invite, 183, sdp="sendrecv", Require="100rel", RSeq="7", Subject=CANARY),
+        answer(invite, 200, sdp="sendrecv", Session_Expires="90;refresher=uac", Subject=CANARY),
+        answer(invite, 422, Min_SE="3600", Subject=CANARY),
     ]
     return recorded + [message.encode() for message in (*inside, *outside, *responses)]
 

@@ -13,6 +13,7 @@ CONTRACT_REASONS = {
     "Carrier declined", "Carrier unable to receive media", "Network Congestion From Carrier",
     "Carrier Internal Error", "Telephony Internal Error", "Call timed out", "Call canceled", "Normal Hangup",
     "inactivity_timeout", "call_terminate", "end_call_tool", "llm_prompted_hangup", "Call completed",
+    "voicemail_detected",
 }  # fmt: skip
 CODES_BY = {
     EndedBy.US: {4000, 4020},
