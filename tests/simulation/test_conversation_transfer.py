@@ -65,6 +65,7 @@ def play(stage: Stage, person: Person, full: bool = False, **how: Any) -> Conver
         assert leg.result is not None, "a transfer is left open"
         assert leg._leg is None or leg.leg.ended, "somebody is left on the second leg"
         assert leg.reel is None or leg.reel.closed, "its recording is left open"
+        assert leg.reel is None or leg.reel.frames - len(leg.leg.written) <= 1, "it ticks on"
     return result
 
 
@@ -124,6 +125,7 @@ def test_the_two_hear_each_other_and_the_agent_is_silent() -> None:
     assert VOICE not in levels(tail), "the agent speaks over the two"
     assert second.reel is not None
     assert abs(second.reel.frames - len(second.leg.written)) <= 1
+    assert 13.0 <= second.reel.frames / 50 <= 13.3, "from the answer to the end, one frame a tick"
 
 
 def test_a_whisper_is_for_the_one_who_takes_the_call() -> None:
@@ -212,6 +214,23 @@ def test_who_hangs_up_at_once_gives_the_person_back() -> None:
     assert whole.cause is HangupCause.TRANSFERRED
 
 
+async def talks_long(leg: FakeLeg) -> None:
+    await answers_after(leg)
+    await asyncio.sleep(45.0)
+    leg.say(say("no"))
+    await asyncio.sleep(5.0)
+    leg.hang_up_by_person()
+
+
+def test_they_talk_as_long_as_they_like() -> None:
+    it = stage(talks_long, talk=TalkSettings(call_terminate_s=20))
+    whole = play(it, asks_and_talks)
+    assert whole is not None
+    [second] = it.switchboard.legs
+    assert (second.result, whole.cause) == (TransferResult.COMPLETED, HangupCause.TRANSFERRED)
+    assert int(say("no").max()) in levels(it.leg.agent)
+
+
 async def never_answers(leg: FakeLeg) -> None:
     leg.give(Ringing())
     await asyncio.sleep(3600)
@@ -219,7 +238,11 @@ async def never_answers(leg: FakeLeg) -> None:
 
 @pytest.mark.parametrize(
     ("taker", "after_s", "result"),
-    [(never_answers, 3.0, TransferResult.CALLER_LEFT), (takes_it, 8.0, TransferResult.COMPLETED)],
+    [
+        (never_answers, 3.0, TransferResult.CALLER_LEFT),
+        (takes_it, 5.0, TransferResult.COMPLETED),
+        (takes_it, 8.0, TransferResult.COMPLETED),
+    ],
 )
 def test_the_person_hangs_up(taker: Taker, after_s: float, result: TransferResult) -> None:
     it = stage(taker)
@@ -233,6 +256,8 @@ def test_the_person_hangs_up(taker: Taker, after_s: float, result: TransferResul
     assert whole is not None
     [second] = it.switchboard.legs
     assert (second.result, second.by_caller) == (result, True)
+    rang = result is TransferResult.CALLER_LEFT
+    assert second.leg.hangups[0] is (HangupCause.CANCELED if rang else HangupCause.NORMAL)
     assert whole.ended.by is EndedBy.PEER
     assert [turn.text for turn in whole.turns][-1] == "I connect you."
     assert whole.turns[-1].interrupted == (result is TransferResult.CALLER_LEFT), "more was to be said"

@@ -35,6 +35,7 @@ from ringback.conversation.events import (
     Injected,
     LegEnded,
     ReplyDone,
+    ReplyText,
     Resumed,
     SpeechStarted,
     SpeechStopped,
@@ -202,6 +203,29 @@ def test_it_failed_and_the_agent_goes_on() -> None:
     (end,) = of(HangUp, talk(62.0, TimerFired(Timer.MAX_DURATION)))
     assert isinstance(end, HangUp)
     assert end.cause is HangupCause.MAX_DURATION
+
+
+def test_what_it_says_after_a_failure_is_one_turn_however_it_comes() -> None:
+    talk = Talk()
+    talk.handed_over()
+    (reply,) = [a.reply for a in talk(10.0, ToolDone(talk.run, FAILED)) if isinstance(a, StartReply)]
+    (said,) = of(Speak, talk(10.5, ReplyText(reply, "They are busy. And ")))
+    assert isinstance(said, Speak)
+    done = talk(11.0, UtteranceStarted(said.utterance)) + talk(12.0, UtteranceFinished(said.utterance))
+    assert of(AddTurn, done) == [], "there is more to come"
+    (more,) = of(Speak, talk(12.5, ReplyText(reply, "so?")) + talk(12.6, ReplyDone(reply)))
+    assert isinstance(more, Speak)
+    done = talk(13.0, UtteranceStarted(more.utterance)) + talk(14.0, UtteranceFinished(more.utterance))
+    turns = [action.turn.text for action in done if isinstance(action, AddTurn)]
+    assert turns == ["I connect you. They are busy. And so?"]
+
+
+def test_what_was_said_while_it_rang_stands_when_they_are_joined() -> None:
+    talk = Talk()
+    talk.finish_message(3.5)
+    assert of(AddTurn, talk.says("thank you", 5.0, 6.0)) == []
+    done = talk(12.0, TransferAnswered(talk.run))
+    assert [action.turn.text for action in done if isinstance(action, AddTurn)] == ["thank you"]
 
 
 def test_whoever_speaks_when_it_fails_is_heard() -> None:

@@ -246,7 +246,6 @@ class _Transfer:
                         self._stand.audio.ring()
                     case Answered() if far is None:
                         record.answered()
-                        self._stand.audio.bridge(None)
                         recorder = record.recorder()
                         far = FarEnd(self._stand.ticker, leg, playout, recorder, lambda _: self._give_up())
                         far.start()
@@ -271,8 +270,6 @@ class _Transfer:
                     case Ended() as event:
                         ended = event
             result = self._result(ended, answered=far is not None)
-            if ended is not None and ended.detail is not None:
-                self._log("event", ended.detail)
         finally:
             self._joined = False
             self._stand.audio.bridge(None)
@@ -289,6 +286,8 @@ class _Transfer:
         self.happens(_Order.LATE)
 
     def _result(self, ended: Ended | None, answered: bool) -> TransferResult:
+        if ended is not None and ended.detail is not None:
+            self._log("event", ended.detail)
         if self._joined_at is not None:
             talked_s = self._stand.clock.monotonic() - self._joined_at
             return (

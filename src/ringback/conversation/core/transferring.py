@@ -40,7 +40,7 @@ class Transferring:
         return None
 
     def answered(self, event: events.TransferAnswered) -> None:
-        if event.run == self._run and self._call is None:
+        if event.run == self._run:
             self._ready = True
             self.consider()
 
@@ -51,7 +51,6 @@ class Transferring:
             return
         if agent.speaks or scene.voice.flushing:
             return
-        scene.timers.cancel(Timer.FILLER)
         agent.rest()
         if scene.person is not None and scene.person.text is not None:
             scene.settle()  # it was said to whoever comes now
