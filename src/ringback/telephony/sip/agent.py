@@ -98,6 +98,10 @@ class UserAgent:
         self._dress(request, hop.transport)
         return self._layer.send_request(request, hop, on_response, on_failure, in_time)
 
+    def avoid(self, target: Hop) -> None:
+        """Try a target last for a while."""
+        self._wire.avoid(target)
+
     def send_cancel(self, request: Request, hop: Hop) -> None:
         """Send a CANCEL as it is: it borrows the Via of the INVITE that it cancels."""
         self._layer.send_request(request, hop, lambda _: None, lambda _: None)

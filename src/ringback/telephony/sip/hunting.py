@@ -91,6 +91,7 @@ class Hunt:
         if place != self._place or self._over or self._call.heard or not self._ahead:
             return
         silent = self._call
+        silent.shun()
         self._tried(place, "no answer")
         self._next()
         silent.hang_up()

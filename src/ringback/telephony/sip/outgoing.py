@@ -101,6 +101,10 @@ class OutgoingCall:
         self._agent.register(self.call_id, self.local_tag, self)
         self._exchange.start()
 
+    def shun(self) -> None:
+        """Let later calls try the target's neighbours first: it does not answer."""
+        self._agent.avoid(self._exchange.transaction.hop)
+
     def hang_up(self, reason: Reason | None = None) -> None:
         """CANCEL while it rings, BYE when it is answered. Idempotent."""
         if self._session is not None:
