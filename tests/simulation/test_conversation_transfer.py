@@ -447,7 +447,8 @@ def test_the_webhook_is_told_before() -> None:
 def test_cancelled_at_any_await_nobody_is_left_on_a_line(part: str) -> None:
     nth = 1
     while nth < 400:
-        it, saboteur = stage(takes_it, tools=transfer(whisper="Hear.")), Saboteur(part, nth)
+        it = stage(takes_it, takes_it, tools=transfer(whisper="Hear."))
+        saboteur = Saboteur(part, nth)
         play(it, asks_and_talks, saboteur=saboteur)
         if not saboteur.struck:
             break

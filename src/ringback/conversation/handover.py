@@ -72,6 +72,8 @@ class _Order(Enum):
     WAS_TOLD = auto()
     """The whisper was played."""
     LATE = auto()
+    LOST = auto()
+    """The second leg tells no more."""
 
 
 _Happening = LegEvent | _Order
@@ -231,6 +233,7 @@ class _Transfer:
     async def _attend(self, record: SecondLeg) -> None:
         leg = self._second = record.leg
         pump = asyncio.create_task(self._pump(leg))
+        pump.add_done_callback(lambda _: self.happens(_Order.LOST))
         whisper = asyncio.create_task(self._whispered())
         playout = Playout(lambda event: self.happens(_Order.WAS_TOLD))
         far: FarEnd | None = None
@@ -262,25 +265,30 @@ class _Transfer:
                         self._stand.leg.send_digits(key)
                     case _Order.LATE if self._joined_at is not None:
                         pass
-                    case _Order.GIVE_UP | _Order.LATE as order:
+                    case _Order.GIVE_UP | _Order.LATE | _Order.LOST as order:
                         self._given_up = order is _Order.GIVE_UP
                         self._stuck = not self._given_up
+                        self._part(far)
                         ended = await self._hung_up(leg, answered=far is not None)
                         break
                     case Ended() as event:
                         ended = event
             result = self._result(ended, answered=far is not None)
         finally:
-            self._joined = False
-            self._stand.audio.bridge(None)
-            if far is not None:
-                far.stop()
+            self._part(far)
             for handle in (pump, whisper, *((late,) if late is not None else ())):
                 handle.cancel()
             await leg.hangup(HangupCause.NORMAL)
             self._tell(result)
             await record.ended(result, ended, by_caller=self._given_up)
             await self._closed(recorder)
+
+    def _part(self, far: FarEnd | None) -> None:
+        """They hear each other no more."""
+        self._joined = False
+        self._stand.audio.bridge(None)
+        if far is not None:
+            far.stop()
 
     def _give_up(self) -> None:
         self.happens(_Order.LATE)
