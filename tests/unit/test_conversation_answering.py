@@ -19,11 +19,13 @@ from ringback.conversation.actions import (
     Speak,
     StartReply,
 )
+from ringback.conversation.core.absence import Absence
 from ringback.conversation.core.agent_turn import AgentTurn
 from ringback.conversation.core.answering import MAX_STEPS, Answering, Progress
-from ringback.conversation.core.outbox import Outbox
+from ringback.conversation.core.patience import Patience
 from ringback.conversation.core.phrases import phrases_for
-from ringback.conversation.core.timers import Timers
+from ringback.conversation.core.scene import Scene
+from ringback.conversation.core.transferring import Transferring
 from ringback.conversation.dialogue.dialogue import Dialogue, ModelAnswer, Reply
 from ringback.conversation.events import Timer
 from ringback.media.leg import HangupCause
@@ -73,9 +75,12 @@ class Answer:
         part = SpeechPart("x", language=language)
         plan = Plan("a", "b", "", part, part, ChatPlan("m", ChatSettings("m")), TalkSettings(**talk), TOOLS)
         self.script = Script(*replies)
-        self._out = Outbox()
+        scene = Scene()
+        self._out = scene.out
         dialogue = cast(Dialogue, self.script)
-        self.it = Answering(plan, dialogue, {"name": "Ada"}, self._out, Timers(self._out))
+        absence = Absence(scene, Patience(plan.talk, scene.timers), lambda speaks: None)
+        transferring = Transferring(scene, absence)
+        self.it = Answering(plan, dialogue, {"name": "Ada"}, scene.out, scene.timers, transferring)
         self.turn = AgentTurn(self._out)
 
     def begin(self, reply: Reply) -> Progress:
