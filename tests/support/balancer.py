@@ -37,10 +37,12 @@ class Balancer:
 
 
 @contextlib.asynccontextmanager
-async def balancer(folder: Path, workers: Iterable[int], carriers: Iterable[int]) -> AsyncIterator[Balancer]:
+async def balancer(
+    folder: Path, workers: Iterable[int], carriers: Iterable[int], carrier_host: str = "127.0.0.1"
+) -> AsyncIterator[Balancer]:
     """Running before workers and carriers on these ports of loopback; it asks workers every second."""
     places = [f"1 sip:127.0.0.1:{port}" for port in workers] + [
-        f"2 sip:127.0.0.1:{port}" for port in carriers
+        f"2 sip:{carrier_host}:{port}" for port in carriers
     ]
     (folder / "dispatcher.list").write_text("\n".join(places) + "\n")
     port = free_udp_ports()
