@@ -39,6 +39,9 @@ NAMES: Final = {
     "disposition_id": "60000000-0000-4000-8000-000000000001",
     "template_id": "50000000-0000-4000-8000-000000000001",
     "sub_account_id": "20000000-0000-4000-8000-000000000001",
+    "trunk_id": "10000000-0000-4000-8000-000000000001",
+    "phone_number_id": "30000000-0000-4000-8000-000000000001",
+    "source_name": "40000000-0000-4000-8000-000000000001",
     "token": "70000000-0000-4000-8000-000000000001",
 }
 _NOWHERE: Final = "00000000-0000-4000-8000-000000000000"
@@ -49,7 +52,6 @@ _OFFERED: Final = {name: [there, _NOWHERE] for name, there in NAMES.items()} | {
     "agent_type": ["other"],
     "webhook_url": ["https://crm.example/calls"],
     "source_type": ["csv"],
-    "source_name": ["people.csv"],
     "sampling_rate": [16000],
     "task_type": ["extraction", "conversation"],
     "buffer_size": [250],
