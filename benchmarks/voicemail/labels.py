@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Words of an answer, in another language."""
+    """Words of an answer, without its sound."""
 
     id: str
     split: Split
@@ -65,7 +65,7 @@ def answers(split: str = "all") -> list[Answer]:
 
 
 def words(split: str = "all") -> list[Words]:
-    return [Words(**row) for row in _rows("languages.json", split)]
+    return [Words(**row) for row in _rows("words.json", split)]
 
 
 def _rows(name: str, split: str) -> list[dict[str, Any]]:
