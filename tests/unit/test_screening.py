@@ -142,10 +142,10 @@ def test_the_words_of_who_speaks_on_are_wanted_again_and_again() -> None:
 
 
 @pytest.mark.parametrize("words", labels.words(), ids=lambda words: words.id)
-def test_phrases_of_other_languages(words: labels.Words) -> None:
+def test_what_is_said_leans_to_who_says_it(words: labels.Words) -> None:
     weighed = weigh(words.text, words.language)
     if words.label == "human":
-        assert weighed.kind in (None, Kind.HUMAN), weighed
+        assert weighed.kind in (None, Kind.HUMAN) or weighed.weight < 1.5, weighed
     else:
         assert (weighed.kind, weighed.weight >= 2) == (Kind(words.label), True), weighed
 

@@ -30,15 +30,25 @@ _ENGLISH: Final[_Phrases] = {
             r"\bvoice ?-?mail|\bmail ?box\b|\banswering (?:machine|service)|\bvoice messag|\bmessaging service",
             3,
         ),
-        (r"\byour message\b|\bmessage and i(?:'ll| will)\b|\breceive messages\b|\baccept any messages", 3),
-        (r"\bi(?:'m| am) (?:not|unable|either|away|out)\b", 2),
-        (r"\bi(?: ?can't| ?cannot| could ?n'?t|'m afraid i can't|'m unable)\b(?! hear)", 2),
         (
-            r"\b(?:i|we)(?:'m| am|'re| are)? (?:sorry )?(?:i |we )?missed (?:you|your)\b|\bsorry (?:i|we) missed\b",
+            r"\bmessage and (?:i|we)(?:'ll| will)\b|\breceive messages\b|\baccept any messages|\bautomated\b",
+            3,
+        ),
+        (r"\bi(?:'m| am) (?:unable|either|away|out)\b", 2),
+        (r"\bi(?:'m| am) not (?:here|home|at home|in|available|able|around|at my)\b", 2),
+        (r"\bi(?: ?can't| ?cannot| could ?n'?t|'m afraid i can't|'m unable)\b(?! (?:hear|talk))", 2),
+        (r"\bunfortunately\b|\bi'm sorry that i\b|\bjust kidding\b", 1.5),
+        (
+            r"\b(?:i|we)(?:'m| am|'re| are)? (?:sorry )?(?:i |we )?missed your\b|\bsorry (?:that )?(?:you|we) missed\b",
             3,
         ),
         (r"\b(?:is|are) (?:currently |presently )?(?:not|un) ?(?:available|able to|reachable|taking)\b", 2.5),
-        (r"\bunavailable\b|\bcan ?not be reached|\bcould not be completed|\bnot be completed", 3),
+        (r"\bsorry i missed\b", 1.5),
+        (
+            r"\bcalls? (?:can't|can ?not|could not) be\b|\bunavailable\b|\bcan ?not be reached|"
+            r"\bcould not be completed|\bnot be completed",
+            3,
+        ),
         (
             r"\b(?:number|person|party|customer|subscriber|phone|one) (?:that )?(?:you|your)(?:'re| are| have|'ve|ve)?"
             r"(?: trying to)? ?(?:called|calling|call|dialed|dialled|reached|reach)\b(?! is using| uses)",
@@ -48,15 +58,15 @@ _ENGLISH: Final[_Phrases] = {
             r"\b(?:no longer|not|out of) (?:in )?service\b|\bdisconnected\b|\bswitched off\b|\bnot reachable\b",
             3,
         ),
-        (r"\btry (?:again|your call|later)\b|\bcheck the number\b|\bcall again later\b", 2.5),
+        (r"\btry (?:again|your call|later)\b|\bcheck the number\b|\bcall again\b|\bhang up and\b", 2.5),
         (r"\b(?:forwarded|transferred) to\b", 3),
         (
             r"\bget (?:right )?back (?:to|with) you\b|\breturn (?:your|the) call\b|\bcall (?:you|ya) (?:right )?back\b",
             2,
         ),
-        (r"\b(?:no ?one|no ?body) (?:is|can)\b", 1.5),
+        (r"\b(?:no ?one|no ?body) (?:is|can)\b|\boffices? of\b|\ball busy\b|\bthrough to\b", 1.5),
         (
-            r"\b(?:we|we're|we are|office is|clinic is|store is|currently|now|have) (?:\w+ )?closed\b|\bafter hours\b",
+            r"\b(?:we|we're|we are|is|are|currently|now|have) (?:\w+ )?closed\b|\bafter hours\b",
             3,
         ),
         (
@@ -64,8 +74,11 @@ _ENGLISH: Final[_Phrases] = {
             2.5,
         ),
         (r"\byou know (?:what to do|the drill)\b|\btalk to the be|\bdo your thing\b", 3),
-        (r"\b(?:you've|you have|you) (?:reach|reached|got)\b", 1.5),
-        (r"^\W*(?:[\w']+\W+){1,4}for (?:calling|coming)\b(?! me\b| us\b| back)", 1.5),
+        (r"\b(?:you've|you have|you) (?:reach|reached|dialed|dialled)\b", 1.5),
+        (
+            r"\b(?:you've|you have) got\b|^\W*(?:[\w']+\W+){1,4}for (?:calling|coming|ringing)\b(?! me\b| us\b| back)",
+            1,
+        ),
         (r"\bthis is (?!(?:she|he|the|a|an|my|your)\b)\w+|\bvoices?\b", 1),
         (r"\b(?:on|for) (?:vacation|another call|the other line)\b|\baway from (?:my|the)\b", 2),
         (r"\bhit me up\b|\bsend me (?:a text|an email)\b|\btext me\b", 2),
@@ -77,7 +90,7 @@ _ENGLISH: Final[_Phrases] = {
             r"\bpress (?:or say )?(?:one|two|three|four|five|zero|star|pound|hash|\d)\b|\bpress(?:ing)? the\b",
             3,
         ),
-        (r"\bmenu\b|\bfollowing options\b|\bextension\b|\bpara espa", 3),
+        (r"\bmenu\b|\bfollowing options\b|\b(?:the|party's) extension\b|\bpara espa", 3),
         (r"\b(?:may|will|might) be (?:monitored|recorded)\b|\bfor (?:quality|training)\b", 3),
         (
             r"\bplease (?:enter|choose|select|listen|key in|type)\b|\bkeypad\b|\busing (?:the|your) (?:key|tele)",
@@ -98,7 +111,7 @@ _ENGLISH: Final[_Phrases] = {
             3,
         ),
         (r"\bfor (?:sales|support|english|claims|appointments|billing|reservations)\b", 2.5),
-        (r"\bwelcome to\b", 1.5),
+        (r"\bwelcome to\b|\bextension\b", 1),
     ),
     _SCREENER: (
         (r"\bscreening\b|\bscreened\b|\bcall screen|\bcall assistant\b", 4),
@@ -119,11 +132,16 @@ _ENGLISH: Final[_Phrases] = {
         ),
         (r"\b(?:how|what) (?:can|may|could|do) i\b|\bwhat can i do\b|\bhow (?:are you|may we|can we)\b", 3),
         (
-            r"\bcan i (?:take|help|call you back)\b|\bcan you (?:hold|hear|call)\b|\b(?:shall|should|could|may) i\b",
+            r"\bcan i (?:take|help|call you back)\b|\b(?:can|could) you\b|\b(?:shall|should|could|may) i\b",
             3,
         ),
         (r"\b(?:do|would) you (?:want|like|know)\b|\byou want to\b", 3),
-        (r"\bmy name is\b", 1.5),
+        (
+            r"\b(?:what|when|where|why) (?:is|are|was|were|did|do|does|happened)\b|\bdidn't you\b|\bis this\b",
+            2.5,
+        ),
+        (r"\bnot interested\b|\byou called\b|\bi got your\b|\byour call\? ", 3),
+        (r"\bmy name is\b|\bspeaking with\b|\b(?:she|he)(?:'s| is)\b", 1.5),
         (r"\bcan't (?:hear|talk)\b|\bhear me\b|\banybody there\b|\bsomebody there\b", 2),
         (
             r"\b(?:hold|hang) on\b|\b(?:one|just a|wait a|give me (?:a|one)) (?:moment|minute|second|sec)\b",
@@ -131,7 +149,7 @@ _ENGLISH: Final[_Phrases] = {
         ),
         (r"\b(?:calling|morning|afternoon|evening)\b\W+(?:[\w']+\W+){2,6}this is (?!(?:the|an?)\b)\w+", 2.5),
         (r"\bwrong number\b|\bis it you\b|\bis that you\b|\bthis is (?:she|he)\b|\bwhat's up\b", 3),
-        (r"\bspeaking\s*[.?!]*$", 2),
+        (r"\bspeaking\s*[.?!]*$", 1.5),
         (r"\?\s*$", 1),
     ),
 }
