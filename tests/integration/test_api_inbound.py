@@ -109,7 +109,7 @@ async def test_menus_that_cannot_be_played_are_refused_with_their_place(api: Api
     }
     answer = await api.client.post("/inbound/setup", json=body)
     assert answer.status_code == 400
-    assert "steps[0].options" in answer.json()["message"]
+    assert "ivr_config.steps[0].options" in answer.json()["message"]
 
 
 async def test_what_is_missing_is_named(api: Api) -> None:

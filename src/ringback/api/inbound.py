@@ -37,7 +37,8 @@ async def setup_inbound(body: JsonObject, account: AccountId, services: Services
     """Let an agent answer at a number, instead of whoever did before; with `ivr_config`, menus come first."""
     wanted = check(InboundSetup, body)
     setup, number_id = services.inbound, wanted.phone_number_id
-    number = await setup.link(account, number_id, wanted.agent_id, wanted.ivr_config)
+    menus = wanted.ivr_config.model_dump(mode="json") if wanted.ivr_config is not None else None
+    number = await setup.link(account, number_id, wanted.agent_id, menus)
     query = urlencode({"agent_id": wanted.agent_id, "user_id": account})
     return InboundLinked(
         message=f"The agent answers at {number}",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
+from ringback.agents.ivr_config import IvrConfig
 from ringback.agents.validation import Part
 from ringback.api.calls import AgentId
 from ringback.api.schemas.fields import Data, Id, Shape, Timestamp
@@ -20,7 +21,7 @@ class InboundSetup(Part):
     phone_number_id: AgentId
     allow_multiple: bool = False
     """Ignored: an agent may answer at any number of numbers."""
-    ivr_config: dict[str, Any] | None = None
+    ivr_config: IvrConfig | None = None
     """Menus before the agent; null or missing: none."""
 
 
