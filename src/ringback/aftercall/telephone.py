@@ -1,15 +1,15 @@
-"""Rating: what the telephone leg costs, from the answer to the hang-up."""
+"""Rating: what the telephone leg costs, from the answer to the hang-up, and what the providers of a lost worker did."""
 
 from __future__ import annotations
 
 from ringback.aftercall.stage import FinishedCall, Outcome
 from ringback.billing.prices import Prices
 from ringback.billing.rating import telephone_lines
-from ringback.executions.record import Attempt
+from ringback.executions.record import Attempt, AttemptChanges
 
 
 class TelephoneStage:
-    """Implements `Stage`. What providers did was rated when the call was disconnected."""
+    """Implements `Stage`. What providers did was rated when it was metered, and is billed by who hangs up."""
 
     name = "rating"
     tries = 5
@@ -19,12 +19,15 @@ class TelephoneStage:
 
     async def run(self, call: FinishedCall) -> Outcome:
         lines = telephone_lines(leg_ms(call.attempt), call.execution.provider, call.attempt.answered_at or 0)
-        if not lines:
+        metered = call.attempt.metered
+        if not (lines or metered):
             return Outcome()
         book = await self._prices.book(call.execution.account_id)
+        note = f"telephone, {leg_ms(call.attempt) / 1000:.1f} s"
         return Outcome(
-            usage=[book.rated(line) for line in lines],
-            note=f"telephone, {leg_ms(call.attempt) / 1000:.1f} s",
+            usage=[*metered, *(book.rated(line) for line in lines)],
+            attempt_changes=AttemptChanges(metered=()) if metered else AttemptChanges(),
+            note=f"{note}; {len(metered)} lines of the lost worker's providers" if metered else note,
         )
 
 

@@ -129,6 +129,7 @@ class AgentTalker:
             execution.id,
             number=call.number,
             lease_owner=studio.worker,
+            metered=lambda: _rated(self._book, call, conversation.usage()),
         )
         synthesizer = MeasuredSynthesizer(self._synthesizer, studio.telemetry)
         conversation = Conversation(
@@ -167,7 +168,7 @@ class AgentTalker:
         except RecordingError as failure:
             error = str(failure)
         latency = latency_data(call.leg.call_id, result.turns, synthesizer.first_audio_ms)
-        usage = await self._rated(call, result.usage)
+        usage = await self._billed(call, result.usage)
         return self._outcome(result, recorder.duration_ms, error, latency, usage)
 
     def _variables(self, call: LiveCall) -> Mapping[str, Any]:
@@ -182,29 +183,14 @@ class AgentTalker:
             now_us=call.answered_us,
         )
 
-    async def _rated(self, call: LiveCall, usage: Sequence[Usage]) -> list[UsageLine]:
+    async def _billed(self, call: LiveCall, usage: Sequence[Usage]) -> list[UsageLine]:
         """Each line at the price of its moment: prices may have changed during the call."""
         try:
             book = await self._studio.prices.book(call.execution.account_id)
         except StoreError as error:
             logger.error("call %s is rated by the prices of its beginning: %s", call.execution.id, error)
             book = self._book
-        return [
-            book.rated(
-                UsageLine(
-                    UsageKind(used.component),
-                    used.provider,
-                    used.model,
-                    _UNITS[used.unit],
-                    used.quantity,
-                    detail=used.detail,
-                    turn=used.turn,
-                    at_us=call.answered_us + used.at_ms * 1000,
-                    purpose=used.purpose,
-                )
-            )
-            for used in usage
-        ]
+        return _rated(book, call, usage)
 
     def _outcome(
         self,
@@ -251,6 +237,25 @@ def receiver(conversation: Injectable, journal: Journal) -> Receive:
         conversation.inject(name, properties)
 
     return receive
+
+
+def _rated(book: PriceBook, call: LiveCall, usage: Sequence[Usage]) -> list[UsageLine]:
+    return [
+        book.rated(
+            UsageLine(
+                UsageKind(used.component),
+                used.provider,
+                used.model,
+                _UNITS[used.unit],
+                used.quantity,
+                detail=used.detail,
+                turn=used.turn,
+                at_us=call.answered_us + used.at_ms * 1000,
+                purpose=used.purpose,
+            )
+        )
+        for used in usage
+    ]
 
 
 def _ended(result: ConversationResult) -> Ended:

@@ -24,7 +24,7 @@ from ringback.conversation.ear import Ear
 from ringback.conversation.events import Event
 from ringback.conversation.meter import Meter
 from ringback.conversation.requests import TRANSCRIPTION_TIMEOUT_S, Answers, Functions, Transcriptions
-from ringback.conversation.result import ConversationResult
+from ringback.conversation.result import ConversationResult, Usage
 from ringback.conversation.speaker import Speaker
 from ringback.conversation.tasks import Tasks
 from ringback.conversation.transcript import Failure, LogEntry, Observer, Turn
@@ -287,6 +287,10 @@ class Conversation:
             return Ended(Outcome.ERROR, EndedBy.ERROR, "Unknown", detail=detail)
         return self._ended
 
+    def usage(self) -> list[Usage]:
+        """What providers have done so far."""
+        return self._meter.lines(self._turns, self._core.answered_at)
+
     def _fail(self, message: str) -> None:
         self._failure = self._failure or Failure("system", f"The conversation failed: {message}.")
         self._cause = self._cause or HangupCause.ERROR
@@ -296,7 +300,7 @@ class Conversation:
             turns=tuple(sorted(self._turns, key=lambda turn: turn.start_ms)),
             slots=dict(self._dialogue.slots),
             context=dict(self._dialogue.context),
-            usage=tuple(self._meter.lines(self._turns, self._core.answered_at)),
+            usage=tuple(self.usage()),
             ended=ended,
             cause=self._cause,
             failure=self._failure,

@@ -334,6 +334,7 @@ class Call:
                 "conversation_ms": talk.conversation_ms,
                 "slot_since": None,
                 **hangup_fields(talk.ended, execution.call_type),
+                **(AttemptChanges(metered=()) if talk.usage else {}),
             },
             usage=talk.usage,
         )

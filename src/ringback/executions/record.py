@@ -193,6 +193,8 @@ class Attempt:
     """Of its after-call work, after the first."""
     reserved: int = 0
     """1e-4 cents of its payer's wallet, since it was dialled."""
+    metered: Sequence[UsageLine] = ()
+    """What providers have done in a call under way, for the bill if its worker is lost; then they are usage lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,3 +310,4 @@ class AttemptChanges(TypedDict, total=False):
     dial_at: int | None
     tries: int
     reserved: int
+    metered: Sequence[UsageLine]

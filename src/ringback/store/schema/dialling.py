@@ -62,6 +62,8 @@ attempts = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     # Of its payer's wallet, when it was dialled.
     Column("reserved", BigInteger, nullable=False, server_default="0"),
+    # JSON: the usage lines of a call under way, of which none is billed yet.
+    Column("metered", Text),
     of_execution(),
     one_of("state", ATTEMPT_STATES),
     one_of("status", EXECUTION_STATUSES),
