@@ -5,11 +5,11 @@ from __future__ import annotations
 from ringback.aftercall.stage import FinishedCall, Outcome
 from ringback.billing.prices import Prices
 from ringback.billing.rating import telephone_lines
-from ringback.executions.record import Attempt, AttemptChanges
+from ringback.executions.record import AttemptChanges
 
 
 class TelephoneStage:
-    """Implements `Stage`. What providers did was rated when it was metered, and is billed by who hangs up."""
+    """Implements `Stage`. What providers did is billed by who hangs up."""
 
     name = "rating"
     tries = 5
@@ -18,21 +18,14 @@ class TelephoneStage:
         self._prices = prices
 
     async def run(self, call: FinishedCall) -> Outcome:
-        lines = telephone_lines(leg_ms(call.attempt), call.execution.provider, call.attempt.answered_at or 0)
+        lines = telephone_lines(call.attempt.leg_ms, call.execution.provider, call.attempt.answered_at or 0)
         metered = call.attempt.metered
         if not (lines or metered):
             return Outcome()
         book = await self._prices.book(call.execution.account_id)
-        note = f"telephone, {leg_ms(call.attempt) / 1000:.1f} s"
+        note = f"telephone, {call.attempt.leg_ms / 1000:.1f} s"
         return Outcome(
-            usage=[*metered, *(book.rated(line) for line in lines)],
+            usage=[book.rated(line) for line in (*metered, *lines)],
             attempt_changes=AttemptChanges(metered=()) if metered else AttemptChanges(),
             note=f"{note}; {len(metered)} lines of the lost worker's providers" if metered else note,
         )
-
-
-def leg_ms(attempt: Attempt) -> int:
-    """Length of the telephone leg."""
-    if attempt.answered_at is None or attempt.ended_at is None:
-        return 0
-    return max(0, attempt.ended_at - attempt.answered_at) // 1000

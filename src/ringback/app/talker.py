@@ -129,7 +129,7 @@ class AgentTalker:
             execution.id,
             number=call.number,
             lease_owner=studio.worker,
-            metered=lambda: _rated(self._book, call, conversation.usage()),
+            metered=lambda: _lines(call, conversation.usage()),
         )
         synthesizer = MeasuredSynthesizer(self._synthesizer, studio.telemetry)
         conversation = Conversation(
@@ -190,7 +190,7 @@ class AgentTalker:
         except StoreError as error:
             logger.error("call %s is rated by the prices of its beginning: %s", call.execution.id, error)
             book = self._book
-        return _rated(book, call, usage)
+        return [book.rated(line) for line in _lines(call, usage)]
 
     def _outcome(
         self,
@@ -239,20 +239,19 @@ def receiver(conversation: Injectable, journal: Journal) -> Receive:
     return receive
 
 
-def _rated(book: PriceBook, call: LiveCall, usage: Sequence[Usage]) -> list[UsageLine]:
+def _lines(call: LiveCall, usage: Sequence[Usage]) -> list[UsageLine]:
+    """Not rated yet."""
     return [
-        book.rated(
-            UsageLine(
-                UsageKind(used.component),
-                used.provider,
-                used.model,
-                _UNITS[used.unit],
-                used.quantity,
-                detail=used.detail,
-                turn=used.turn,
-                at_us=call.answered_us + used.at_ms * 1000,
-                purpose=used.purpose,
-            )
+        UsageLine(
+            UsageKind(used.component),
+            used.provider,
+            used.model,
+            _UNITS[used.unit],
+            used.quantity,
+            detail=used.detail,
+            turn=used.turn,
+            at_us=call.answered_us + used.at_ms * 1000,
+            purpose=used.purpose,
         )
         for used in usage
     ]

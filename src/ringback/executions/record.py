@@ -194,7 +194,14 @@ class Attempt:
     reserved: int = 0
     """1e-4 cents of its payer's wallet, since it was dialled."""
     metered: Sequence[UsageLine] = ()
-    """What providers have done in a call under way, for the bill if its worker is lost; then they are usage lines."""
+    """What providers have done in a call under way, not rated, for the bill if its worker is lost."""
+
+    @property
+    def leg_ms(self) -> int:
+        """The telephone leg, from its answer to its end."""
+        if self.answered_at is None or self.ended_at is None:
+            return 0
+        return max(0, self.ended_at - self.answered_at) // 1000
 
 
 @dataclass(frozen=True, slots=True)
