@@ -16,16 +16,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from benchmarks.crash.run import Plan, crash
-from benchmarks.ledger.postgresql import Postgresql
+from benchmarks.ledger.parts import STORES
 from benchmarks.ledger.programs import Missing
-from benchmarks.ledger.sqlite import Sqlite
 from benchmarks.ledger.stores import Store
 from ringback.store.migrate import upgrade
-
-STORES: Final = {"sqlite": Sqlite, "postgresql": Postgresql}
 
 
 def main() -> None:

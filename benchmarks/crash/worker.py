@@ -21,7 +21,7 @@ from ringback.billing.reservation import Reservations
 from ringback.calls.call import Attempted, Talker
 from ringback.clock import SystemClock
 from ringback.dialing.call import Line
-from ringback.dialing.claims import Claim, Claims
+from ringback.dialing.claims import Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.reaper import Reaper
 from ringback.dialing.taking import Taken, Taking

@@ -9,48 +9,32 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.dialling import idle, intake, latency, limits, throughput
-from benchmarks.ledger.postgresql import Postgresql
-from benchmarks.ledger.programs import Missing
-from benchmarks.ledger.sqlite import Sqlite
+from benchmarks.ledger.parts import Parts, measure, options
 from benchmarks.ledger.stores import Store
 
-STORES: Final = {"sqlite": Sqlite, "postgresql": Postgresql}
-PARTS: Final = ("intake", "latency", "claims", "idle", "limits")
 _WORKERS: Final = (1, 2, 4)
 _ONCE: Final = 500_000
 """Files with so many lines take so long that noise averages out by itself."""
 
 
 def main() -> None:
-    options = _options()
-    try:
-        stores = [STORES[name](options.folder) for name in options.store.split(",")]
-    except Missing as missing:
-        sys.exit(f"bench-dial: {missing}")
-    figures = [_measure(store, options) for store in stores]
-    for figure in figures:
-        print(json.dumps(figure))
-
-
-def _measure(store: Store, options: argparse.Namespace) -> dict[str, Any]:
-    store.start()
-    try:
-        figures: dict[str, Any] = {"store": store.name}
-        for part in options.part.split(","):
-            found = _PARTS[part](store, options)
-            print(f"{store.name} {part}: {json.dumps(found)}", flush=True)
-            figures |= found
-        return figures
-    finally:
-        store.stop()
+    parts: Parts = {
+        "intake": _intake,
+        "latency": _latency,
+        "claims": _claims,
+        "idle": _idle,
+        "limits": _limits,
+    }
+    parser = options("dialling", parts)
+    parser.add_argument(
+        "--calls", type=int, default=1000, help="of the limits; latency takes half, claims 10 x, idle 100 x"
+    )
+    parser.add_argument("--lines", type=_sizes, default="100k,1m", help="of the files of the intake")
+    parser.add_argument("--idle-s", type=float, default=60.0)
+    measure(parser, parts)
 
 
 def _intake(store: Store, options: argparse.Namespace) -> dict[str, Any]:
@@ -96,28 +80,6 @@ def _limits(store: Store, options: argparse.Namespace) -> dict[str, Any]:
         "limits_worst_second_at_sink": seen.worst_second_at_sink,
         "limits_calls_per_s": round(seen.per_second, 2),
     }
-
-
-_PARTS: Final = {"intake": _intake, "latency": _latency, "claims": _claims, "idle": _idle, "limits": _limits}
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="benchmarks.dialling")
-    folder = Path(tempfile.gettempdir()) / "ringback-bench-dialling"
-    parser.add_argument("--store", default=",".join(STORES))
-    parser.add_argument("--part", default=",".join(PARTS))
-    parser.add_argument(
-        "--calls", type=int, default=1000, help="of the limits; latency takes half, claims 10 x, idle 100 x"
-    )
-    parser.add_argument("--lines", type=_sizes, default="100k,1m", help="of the files of the intake")
-    parser.add_argument("--idle-s", type=float, default=60.0)
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=os.environ.get("RINGBACK_BENCH_FOLDER", folder),
-        help="where databases are",
-    )
-    return parser.parse_args()
 
 
 def _sizes(text: str) -> list[int]:

@@ -97,6 +97,15 @@ async def test_an_answer_outside_of_the_options_is_none(books: Books, bad: dict[
     assert body["status"] == "completed"
 
 
+async def test_two_of_one_name_are_both_in_the_record(books: Books) -> None:
+    async with desk(books, reply(JUDGED), reply(JUDGED | {"objective": "moved"})) as one:
+        await one.asks(OUTCOME, OUTCOME)
+        body = await one.record()
+    found = body["extracted_data"]["Quality"]
+    assert sorted(found) == ["Outcome", "Outcome (2)"]
+    assert {answer["objective"] for answer in found.values()} == {"gladly", "moved"}
+
+
 LABELS = [(0.8, "High"), (0.795, "High"), (0.79, "Medium"), (0.5, "Medium"), (0.49, "Low"), (0, "Low")]
 
 

@@ -91,7 +91,8 @@ attempts = st.fixed_dictionaries(
                 st.sampled_from([status for status in Status if status not in V1_STATUS]),
                 answered_at=st.none() | st.just(1_705_972_495_000_000),
                 ended_at=st.none() | st.just(1_705_972_596_300_000),
-                hangup_by=st.none() | st.sampled_from(["Caller", "Callee", "API Request", "Carrier", "Error"]),
+                hangup_by=st.none()
+                | st.sampled_from(["Caller", "Callee", "API Request", "Carrier", "Error"]),
                 termination_reason=st.none() | words,
                 recording_path=st.none() | st.just("b.wav"),
             ),

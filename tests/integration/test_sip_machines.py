@@ -47,7 +47,9 @@ def silence(ms: int) -> Samples:
 
 def greeting(ms: int) -> Samples:
     """Loud and no tone: the fake detector's speech."""
-    audio: Samples = (np.random.default_rng(3).standard_normal(SAMPLE_RATE * ms // 1000) * 3000).astype(np.int16)
+    audio: Samples = (np.random.default_rng(3).standard_normal(SAMPLE_RATE * ms // 1000) * 3000).astype(
+        np.int16
+    )
     return audio
 
 

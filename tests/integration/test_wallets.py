@@ -17,7 +17,7 @@ from ringback.billing.reservation import BalanceLow, Reservations, Reserve
 from ringback.billing.wallet import WalletError, Wallets, count
 from ringback.calls.call import Attempted
 from ringback.dialing.call import Call, Line
-from ringback.dialing.claims import Claim, Claims, Stopped
+from ringback.dialing.claims import Claims, Stopped
 from ringback.dialing.queue import CallQueue
 from ringback.dialing.reaper import Reaper
 from ringback.dialing.taking import Taking

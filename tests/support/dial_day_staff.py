@@ -14,7 +14,7 @@ from ringback.calls.call import Attempted, CallRefused, Talker
 from ringback.dialing.batches import Batches
 from ringback.dialing.breaker import Breaker
 from ringback.dialing.call import Line
-from ringback.dialing.claims import Claim, Claims
+from ringback.dialing.claims import Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.do_not_call import DoNotCall
 from ringback.dialing.intake import Intake

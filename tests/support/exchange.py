@@ -13,7 +13,7 @@ from ringback.aftercall.stage import Stage
 from ringback.calls.call import Attempted, LiveCall, Talk, Talker
 from ringback.clock import SystemClock
 from ringback.dialing.call import Line
-from ringback.dialing.claims import LEASE_S, Claim, Claims
+from ringback.dialing.claims import LEASE_S, Claims
 from ringback.dialing.dialler import Dialler
 from ringback.dialing.limits import Defaults
 from ringback.dialing.queue import CallQueue, NewCall

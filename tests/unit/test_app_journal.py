@@ -10,7 +10,7 @@ from ringback.app.journal import Journal
 from ringback.clock import SystemClock
 from ringback.conversation.transcript import LogEntry
 from ringback.executions.ledger import Ledger
-from ringback.executions.record import LogRow, Turn
+from ringback.executions.record import LogRow, Turn, UsageLine
 
 
 class SlowLedger:
@@ -22,7 +22,14 @@ class SlowLedger:
         self.may_answer = asyncio.Event()
 
     async def add_turns(
-        self, account_id: str, execution_id: str, turns: Sequence[Turn], *, number: int, lease_owner: str
+        self,
+        account_id: str,
+        execution_id: str,
+        turns: Sequence[Turn],
+        *,
+        metered: Sequence[UsageLine],
+        number: int,
+        lease_owner: str,
     ) -> None: ...
 
     async def add_log(self, account_id: str, execution_id: str, rows: Sequence[LogRow]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.billing.book import PriceBook
-from ringback.billing.invoice import Item, cents, leg_ms, problems
+from ringback.billing.invoice import Item, cents, problems
 from ringback.billing.price import Price
 from ringback.billing.price_list import default
 from ringback.billing.rating import telephone_lines
@@ -147,7 +147,7 @@ def test_an_attempt_that_nobody_answered_is_not_billed() -> None:
     ],
 )
 def test_the_length_of_the_telephone_leg(answered: int | None, ended: int | None, length: int) -> None:
-    assert leg_ms(an_attempt(answered_at=answered, ended_at=ended)) == length
+    assert an_attempt(answered_at=answered, ended_at=ended).leg_ms == length
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ def tone(hz: float | tuple[float, ...], ms: int, level_db: float = 0.0) -> Sampl
     at = np.arange(SAMPLE_RATE * ms // 1000) / SAMPLE_RATE
     frequencies = hz if isinstance(hz, tuple) else (hz,)
     wave = np.asarray(sum(np.sin(2 * np.pi * one * at) for one in frequencies))
-    audio: Samples = np.rint(wave * RMS * np.sqrt(2 / len(frequencies)) * 10 ** (level_db / 20)).astype(np.int16)
+    audio: Samples = np.rint(wave * RMS * np.sqrt(2 / len(frequencies)) * 10 ** (level_db / 20)).astype(
+        np.int16
+    )
     return audio
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from itertools import chain, count
 from typing import Any, Final
 
 from ringback.aftercall import subjective
@@ -88,8 +89,15 @@ async def evaluate(
     found = await asyncio.gather(*map(one, dispositions))
     data: dict[str, dict[str, Any]] = {}
     for disposition, answer in zip(dispositions, found, strict=True):
-        data.setdefault(disposition.category, {})[disposition.name] = answer
+        answers = data.setdefault(disposition.category, {})
+        answers[_free(disposition.name, answers)] = answer
     return data
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """Two of one name are two questions all the same: the second is "name (2)"."""
+    names = chain([name], (f"{name} ({number})" for number in count(2)))
+    return next(free for free in names if free not in taken)
 
 
 async def _answer(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from ringback.agents.disposition import Option
-
-_BETWEEN: Final = " > "
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +16,14 @@ class Choice:
     path: tuple[str, ...]
     condition: str
 
-    @property
-    def key(self) -> str:
-        """What the language model answers; unique."""
-        return _BETWEEN.join(self.path)
-
 
 class Choices:
+    """By what the language model answers: the path, put together by what no value holds."""
+
     def __init__(self, options: Sequence[Option]) -> None:
-        self._by_key = {choice.key: choice for choice in _choices(options, ())}
+        choices = list(_choices(options, ()))
+        between = _between([choice.path[-1] for choice in choices])
+        self._by_key = {between.join(choice.path): choice for choice in choices}
 
     def schema(self) -> Mapping[str, Any]:
         """Of the answer: one of the options, or null where none holds."""
@@ -34,7 +31,7 @@ class Choices:
 
     def task(self) -> str:
         """In words."""
-        lines = [f"- {_quoted(choice)}" for choice in self._by_key.values()]
+        lines = [f"- {_quoted(key, choice.condition)}" for key, choice in self._by_key.items()]
         finer = (
             " Choose the finest that holds; the coarser one where none of its finer ones does."
             if any(len(choice.path) > 1 for choice in self._by_key.values())
@@ -56,5 +53,12 @@ def _choices(options: Sequence[Option], above: tuple[str, ...]) -> Iterator[Choi
         yield from _choices(option.sub_options, path)
 
 
-def _quoted(choice: Choice) -> str:
-    return f'"{choice.key}": {choice.condition}' if choice.condition else f'"{choice.key}"'
+def _between(values: Sequence[str]) -> str:
+    arrow = ">"
+    while any(arrow in value for value in values):
+        arrow += ">"
+    return f" {arrow} "
+
+
+def _quoted(key: str, condition: str) -> str:
+    return f'"{key}": {condition}' if condition else f'"{key}"'

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ringback.agents.disposition import Disposition, options_of
 from ringback.agents.disposition_fields import NAMES, DispositionFields, changed
+from ringback.agents.storable import json_text
 from ringback.clock import Clock
 from ringback.store.database import Database, Reader, Row, Transaction
 from ringback.store.queries import agents
@@ -226,11 +227,7 @@ def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    return (
-        None
-        if value is None
-        else json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    )
+    return None if value is None else json_text(value)
 
 
 def _fields(row: Row) -> dict[str, Any]:

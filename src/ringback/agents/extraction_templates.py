@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ringback.agents.extraction_template import NAMES, TemplateFields, changed
+from ringback.agents.storable import json_text
 from ringback.clock import Clock
 from ringback.store.database import Database, Row
 from ringback.store.queries import extraction_templates as queries
@@ -88,9 +89,7 @@ def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return None if value is None else json_text(value)
 
 
 def _template(row: Row | None, template_id: str) -> Template:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ringback.agents.definition import Definition
 from ringback.agents.definition import patch as patched
+from ringback.agents.storable import json_text
 from ringback.clock import Clock
 from ringback.net.signing import new_secret
 from ringback.store.database import Database, Row, Transaction
@@ -51,8 +52,8 @@ class Agents:
                 tx,
                 account_id=account_id,
                 agent_id=agent.id,
-                definition=_text(definition.config),
-                prompts=_text(definition.prompts),
+                definition=json_text(definition.config),
+                prompts=json_text(definition.prompts),
                 status=agent.status,
                 now_us=now,
                 webhook_url=webhook_url,
@@ -104,8 +105,8 @@ class Agents:
             tx,
             account_id=agent.account_id,
             agent_id=agent.id,
-            definition=_text(definition.config),
-            prompts=_text(definition.prompts),
+            definition=json_text(definition.config),
+            prompts=json_text(definition.prompts),
             webhook_url=await _webhook_url(tx, agent.account_id, definition, now),
             now_us=now,
         )
@@ -118,10 +119,6 @@ async def _webhook_url(tx: Transaction, account_id: str, definition: Definition,
     if url is not None:
         await webhook_endpoints.ensure(tx, account_id, url, secret=new_secret(), now_us=now_us)
     return url
-
-
-def _text(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _agent(row: Row | None, agent_id: str) -> Agent:

@@ -20,6 +20,11 @@ def read_json(text: str) -> Any:
         raise ValueError("the JSON text is too deep") from None
 
 
+def json_text(value: Any) -> str:
+    """A storable value as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 def storable_text(text: str) -> str:
     """Without NUL, and with a question mark for half of a surrogate pair."""
     if text.isascii():

@@ -13,7 +13,7 @@ from ringback.agents.ivr_config import IvrConfig
 from ringback.agents.plan import SpeechPart
 from ringback.app.journal import Journal
 from ringback.app.providers import UnknownVoice
-from ringback.app.talker import Studio, journal_of, rated, recorder_of, variables_of
+from ringback.app.talker import Studio, journal_of, lines_of, recorder_of, variables_of
 from ringback.app.telemetry.measured import MeasuredSynthesizer
 from ringback.billing.book import PriceBook
 from ringback.calls.call import LiveCall
@@ -97,7 +97,9 @@ def _data(result: IvrResult, studio: Studio) -> dict[str, Any]:
 
 async def _rated(studio: Studio, call: LiveCall, result: IvrResult, began_ms: int) -> list[UsageLine]:
     first = call.prelude.turns if call.prelude else 0
-    return rated(await _book(studio, call), result.usage, call.answered_us + began_ms * 1000, first)
+    book = await _book(studio, call)
+    lines = lines_of(result.usage, call.answered_us + began_ms * 1000, first)
+    return [book.rated(line) for line in lines]
 
 
 async def _book(studio: Studio, call: LiveCall) -> PriceBook:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ringback.app.latency import parts
@@ -13,7 +14,7 @@ from ringback.clock import Clock
 from ringback.conversation.transcript import LogEntry
 from ringback.conversation.transcript import Turn as SpokenTurn
 from ringback.executions.ledger import LeaseLost, Ledger, UnknownExecution
-from ringback.executions.record import LogRow, Turn
+from ringback.executions.record import LogRow, Turn, UsageLine
 from ringback.store.database import StoreError
 
 logger = logging.getLogger(__name__)
@@ -37,15 +38,18 @@ class Journal:
         number: int,
         lease_owner: str | None,
         first: int = 0,
+        metered: Callable[[], Sequence[UsageLine]] = tuple,
     ) -> None:
         """`lease_owner`: the worker whose call it is. Once it is not any more, nothing is written.
-        `first`: the number of its first turn."""
+        `first`: the number of its first turn. `metered`: what providers have done so far; written with each turn.
+        """
         self._ledger = ledger
         self._clock = clock
         self._account_id = account_id
         self._execution_id = execution_id
         self._number = number
         self._lease_owner = lease_owner
+        self._metered = metered
         self._rows: deque[LogRow] = deque(maxlen=_BOUND)
         self._turns: list[Turn] = []
         self._count = first
@@ -113,6 +117,7 @@ class Journal:
                 self._account_id,
                 self._execution_id,
                 turns,
+                metered=self._metered(),
                 number=self._number,
                 lease_owner=self._lease_owner,
             )

@@ -31,9 +31,12 @@ class TrunkSettings(BaseModel, extra="forbid"):
 
     host: str = Field("", description="The carrier's SIP host or address.")
     port: Port = Field(
-        5060, description="The carrier's SIP port; 5060: what its SRV records say, else the transport's default."
+        5060,
+        description="The carrier's SIP port; 5060: what its SRV records say, else the transport's default.",
     )
-    transport: str = Field("udp", pattern="^(udp|tcp|tls)$", description="How SIP travels to it: udp, tcp or tls.")
+    transport: str = Field(
+        "udp", pattern="^(udp|tcp|tls)$", description="How SIP travels to it: udp, tcp or tls."
+    )
     encryption: str = Field(
         "none",
         pattern="^(none|optional|required)$",
@@ -74,10 +77,12 @@ class SipSettings(BaseModel, extra="forbid"):
 
     host: str = Field("127.0.0.1", description="Address that SIP and RTP bind to, as the trunk can reach it.")
     port: Port = Field(
-        5080, description="UDP and TCP port for SIP; worker n takes this + 2n or the next one; 0: any free one."
+        5080,
+        description="UDP and TCP port for SIP; worker n takes this + 2n or the next one; 0: any free one.",
     )
     external_host: str = Field(
-        "", description="Behind NAT: the name or address by which peers reach us, told to them instead of `host`."
+        "",
+        description="Behind NAT: the name or address by which peers reach us, told to them instead of `host`.",
     )
     rtp_timeout_s: float = Field(
         30.0,
@@ -85,7 +90,8 @@ class SipSettings(BaseModel, extra="forbid"):
         description="Seconds without audio from the other side after which a call ends; 0: never. On hold 600.",
     )
     tls_port: Port = Field(
-        5061, description="TCP port for SIP by TLS, where there is a certificate; counted as the one above; 0: any."
+        5061,
+        description="TCP port for SIP by TLS, where there is a certificate; counted as the one above; 0: any.",
     )
     tls_certificate: str = Field("", description="PEM file with our certificate and its chain; empty: none.")
     tls_key: str = Field("", description="PEM file with its key; empty: the same file.")

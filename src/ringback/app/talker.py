@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -132,8 +132,14 @@ class AgentTalker:
     async def talk(self, call: LiveCall) -> Talk:
         studio, execution = self._studio, call.execution
         prelude = call.prelude
+        before, first = (prelude.usage, prelude.turns) if prelude else ((), 0)
         recorder = prelude.recorder if prelude else recorder_of(studio, call)
-        journal = journal_of(studio, call)
+        began_us = call.answered_us + recorder.duration_ms * 1000
+
+        def metered() -> list[UsageLine]:
+            return [*before, *lines_of(conversation.usage(), began_us, first)]
+
+        journal = journal_of(studio, call, metered)
         synthesizer = MeasuredSynthesizer(self._synthesizer, studio.telemetry)
         conversation = Conversation(
             call.leg,
@@ -158,7 +164,6 @@ class AgentTalker:
         receive = receiver(conversation, journal)
         if prelude is not None:
             prelude.leave()
-        began_us = call.answered_us + recorder.duration_ms * 1000
         try:
             with studio.telemetry.talking(), studio.events.to(execution.account_id, execution.id, receive):
                 result = await conversation.run()
@@ -175,20 +180,17 @@ class AgentTalker:
         except RecordingError as failure:
             error = str(failure)
         latency = latency_data(call.leg.call_id, result.turns, synthesizer.first_audio_ms)
-        usage = await self._rated(call, result.usage, began_us)
+        usage = await self._rated(call, [*before, *lines_of(result.usage, began_us, first)])
         return self._outcome(result, recorder.duration_ms, error, latency, usage)
 
-    async def _rated(self, call: LiveCall, usage: Sequence[Usage], began_us: int) -> list[UsageLine]:
+    async def _rated(self, call: LiveCall, lines: Sequence[UsageLine]) -> list[UsageLine]:
         """Each line at the price of its moment: prices may have changed during the call."""
         try:
             book = await self._studio.prices.book(call.execution.account_id)
         except StoreError as error:
             logger.error("call %s is rated by the prices of its beginning: %s", call.execution.id, error)
             book = self._book
-        before = call.prelude
-        if before is None:
-            return rated(book, usage, began_us)
-        return [*before.usage, *rated(book, usage, began_us, first=before.turns)]
+        return [book.rated(line) for line in lines]
 
     def _outcome(
         self,
@@ -236,7 +238,7 @@ def recorder_of(studio: Studio, call: LiveCall) -> Recorder:
     return Recorder(recording_path(studio.recordings, execution.account_id, execution.id, call.number))
 
 
-def journal_of(studio: Studio, call: LiveCall) -> Journal:
+def journal_of(studio: Studio, call: LiveCall, metered: Callable[[], Sequence[UsageLine]] = tuple) -> Journal:
     return Journal(
         studio.ledger,
         studio.clock,
@@ -245,6 +247,7 @@ def journal_of(studio: Studio, call: LiveCall) -> Journal:
         number=call.number,
         lease_owner=studio.worker,
         first=call.prelude.turns if call.prelude else 0,
+        metered=metered,
     )
 
 
@@ -261,21 +264,19 @@ def variables_of(call: LiveCall) -> Mapping[str, Any]:
     )
 
 
-def rated(book: PriceBook, usage: Sequence[Usage], began_us: int, first: int = 0) -> list[UsageLine]:
-    """Lines that count their milliseconds from `began_us` and their turns from `first`."""
+def lines_of(usage: Sequence[Usage], began_us: int, first: int = 0) -> list[UsageLine]:
+    """Lines that count their milliseconds from `began_us` and their turns from `first`; not rated yet."""
     return [
-        book.rated(
-            UsageLine(
-                UsageKind(used.component),
-                used.provider,
-                used.model,
-                _UNITS[used.unit],
-                used.quantity,
-                detail=used.detail,
-                turn=None if used.turn is None else first + used.turn,
-                at_us=began_us + used.at_ms * 1000,
-                purpose=used.purpose,
-            )
+        UsageLine(
+            UsageKind(used.component),
+            used.provider,
+            used.model,
+            _UNITS[used.unit],
+            used.quantity,
+            detail=used.detail,
+            turn=None if used.turn is None else first + used.turn,
+            at_us=began_us + used.at_ms * 1000,
+            purpose=used.purpose,
         )
         for used in usage
     ]

@@ -67,7 +67,7 @@ def _telephone(attempt: Attempt, items: Sequence[Item]) -> Iterator[str]:
     """The telephone leg of an attempt that is over is billed once by the carrier and once by the platform."""
     if attempt.status is None:
         return
-    due = leg_ms(attempt)
+    due = attempt.leg_ms
     for kind in (UsageKind.NETWORK, UsageKind.PLATFORM):
         billed = [
             item.line.quantity
@@ -82,13 +82,6 @@ def _telephone(attempt: Attempt, items: Sequence[Item]) -> Iterator[str]:
                 f"{kind}: attempt {attempt.number} lasted {due} ms from the answer to the end, "
                 f"billed are {' and '.join(map(str, billed)) or 0} ms"
             )
-
-
-def leg_ms(attempt: Attempt) -> int:
-    """The telephone leg from its answer to its end."""
-    if attempt.answered_at is None or attempt.ended_at is None:
-        return 0
-    return max(0, (attempt.ended_at - attempt.answered_at) // 1000)
 
 
 def cents(amount: int) -> str:

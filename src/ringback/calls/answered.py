@@ -12,7 +12,7 @@ from ringback.calls.outcomes import hangup_fields
 from ringback.calls.writing import Writing
 from ringback.clock import Clock
 from ringback.executions.lifecycle import Status
-from ringback.executions.record import AttemptState, Execution
+from ringback.executions.record import AttemptChanges, AttemptState, Execution
 from ringback.media.leg import Ended, EndedBy, HangupCause, Leg, Outcome
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,8 @@ async def disconnected(execution: Execution, talk: Talk, writing: Writing, clock
             "conversation_ms": talk.conversation_ms,
             "slot_since": None,
             **hangup_fields(talk.ended, execution.call_type),
+            # Where the talker failed, what was metered is all that there is to bill.
+            **(AttemptChanges(metered=()) if talk.usage else {}),
         },
         usage=talk.usage,
     )

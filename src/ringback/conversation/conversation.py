@@ -33,7 +33,7 @@ from ringback.conversation.requests import (
     Overhearing,
     Transcriptions,
 )
-from ringback.conversation.result import ConversationResult
+from ringback.conversation.result import ConversationResult, Usage
 from ringback.conversation.speaker import Speaker
 from ringback.conversation.tasks import Tasks
 from ringback.conversation.transcript import Failure, LogEntry, Observer, Turn
@@ -350,6 +350,10 @@ class Conversation:
             return Ended(Outcome.ERROR, EndedBy.ERROR, "Unknown", detail=detail)
         return self._ended
 
+    def usage(self) -> list[Usage]:
+        """What providers have done so far."""
+        return self._meter.lines(self._turns, self._core.answered_at)
+
     def _fail(self, message: str) -> None:
         self._failure = self._failure or Failure("system", f"The conversation failed: {message}.")
         self._cause = self._cause or HangupCause.ERROR
@@ -359,7 +363,7 @@ class Conversation:
             turns=tuple(sorted(self._turns, key=lambda turn: turn.start_ms)),
             slots=self._observer.shown(dict(self._dialogue.slots)),
             context=self._observer.shown(dict(self._dialogue.context)),
-            usage=tuple(self._meter.lines(self._turns, self._core.answered_at)),
+            usage=tuple(self.usage()),
             ended=ended,
             cause=self._cause,
             failure=self._failure,

@@ -247,13 +247,15 @@ class Ledger:
         execution_id: str,
         turns: Sequence[Turn],
         *,
+        metered: Sequence[UsageLine] = (),
         number: int | None = None,
         lease_owner: str | None = None,
         tx: Transaction | None = None,
     ) -> None:
         """Add turns to the current attempt; one with an index that is there already replaces it.
 
-        `number` and `lease_owner` as in `transition`. Raises UnknownExecution, LeaseLost.
+        `metered`: what providers have done so far. `number` and `lease_owner` as in `transition`.
+        Raises UnknownExecution, LeaseLost.
         """
         if not turns:
             return
@@ -265,6 +267,9 @@ class Ledger:
                 "attempt": held.attempt.number,
             }
             await turn_rows.put(tx, [owner | rows.turn_columns(turn) for turn in turns])
+            if metered:
+                columns = rows.to_columns({"metered": metered})
+                await attempts.update(tx, account_id, execution_id, held.attempt.number, columns)
             if has_ended(held.execution.status):
                 await self._write(tx, held, {}, {}, ())
 

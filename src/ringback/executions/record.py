@@ -206,6 +206,15 @@ class Attempt:
     """How it was handed over to others, in order."""
     transfer_token: str | None = None
     """Opens the recording of the transfer."""
+    metered: Sequence[UsageLine] = ()
+    """What providers have done in a call under way, not rated, for the bill if its worker is lost."""
+
+    @property
+    def leg_ms(self) -> int:
+        """The telephone leg, from its answer to its end."""
+        if self.answered_at is None or self.ended_at is None:
+            return 0
+        return max(0, self.ended_at - self.answered_at) // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,3 +332,4 @@ class AttemptChanges(TypedDict, total=False):
     reserved: int
     transfers: Sequence[Transfer]
     transfer_token: str | None
+    metered: Sequence[UsageLine]

@@ -90,6 +90,7 @@ def to_execution(row: Row) -> Execution:
 
 def to_attempt(row: Row) -> Attempt:
     values = {name: _from_column(name, value) for name, value in row.items()}
+    values["metered"] = [to_usage_line(line) for line in json.loads(row["metered"] or "[]")]
     values["state"] = AttemptState(row["state"])
     values["status"] = None if row["status"] is None else Status(row["status"])
     return Attempt(**values)
@@ -124,6 +125,8 @@ def to_usage_line(row: Row) -> UsageLine:
 def _to_column(name: str, value: Any) -> object:
     if name == "transfers":
         return json_column(to_json(value)) if value else None
+    if name == "metered":
+        return json_column([columns_of(line) for line in value]) if value else None
     if name in _JSON:
         return None if value is None else json_column(value)
     if name in _FLAGS:

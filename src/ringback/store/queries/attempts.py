@@ -11,7 +11,7 @@ _COLUMNS = (
     "account_id, execution_id, number, state, due_at, lease_owner, lease_until, cancel_requested, call_id, "
     "dialled_at, ringing_at, answered_at, ended_at, status, hangup_by, hangup_reason, hangup_provider_code, "
     "sip_code, recording_path, recording_token, recording_ms, recording_sha256, conversation_ms, agent_id, "
-    "batch_id, lane, trunk, seq, slot_since, dial_at, tries, reserved, transfers, transfer_token"
+    "batch_id, lane, trunk, seq, slot_since, dial_at, tries, reserved, transfers, transfer_token, metered"
 )
 _OF_EXECUTION = f"""
 SELECT {_COLUMNS} FROM attempts WHERE account_id = :account_id AND execution_id = :execution_id

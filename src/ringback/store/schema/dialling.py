@@ -65,6 +65,8 @@ attempts = Table(
     # JSON, an array: how it was handed over to others. Null: it was not.
     Column("transfers", Text),
     Column("transfer_token", Text),
+    # JSON: the usage lines of a call under way, of which none is billed yet.
+    Column("metered", Text),
     of_execution(),
     one_of("state", ATTEMPT_STATES),
     one_of("status", EXECUTION_STATUSES),

@@ -196,7 +196,9 @@ class Negotiation:
         agreed = self.agreed
         if agreed is None:
             protocol = _SECURE[0] if self._keyring.required else _PLAIN[0]
-            audio = self._audio(self._codecs, _EVENT_TYPE, Direction.SENDRECV, protocol, self._keyring.offer())
+            audio = self._audio(
+                self._codecs, _EVENT_TYPE, Direction.SENDRECV, protocol, self._keyring.offer()
+            )
         else:
             crypto = self._keyring.offer(agreed.srtp) if agreed.srtp else ()
             audio = self._audio(
