@@ -393,3 +393,45 @@ class TestGuarded:
             await loop.sock_sendto(sock, options(2), guarded.address)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(loop.sock_recv(sock, 2_000), 0.3)
+
+    async def test_a_stranger_s_connection_has_no_answer_and_no_handshake(
+        self, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connections, "_MAX_OF_STRANGERS", 2)
+        issued = authority.issue("localhost")
+        guard = Guard(asyncio.get_running_loop().time)
+        guard.known = "192.0.2.9".__eq__
+        context = ssl.create_default_context(cafile=authority.certificate)
+        async with (
+            opened(31000, TlsFiles(issued.certificate, issued.key), guard) as endpoint,
+            peer_of(endpoint) as one,
+            peer_of(endpoint) as two,
+            peer_of(endpoint) as three,
+        ):
+            assert await three.closed(1)
+            for peer in (one, two):
+                peer.send(options())
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(peer.reader.read(), 0.2)
+            with pytest.raises((ConnectionError, ssl.SSLError)):
+                async with peer_of(endpoint, context):
+                    pass
+            guard.known = LOCAL.__eq__
+            async with peer_of(endpoint, context) as friend:
+                friend.send(options())
+                assert await friend.status() == 200
+
+    async def test_a_handshake_that_never_comes_is_forgotten(
+        self, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 0.2)
+        issued = authority.issue("localhost")
+        async with opened(31000, TlsFiles(issued.certificate, issued.key)) as endpoint:
+            _, writer = await asyncio.open_connection(*endpoint.agent.address_by(Transport.TLS))
+            reader, other = await asyncio.open_connection(*endpoint.agent.address_by(Transport.TLS))
+            other.write(b"this is no handshake")
+            assert await asyncio.wait_for(reader.read(), 2) != b"SIP"
+            await asyncio.sleep(0.3)
+            assert not endpoint._wire._connections._made_by
+            writer.close()
+            other.close()

@@ -42,7 +42,7 @@ class Connection(asyncio.Protocol):
     """Both directions of one connection."""
 
     def __init__(self, owner: Owner, flow: int, hop: Hop, *, ours: bool = True) -> None:
-        """`hop` is where it leads; of a peer's connection the address is known once it is there."""
+        """`hop` is where it leads, or where it came from."""
         self.ours = ours
         self.hop = hop
         """The far end as messages name it: ours by where we went, a peer's by where it comes from."""
@@ -93,12 +93,6 @@ class Connection(asyncio.Protocol):
     def source(self) -> Hop:
         """Where its messages come from."""
         return Hop(self.hop.host, self.hop.port, self.hop.transport, self.hop.domain, self.flow)
-
-    @property
-    def peer(self) -> tuple[str, int]:
-        """The address of the far end."""
-        address = self._transport.get_extra_info("peername") if self._transport else None
-        return (address[0], address[1]) if address else ("", 0)
 
     @property
     def usable(self) -> bool:

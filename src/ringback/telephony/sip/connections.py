@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Final
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from ringback.telephony.sip.connection import Connection
 from ringback.telephony.sip.guard import Guard
@@ -22,6 +23,10 @@ CONNECT_TIMEOUT: Final = 5.0
 _MAX_CONNECTIONS: Final = 1_000
 _MAX_OF_ONE: Final = 64
 """Connections that one address may make to us."""
+_MAX_OF_STRANGERS: Final = 100
+"""Connections that may wait for an answer that does not come."""
+_ACCEPT_AGAIN: Final = 0.2
+"""Seconds until more is accepted when the process has no file left."""
 _MAX_WAITING: Final = 200
 """Messages that wait for one connection."""
 
@@ -56,7 +61,8 @@ class Connections:
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
         self._made_by: Counter[str] = Counter()
-        self._servers: list[asyncio.Server] = []
+        """Connections to us by the address that made them, those whose handshake is under way included."""
+        self._listening: list[socket.socket] = []
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -64,18 +70,15 @@ class Connections:
     def start(self, deliver: Callable[[bytes, Hop], None]) -> None:
         self._deliver = deliver
 
-    async def listen(self, port: int, context: ssl.SSLContext | None = None) -> int:
+    def listen(self, port: int, context: ssl.SSLContext | None = None) -> int:
         """Take connections on a port (0: any free one), by TLS with a context; returns it. Raises OSError."""
-        transport = Transport.TLS if context else Transport.TCP
-        server = await self._loop.create_server(
-            lambda: Connection(self, next(self._numbers), Hop("", None, transport), ours=False),
-            self._host,
-            port,
-            ssl=context,
-            ssl_handshake_timeout=CONNECT_TIMEOUT if context else None,
+        sock = socket.create_server(
+            (self._host, port), family=socket.AF_INET6 if ":" in self._host else socket.AF_INET, backlog=128
         )
-        self._servers.append(server)
-        bound: int = server.sockets[0].getsockname()[1]
+        sock.setblocking(False)
+        self._listening.append(sock)
+        self._run(self._accept(sock, context))
+        bound: int = sock.getsockname()[1]
         return bound
 
     def send(self, data: bytes, to: Hop, failed: Callable[[], None], in_time: Callable[[], bool]) -> None:
@@ -100,10 +103,11 @@ class Connections:
             self._leading[alias] = connection
 
     def close(self) -> None:
-        for server in self._servers:
-            server.close()
         for task in self._tasks:
             task.cancel()
+        for sock in self._listening:
+            self._loop.remove_reader(sock)
+            sock.close()
         for connection in list(self._flows.values()):
             connection.close()
 
@@ -114,24 +118,66 @@ class Connections:
         self._flows[connection.flow] = connection
         if connection.ours:
             self._leading[connection.hop] = connection
-            return
-        host, port = connection.peer
-        connection.hop = replace(connection.hop, host=host, port=port)
-        self._made_by[host] += 1
-        too_many = len(self._flows) > _MAX_CONNECTIONS or self._made_by[host] > _MAX_OF_ONE
-        if too_many or (self.guard is not None and self.guard.banned(host)):
-            connection.abort()
 
     def lost(self, connection: Connection) -> None:
         if self._flows.pop(connection.flow, None) is None:
             return
         if not connection.ours:
-            self._made_by[connection.hop.host] -= 1
-            if not self._made_by[connection.hop.host]:
-                del self._made_by[connection.hop.host]
+            self._gone(connection.hop.host)
         for hop in (connection.hop, *connection.aliases):
             if self._leading.get(hop) is connection:
                 del self._leading[hop]
+
+    async def _accept(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+        while True:
+            try:
+                client, address = await self._loop.sock_accept(sock)
+            except OSError as error:
+                log.warning("SIP: no connection can be taken (%s)", error.strerror)
+                await asyncio.sleep(_ACCEPT_AGAIN)
+                continue
+            if self._takes(address[0], context is not None):
+                self._made_by[address[0]] += 1
+                self._run(self._greet(client, (address[0], address[1]), context))
+            else:
+                client.close()
+
+    def _takes(self, host: str, secure: bool) -> bool:
+        """Asked before the handshake."""
+        if self._made_by.total() >= _MAX_CONNECTIONS or self._made_by[host] >= _MAX_OF_ONE:
+            return False
+        if self.guard is None:
+            return True
+        if not secure and self.guard.stranger(host):
+            strangers = sum(count for one, count in self._made_by.items() if self.guard.stranger(one))
+            return strangers < _MAX_OF_STRANGERS
+        return self.guard.greets(host)
+
+    async def _greet(
+        self, client: socket.socket, address: tuple[str, int], context: ssl.SSLContext | None
+    ) -> None:
+        transport = Transport.TLS if context else Transport.TCP
+        connection = Connection(self, next(self._numbers), Hop(*address, transport), ours=False)
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: connection,
+                client,
+                ssl=context,
+                ssl_handshake_timeout=CONNECT_TIMEOUT if context else None,
+            )
+        except OSError as error:
+            log.info("SIP: a connection to us failed (%s)", _why(error))
+            self._gone(address[0])
+
+    def _gone(self, host: str) -> None:
+        self._made_by[host] -= 1
+        if self._made_by[host] <= 0:
+            del self._made_by[host]
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _leading_to(self, to: Hop) -> Connection | None:
         found = self._leading.get(to)
@@ -145,9 +191,7 @@ class Connections:
         opening = self._opening.get(to)
         if opening is None:
             opening = self._opening[to] = _Opening()
-            task = self._loop.create_task(self._connect(to))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._run(self._connect(to))
         if len(opening.messages) < _MAX_WAITING:
             opening.messages.append(message)
         else:

@@ -66,7 +66,7 @@ class Endpoint:
             raise ValueError(
                 f"SIP host {told}: give the address of one interface, or an external one, that peers can answer to"
             )
-        wire = await Sockets.open(host, port, guard, tls or TlsFiles(), tls_port)
+        wire = Sockets.open(host, port, guard, tls or TlsFiles(), tls_port)
         agent = UserAgent(wire, asyncio.get_running_loop(), (told, wire.port), timing)
         if wire.tls_port is not None:
             agent.ports[Transport.TLS] = wire.tls_port

@@ -110,6 +110,18 @@ class Guard:
             self.refused += 1
         return wait
 
+    def greets(self, host: str) -> bool:
+        """Whether a connection from there is worth a handshake, which costs as much as many messages."""
+        now = self._now()
+        source = self._source(host, now)
+        if source.banned_until > now or self.stranger(host):
+            return False
+        return not source.beginnings.take(now)
+
+    def stranger(self, host: str) -> bool:
+        """Whether calls from an address are not welcome."""
+        return self.known is not None and not self._trusted(host, self._now())
+
     def ban(self, host: str) -> None:
         """Hear nothing of an address for a while, and for longer each time."""
         source, now = self._source(host, self._now()), self._now()
@@ -130,8 +142,7 @@ class Guard:
         wait = source.beginnings.take(now)
         if wait:
             return wait
-        known = self.known is not None and self.known(host)
-        if not known and now - self._talked_to.get(host, -math.inf) > _TALKED_TO:
+        if not self._trusted(host, now):
             if _SCANNER.search(data, 0, _LOOKED_AT):
                 self.ban(host)
                 return NEVER
@@ -139,6 +150,11 @@ class Guard:
                 return NEVER
             return self._everybody.take(now)
         return 0.0
+
+    def _trusted(self, host: str, now: float) -> bool:
+        if self.known is not None and self.known(host):
+            return True
+        return now - self._talked_to.get(host, -math.inf) <= _TALKED_TO
 
     def _begins(self, data: bytes) -> bool:
         if not _REQUEST.match(data) or _ACK_OR_CANCEL.match(data):

@@ -33,7 +33,7 @@ class Sockets:
         self._locator = locator
 
     @classmethod
-    async def open(
+    def open(
         cls,
         host: str,
         port: int,
@@ -46,11 +46,11 @@ class Sockets:
         context = tls.server()
         locator = Locator(socket.AF_INET6 if ":" in host else socket.AF_INET, services)
         connections = Connections(host, tls.client, guard)
-        udp = await _bound(host, port, guard, connections)
+        udp = _bound(host, port, guard, connections)
         sockets = cls(udp, connections, locator)
         if context is not None:
             try:
-                sockets.tls_port = await connections.listen(tls_port, context)
+                sockets.tls_port = connections.listen(tls_port, context)
             except OSError:
                 udp.close()
                 connections.close()
@@ -96,12 +96,12 @@ class Sockets:
         self._connections.close()
 
 
-async def _bound(host: str, port: int, guard: Guard | None, connections: Connections) -> UdpSocket:
+def _bound(host: str, port: int, guard: Guard | None, connections: Connections) -> UdpSocket:
     """UDP and TCP on one port."""
     for tries_left in reversed(range(_TRIES)):
         udp = UdpSocket(host, port, guard)
         try:
-            await connections.listen(udp.port)
+            connections.listen(udp.port)
         except OSError:
             udp.close()
             if port or not tries_left:
