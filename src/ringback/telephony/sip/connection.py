@@ -19,7 +19,9 @@ _FIRST_MESSAGE: Final = 15.0
 """Seconds that a peer has for its first message."""
 _PING_EVERY: Final = 55.0
 _IDLE: Final = 900.0
-"""Seconds without a message after which a connection is closed."""
+"""Seconds without a message or a ping after which a peer's connection is closed."""
+_IDLE_OURS: Final = 7_200.0
+"""The same of ours: calls may come by it until the registration that it brought is over."""
 _SLOW: Final = 30.0
 """Seconds that a scanner waits for an answer that does not come."""
 _ANSWER_WITHIN: Final = 32.0
@@ -158,18 +160,18 @@ class Connection(asyncio.Protocol):
             self._reading = self._loop.call_soon(self._work)
 
     def _take(self, data: bytes) -> None:
+        self._used_at = self._loop.time()
         if data == PING:
             if self._transport is not None:
                 self._transport.write(PONG)
             return
         self._heard = True
-        self._used_at = self._loop.time()
         self._owner.deliver(data, self.source)
 
     def _look_after(self) -> None:
         """From time to time: is it still of use, and still alive?"""
         idle = self._loop.time() - self._used_at
-        if idle > _IDLE or not (self._heard or self.ours):
+        if idle > (_IDLE_OURS if self.ours else _IDLE) or not (self._heard or self.ours):
             self.close()
             return
         if self._pinged and self._pongs:

@@ -44,6 +44,8 @@ class Sockets:
     ) -> Self:
         """Bind UDP and TCP, and TLS with a certificate. Raises OSError, and ValueError on a bad certificate."""
         context = tls.server()
+        if tls.authorities is not None:
+            tls.client()  # so that a bad file is told at the start, and not by calls that fail
         locator = Locator(socket.AF_INET6 if ":" in host else socket.AF_INET, services)
         connections = Connections(host, tls.client, guard)
         udp = _bound(host, port, guard, connections)
