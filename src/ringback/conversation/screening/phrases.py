@@ -35,7 +35,7 @@ _ENGLISH: Final[_Phrases] = {
             3,
         ),
         (r"\bi(?:'m| am) (?:unable|either|away|out)\b", 2),
-        (r"\bi(?:'m| am) not (?:here|home|at home|in|available|able|around|at my)\b", 2),
+        (r"\bi(?:'m| am) not(?: (?:here|home|at home|in|available|able|around|at my)\b|\W*$)", 2),
         (r"\bi(?: ?can't| ?cannot| could ?n'?t|'m afraid i can't|'m unable)\b(?! (?:hear|talk))", 2),
         (r"\bunfortunately\b|\bi'm sorry that i\b|\bjust kidding\b", 1.5),
         (
@@ -58,7 +58,7 @@ _ENGLISH: Final[_Phrases] = {
             r"\b(?:no longer|not|out of) (?:in )?service\b|\bdisconnected\b|\bswitched off\b|\bnot reachable\b",
             3,
         ),
-        (r"\btry (?:again|your call|later)\b|\bcheck the number\b|\bcall again\b|\bhang up and\b", 2.5),
+        (r"\btry (?:again|your call|later)\b|\bcheck the number\b|\bcall again\b|\bhang up and try\b", 2.5),
         (r"\b(?:forwarded|transferred) to\b", 3),
         (
             r"\bget (?:right )?back (?:to|with) you\b|\breturn (?:your|the) call\b|\bcall (?:you|ya) (?:right )?back\b",
@@ -77,7 +77,7 @@ _ENGLISH: Final[_Phrases] = {
         (r"\b(?:you've|you have|you) (?:reach|reached|dialed|dialled)\b", 1.5),
         (
             r"\b(?:you've|you have) got\b|^\W*(?:[\w']+\W+){1,4}for (?:calling|coming|ringing)\b(?! me\b| us\b| back)",
-            1,
+            1.5,
         ),
         (r"\bthis is (?!(?:she|he|the|a|an|my|your)\b)\w+|\bvoices?\b", 1),
         (r"\b(?:on|for) (?:vacation|another call|the other line)\b|\baway from (?:my|the)\b", 2),

@@ -30,6 +30,8 @@ _SOON_S: Final = 10.0
 """So long after the first sound, a guess is looked at again soon."""
 _LEANS: Final = 1.5
 """Words must weigh so much for a guess when the time is up."""
+_LEANS_WAITING: Final = 2.0
+"""The same of somebody who waits for an answer."""
 _HEARS_S: Final = 0.2
 """When the time is up, words that are on their way are awaited for so long."""
 _CHANGES_MIND: Final = 5.0
@@ -176,11 +178,12 @@ class Screening:
             self.verdict = Verdict(Kind.SILENCE, 0.9, "nothing was heard")
             return
         weighed = weigh(self._text, self._language)
-        if weighed.kind in (Kind.MACHINE, Kind.IVR, Kind.SCREENER) and weighed.weight >= _LEANS:
+        waits = self._stopped is not None and now - self._stopped >= WAITS_S - 1e-6
+        if weighed.kind not in (None, Kind.HUMAN) and weighed.weight >= (_LEANS_WAITING if waits else _LEANS):
             self._decide(weighed, 0.6)
         elif weighed.kind is Kind.HUMAN:
             self._decide(weighed, 0.8)
-        elif self._stopped is not None and now - self._stopped >= WAITS_S - 1e-6:
+        elif waits:
             self.verdict = Verdict(
                 Kind.HUMAN, 0.9, f"waits for an answer after {self._speech_s:.1f} s of speech"
             )
