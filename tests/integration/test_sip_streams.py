@@ -384,6 +384,35 @@ class TestGuarded:
         async with peer_of(guarded) as peer:
             assert await peer.closed(1)
 
+    async def test_a_flood_of_calls_costs_its_sender_and_nobody_else(self, guarded: Endpoint) -> None:
+        loop, begun = asyncio.get_running_loop(), 0
+
+        async def count(call: IncomingCall) -> None:
+            nonlocal begun
+            begun += 1
+            call.reject(486)
+
+        guarded.on_invite = count
+        with socket.socket(type=socket.SOCK_DGRAM) as flooder, socket.socket(type=socket.SOCK_DGRAM) as other:
+            for sock, host in ((flooder, "127.0.0.2"), (other, LOCAL)):
+                sock.bind((host, 0))
+                sock.setblocking(False)
+            start = loop.time()
+            for number in range(2_000):
+                flooder.sendto(
+                    peer_request("INVITE", 1, call_id=str(number), branch=f"z9hG4bKf{number}").encode(),
+                    guarded.address,
+                )
+                if number % 20 == 0:
+                    await asyncio.sleep(0.002)
+            asked = loop.time()
+            await loop.sock_sendto(other, options(), guarded.address)
+            assert (await asyncio.wait_for(loop.sock_recv(other, 2_000), 2)).startswith(b"SIP/2.0 200")
+            assert loop.time() - asked < 0.5
+            assert 5 <= begun <= 5 + 50 * (loop.time() - start) + 1
+        assert guarded.guard is not None
+        assert guarded.guard.refused > 1_500
+
     async def test_a_datagram_of_a_scanner_has_no_answer(self, guarded: Endpoint) -> None:
         loop = asyncio.get_running_loop()
         with socket.socket(type=socket.SOCK_DGRAM) as sock:

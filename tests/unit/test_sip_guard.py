@@ -98,7 +98,6 @@ def test_where_callers_are_known_strangers_get_nothing(guard: Guard) -> None:
 )
 def test_a_scanner_is_not_heard_again_and_for_longer_each_time(guard: Guard, time: Time, agent: str) -> None:
     assert guard.judge(scan(agent), STRANGER) == NEVER
-    assert guard.banned(STRANGER)
     assert guard.judge(OK, STRANGER) == NEVER
     time.now += 61
     assert guard.judge(OK, STRANGER) == 0
@@ -110,7 +109,19 @@ def test_a_scanner_is_not_heard_again_and_for_longer_each_time(guard: Guard, tim
     for _ in range(20):
         guard.ban(STRANGER)
     time.now += 3_601
-    assert not guard.banned(STRANGER)
+    assert guard.judge(OK, STRANGER) == 0
+
+
+def test_a_handshake_costs_as_much_as_a_beginning(guard: Guard) -> None:
+    assert sum(guard.greets(STRANGER) for _ in range(30)) == 20
+    assert guard.judge(INVITE, STRANGER) > 0
+    assert guard.greets(TRUNK)
+    guard.known = TRUNK.__eq__
+    assert guard.stranger(STRANGER)
+    assert not guard.greets("198.51.100.8")
+    assert guard.greets(TRUNK)
+    guard.ban(TRUNK)
+    assert not guard.greets(TRUNK)
 
 
 def test_a_scanner_s_name_in_the_sender(guard: Guard) -> None:

@@ -128,10 +128,6 @@ class Guard:
         source.banned_until = now + min(_FIRST_BAN * 2**source.bans, _LONGEST_BAN)
         source.bans = min(source.bans + 1, 16)
 
-    def banned(self, host: str) -> bool:
-        source = self._sources.get(host)
-        return source is not None and source.banned_until > self._now()
-
     def _judge(self, data: bytes, host: str, now: float) -> float:
         source = self._source(host, now)
         if source.banned_until > now:
