@@ -164,6 +164,27 @@ async def test_the_person_hangs_up(books: Books, carrier: SimulatedCarrier, tmp_
     assert told["termination_reason"] == "caller_hung_up"
 
 
+async def test_the_person_hangs_up_before_they_are_joined(
+    books: Books, carrier: SimulatedCarrier, tmp_path: Path
+) -> None:
+    """The other has answered, and is paid for; of its recording nothing was written."""
+    call = await live(books)
+    second = await board(books, carrier, call, tmp_path).begin("attended", TAKER, 12.0)
+    second.answered()
+    second.recorder()
+    books.clock.us += 1_000_000
+    await second.ended(TransferResult.CALLER_LEFT, NORMAL, by_caller=True)
+    told = (await over(books, call, tmp_path))["transfer_call_data"]
+    assert (told["status"], told["hangup_by"], told["hangup_reason"]) == (
+        "completed",
+        "Caller",
+        "Normal Hangup",
+    )
+    assert (told["cost"], told["recording_url"]) == (1.2, None)
+    [transfer] = (await books.ledger.attempt(books.account_id, call.id)).transfers
+    assert transfer.recording_path is None
+
+
 async def test_nobody_is_dialled_without_a_record(
     books: Books, carrier: SimulatedCarrier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,11 +198,15 @@ async def test_nobody_is_dialled_without_a_record(
         away.setattr(books.ledger, "update", update)
         with pytest.raises(TransferRefused, match="could not be recorded: the database is away"):
             await switchboard.begin("attended", TAKER, 12.0)
+    second = await switchboard.begin("attended", TAKER, 12.0)
+    second.rings()
+    await second.ended(TransferResult.CALLER_LEFT, None, by_caller=True)
+    assert len((await books.ledger.attempt(books.account_id, call.id)).transfers) == 1
+    carrier.dialled.clear()
     await books.ledger.update(books.account_id, call.id, attempt={"lease_owner": "another"})
     with pytest.raises(TransferRefused):
         await switchboard.begin("attended", TAKER, 12.0)
     assert carrier.dialled == []
-    assert await shown(books, call) is None
 
 
 async def test_the_database_is_away_for_a_while(

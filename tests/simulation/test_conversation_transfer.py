@@ -427,6 +427,8 @@ def test_a_second_leg_that_confirms_no_end_holds_nobody_up() -> None:
     [second] = it.switchboard.legs
     assert (second.result, second.over) == (TransferResult.COMPLETED, None)
     assert it.lasted_s < 22.0
+    assert second.reel is not None
+    assert second.reel.frames / 50 < 9.0, "their parting does not wait for it"
 
 
 def test_a_recording_that_fails_is_in_the_log() -> None:
