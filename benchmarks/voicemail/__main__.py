@@ -57,6 +57,11 @@ class Outcome:
         return self.first == self.label and not self.lost_person
 
     @property
+    def right_in_the_end(self) -> bool:
+        """By the last verdict: a guess may have been changed, and has no consequences before."""
+        return bool(self.screened.verdicts) and self.screened.verdicts[-1][1] == self.label
+
+    @property
     def message(self) -> str:
         """How the message lay to the beep: "after" it, "before" its end, "late", or "none"."""
         at = self.screened.message_s
@@ -109,6 +114,9 @@ def _figures(outcomes: Sequence[Outcome], split: str) -> dict[str, Any]:
         right = [one.right for one in outcomes if one.label == label]
         if right:
             figures[f"{'silences' if label == 'silence' else label + 's'}_right_percent"] = _percent(right)
+    for label in ("machine", "human"):
+        if ends := [one.right_in_the_end for one in outcomes if one.label == label]:
+            figures[f"{label}s_right_in_the_end_percent"] = _percent(ends)
     decided = [one for one in outcomes if one.screened.verdicts]
     times = [one.decided_s for one in decided]
     figures["decision_p50_s"] = round(percentile(times, 0.5), 2)
