@@ -74,7 +74,7 @@ class TestProgress:
         world.receive(notify(call, 1, "200 OK"), answer(refer, 202))
         assert world.events == [ReferProgress(200, True)]
 
-    @pytest.mark.parametrize("status", [403, 405, 481, 603])
+    @pytest.mark.parametrize("status", [300, 403, 405, 481, 603])
     def test_refused(self, world: World, call: OutgoingCall, status: int) -> None:
         call.refer("+15550177")
         world.receive(answer(world.sent_request("REFER"), status))
@@ -107,6 +107,12 @@ class TestProgress:
         world.advance(33)
         assert world.events == [ReferProgress(408, True)]
 
+    def test_nothing_can_be_sent(self, world: World, call: OutgoingCall) -> None:
+        world.broken = True
+        call.refer("+15550177")
+        world.advance(0)
+        assert world.events == [ReferProgress(503, True)]
+
     def test_a_subscription_that_ends_without_a_result(self, world: World, call: OutgoingCall) -> None:
         call.refer("+15550177")
         world.receive(answer(world.sent_request("REFER"), 202), notify(call, 1, "180 Ringing"))
@@ -117,6 +123,8 @@ class TestProgress:
         call.refer("+15550177")
         world.receive(answer(world.sent_request("REFER"), 202), peer_request("BYE", 1, to_tag=call.local_tag))
         assert world.events == [ReferProgress(202, False), Finished(ours=False)]
+        world.advance(64)
+        assert world.timers.pending == 0
         world.advance(PATIENCE)
         assert len(world.events) == 2
 

@@ -145,6 +145,13 @@ class TestWeRefresh:
         assert world.events == [Finished(ours=True, trouble=Trouble.EXPIRED)]
         assert world.timers.now - 600 < 1e-6
 
+    def test_the_peer_wants_no_timer_any_more(self, world: World) -> None:
+        placed(world, Session_Expires="600;refresher=uac", Allow="UPDATE")
+        world.advance(300)
+        world.receive(answer(world.sent_request("UPDATE"), 200))
+        world.advance(10_000)
+        assert (world.take(), world.events, world.timers.pending) == ([], [], 0)
+
     def test_a_call_that_ends_refreshes_no_more(self, world: World) -> None:
         call = placed(world, Session_Expires="600;refresher=uac")
         call.hang_up()
@@ -181,6 +188,20 @@ class TestThePeerRefreshes:
         world.advance(1.1)
         assert world.summaries() == ["BYE"]
         assert world.events == [Finished(ours=True, trouble=Trouble.EXPIRED)]
+
+    def test_a_short_session_ends_a_third_before(self, world: World) -> None:
+        placed(world, Session_Expires="90;refresher=uas")
+        world.advance(59.9)
+        assert world.take() == []
+        world.advance(0.2)
+        assert world.summaries() == ["BYE"]
+
+    def test_the_peer_wants_no_timer_any_more(self, world: World) -> None:
+        call = placed(world, Session_Expires="600;refresher=uas")
+        world.receive(peer_request("UPDATE", 1, to_tag=call.local_tag))
+        assert world.summaries() == ["200 UPDATE"]
+        world.advance(10_000)
+        assert (world.take(), world.events) == ([], [])
 
     def test_a_reinvite_does_it_too(self, world: World) -> None:
         call = placed(world, Session_Expires="600;refresher=uas")
@@ -238,6 +259,10 @@ class TestCallee:
         world.receive(peer_request("INVITE", 1, sdp="sendrecv", Session_Expires="60", Supported="timer"))
         (refusal,) = world.take()
         assert (refusal.summary, refusal.message.headers.get("Min-SE")) == ("422 INVITE", "90")
+
+    def test_just_long_enough(self, world: World) -> None:
+        taken(world, Session_Expires="90", Supported="timer")
+        assert world.take()[-1].message.headers.get("Session-Expires") == "90;refresher=uac"
 
     def test_too_brief_for_a_peer_that_knows_no_422(self, world: World) -> None:
         taken(world, Session_Expires="60")
