@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 from ringback.aftercall.recording import recording_path
 from ringback.dialing.reaper import Reaper
 from ringback.executions.record import Execution, Turn
+from ringback.executions.recording_files import transfer_place
+from ringback.executions.transfer import Transfer
 from ringback.media.frame import FRAME_SAMPLES
 from ringback.media.recorder import Recorder
 from ringback.store.database import Database
@@ -43,16 +46,23 @@ async def books(database: Database) -> Books:
 
 
 async def _recorded(books: Books, folder: Path, part: bool) -> Execution:
-    """A call that is over; of a lost worker's recording there is only what it had written."""
+    """A call that is over, and was somebody else's for its last minute; of a lost worker's recordings there is only
+    what it had written, and nothing of the end of the transfer."""
     call = await disconnected(books)
-    await books.ledger.add_turns(books.account_id, call.id, TURNS)
-    path = recording_path(folder, books.account_id, call.id, 1)
-    recorder = Recorder(path)
-    for _ in range(50):
-        recorder.write(FRAME, FRAME)
-    await recorder.close()
-    if part:
-        path.rename(path.with_name(f"{path.name}.part"))
+    where = (books.account_id, call.id)
+    await books.ledger.add_turns(*where, TURNS)
+    answered, place = (await books.ledger.attempt(*where)).answered_at, transfer_place(*where, 1, 1)
+    assert answered is not None
+    transfer = Transfer("attended", "+14155550177", "+14155550100", "sip-trunk", "second", answered)
+    transfer = replace(transfer, answered_at=answered + 1_000_000, recording_path=place)
+    await books.ledger.update(*where, attempt={"transfers": [transfer]})
+    for path in (recording_path(folder, *where, 1), folder / place):
+        recorder = Recorder(path)
+        for _ in range(50):
+            recorder.write(FRAME, FRAME)
+        await recorder.close()
+        if part:
+            path.rename(path.with_name(f"{path.name}.part"))
     return call
 
 
@@ -68,8 +78,10 @@ async def _content(books: Books, call: Execution) -> dict[str, Any]:
     """All that came of it, without what differs between any two calls."""
     body = await books.body(call)
     record = {key: value for key, value in body.items() if key not in OF_ITS_OWN}
-    token = (await books.ledger.attempt(books.account_id, call.id)).recording_token
-    written = json.dumps(record).replace(call.id, "its id").replace(token or "?", "its token")
+    attempt = await books.ledger.attempt(books.account_id, call.id)
+    written = json.dumps(record).replace(call.id, "its id")
+    for token in (attempt.recording_token, attempt.transfer_token):
+        written = written.replace(token or "?", "its token")
     found: dict[str, Any] = {"record": json.loads(written)}
     for table, columns in OF_TABLES.items():
         rows = await books.db.fetch_all(
@@ -110,6 +122,10 @@ async def test_whoever_dies_when(books: Books, database_url: str, tmp_path: Path
     await work_after(books.db, books.clock, tmp_path).complete(books.account_id, call.id, 1, OWNER)
     wanted, told = await _content(books, call), await _told(books, call)
     assert wanted["record"]["status"] == "completed"
+    assert (
+        wanted["record"]["transfer_call_data"]["duration"],
+        wanted["record"]["cost_breakdown"]["transfer_cost"],
+    ) == (60, 1.2)
     assert told[-2:] == ["call-disconnected", "completed"]
     deaths = 0
     while True:
