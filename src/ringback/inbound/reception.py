@@ -160,13 +160,13 @@ class Reception:
         return place
 
     def _has_turn(self, place: object) -> bool:
-        """Whether a caller who waited has a place now: the first of them, as soon as there is room."""
-        if place in self._waiting and place is self._waiting[0] and self._has_room():
-            self._places.add(self._waiting.popleft())
+        """Whether a caller who waited has a place now: as soon as there is one for each of those before them too."""
+        if place in self._waiting:
+            before = self._waiting.index(place)
+            if len(self._places) + self._others() + before < self._capacity:
+                self._waiting.remove(place)
+                self._places.add(place)
         return place in self._places
-
-    def _has_room(self) -> bool:
-        return len(self._places) + self._others() < self._capacity
 
     def _leave(self, place: object) -> None:
         if place in self._waiting:
@@ -212,7 +212,7 @@ class Reception:
     def _introduced(self, place: object, menus: str | None, execution: Execution, talker: Talker) -> Talker:
         if menus is not None:
             talker = self._house.introduce(execution, menus, talker)
-        if self._house.wait is not None and place in self._waiting:
+        if self._house.wait is not None and not self._has_turn(place):
             talker = self._house.wait(execution, partial(self._has_turn, place), talker)
         return talker
 
