@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ringback.agents.chat import ToolSpec
+from ringback.agents.chat import ToolCall, ToolSpec
 from ringback.agents.plan import TalkSettings
 from ringback.agents.tools import TransferCall
 from ringback.conversation.result import ConversationResult
@@ -348,6 +349,27 @@ def test_what_cannot_even_be_tried(parts: dict[str, Any], why: str) -> None:
     assert whole is not None
     assert it.switchboard.legs == []
     assert why in next(message.content for message in it.chat.asked[1] if message.role == "tool")
+
+
+class Insists(FakeChat):
+    """A model that was talked into another number."""
+
+    async def stream(self, ask: Any) -> Any:
+        async for piece in super().stream(ask):
+            wanted = {"desk": "+19005550100", "why": "a complaint"}
+            yield replace(piece, arguments=wanted) if isinstance(piece, ToolCall) else piece
+
+
+@pytest.mark.parametrize(("declared", "number"), [("why", "+15550111"), ("desk", "+19005550100")])
+def test_the_model_chooses_no_number_that_is_not_for_it_to_choose(declared: str, number: str) -> None:
+    spec = replace(SPEC, parameters={"type": "object", "properties": {declared: {"type": "string"}}})
+    tool = TransferCall(spec, "%(desk)s", whisper="It is %(why)s.")
+    it = stage(takes_it, tools={"transfer_call": tool}, chat=Insists(("transfer_call",)))
+    it.variables = {"desk": "+15550111"}
+    assert play(it, asks_and_talks) is not None
+    assert it.switchboard.dialled == [("attended", number)]
+    whispers = [text for text in it.synthesizer.texts if text.startswith("It is")]
+    assert whispers == ["It is a complaint." if declared == "why" else "It is ."]
 
 
 async def stays_a_while(leg: FakeLeg) -> None:

@@ -94,6 +94,7 @@ class Stage:
         self.switchboard = parts.pop("switchboard", None)
         self.leg = FakeLeg()
         self.recorder = CountingRecorder()
+        self.variables: dict[str, Any] = {}
         self.lasted_s = 0.0
         self.live: Conversation | None = None
         """The conversation while it runs."""
@@ -105,7 +106,7 @@ class Stage:
         return Conversation(
             self.leg,
             self.plan,
-            {"name": "Ada"},
+            {"name": "Ada", **self.variables},
             ticker=ticker,
             detector=self.detector,
             recorder=cast(Recorder, self.recorder),

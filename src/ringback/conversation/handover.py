@@ -156,7 +156,10 @@ class _Transfer:
         self._call = call
         self._tool = tool
         self._variables = variables
-        self._values = {**variables, **call.arguments}
+        # Only what is declared: the model may not choose the number unless the agent's author says so.
+        declared = tool.spec.parameters.get("properties") or {}
+        self._arguments = {name: call.arguments[name] for name in declared if name in call.arguments}
+        self._values = {**variables, **self._arguments}
         self._inbox: asyncio.Queue[_Happening] = asyncio.Queue()
         self._accepted = False
         self._joined_at: float | None = None
@@ -184,7 +187,7 @@ class _Transfer:
         kind = "blind" if self._tool.blind else "attended"
         self._log("request", f"{kind} transfer to {number}")
         if self._stand.runner is not None:
-            self._stand.runner.announce(self._tool, self._call.arguments, self._variables)
+            self._stand.runner.announce(self._tool, self._arguments, self._variables)
         try:
             await self._tried(number)
         except TransferRefused as error:
