@@ -122,6 +122,26 @@ async def test_encrypted_audio(us: Endpoint, person: Person, encryption: Encrypt
     assert (leg.media.srtp is not None) is encrypted
 
 
+@pytest.mark.parametrize("encryption", [Encryption.NONE, Encryption.OPTIONAL, Encryption.REQUIRED])
+async def test_a_call_to_us_whose_audio_must_be_encrypted(
+    us: Endpoint, person: Person, encryption: Encryption
+) -> None:
+    async def take(call: IncomingCall) -> None:
+        call.encryption = Encryption.REQUIRED
+        person.legs.put_nowait(await call.answer())
+
+    person.endpoint.on_invite = take
+    leg = await dial(us, trunk(person, Transport.TLS, "localhost", encryption))
+    if encryption is Encryption.NONE:
+        assert (await expect(leg, Ended)).sip_code == 488
+        return
+    await expect(leg, Answered)
+    assert leg.media is not None
+    assert leg.media.srtp is not None
+    await leg.hangup(HangupCause.NORMAL)
+    await expect(leg, Ended)
+
+
 @pytest.mark.parametrize("transport", [Transport.TCP, Transport.TLS])
 async def test_calls_of_both_directions_share_a_connection(
     us: Endpoint, person: Person, transport: Transport

@@ -135,3 +135,18 @@ async def test_a_load_balancer_is_believed_where_a_call_came_from_and_nobody_els
     assert sources.ways(Call(("10.0.0.1", "198.51.100.9"))) == ()
     assert sources.ways(Call(("10.0.0.1",))) == ()
     assert sources.ways(Call(("198.51.100.9", "192.0.2.1"))) == ()
+
+
+async def test_audio_must_be_encrypted_where_every_trunk_of_an_address_wants_it() -> None:
+    sdes: dict[str, Any] = {"transport": "transport-tls", "media_encryption": "sdes"}
+    sources = World(
+        [
+            trunk("a", gateways=["192.0.2.1"], **sdes),
+            trunk("b", gateways=["192.0.2.2"], media_encryption_optimistic=True, **sdes),
+            trunk("c", gateways=["192.0.2.3"], **sdes),
+            trunk("d", gateways=["192.0.2.3"]),
+        ]
+    ).sources(Own("sip-trunk", ["192.0.2.4"], encrypted=True))
+    await sources.refresh()
+    addresses = [f"192.0.2.{number}" for number in range(1, 6)]
+    assert [sources.encrypted(Call((address,))) for address in addresses] == [True, False, False, True, False]

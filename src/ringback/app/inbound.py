@@ -34,8 +34,10 @@ from ringback.inbound.waiting import WaitingTalker
 from ringback.net.resolving import Resolver
 from ringback.store.database import StoreError
 from ringback.store.wakeup import TRUNKS
+from ringback.telephony.sip.crypto import Encryption
 from ringback.telephony.sip.endpoint import Endpoint
 from ringback.telephony.sip.hop import Hop, Transport
+from ringback.telephony.sip.inbound import IncomingCall
 from ringback.telephony.sip.locator import Locator
 from ringback.telephony.sip.uri import split_host_port
 from ringback.trunks.secrecy import SecrecyError
@@ -53,7 +55,7 @@ def sources_of(settings: Settings, core: Core) -> Sources:
     hosts = [*([trunk.host] if trunk.host else []), *trunk.inbound_hosts]
     return Sources(
         core.trunks.active,
-        Own(PROVIDER, hosts, proxies),
+        Own(PROVIDER, hosts, proxies, encrypted=trunk.encryption == "required"),
         resolve=_located_by(socket.AF_INET6 if ":" in settings.sip.host else socket.AF_INET),
         clock=core.clock,
         wait=partial(core.wakeup.wait, TRUNKS),
@@ -125,7 +127,13 @@ async def receiving(reception: Reception, sources: Sources, endpoint: Endpoint |
         await sources.refresh()
     if endpoint.guard is not None:
         endpoint.guard.known = sources.knows
-    endpoint.on_invite = reception.receive
+
+    async def receive(call: IncomingCall) -> None:
+        if sources.encrypted(call):
+            call.encryption = Encryption.REQUIRED
+        await reception.receive(call)
+
+    endpoint.on_invite = receive
     looking = asyncio.create_task(sources.run())
     try:
         yield

@@ -41,6 +41,8 @@ class Way:
     """The installation's own."""
     is_open: bool = True
     """It takes calls (`inbound_enabled`)."""
+    encrypted: bool = False
+    """Its audio must be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Own:
     """Names and addresses of its carrier; networks too."""
     proxies: Sequence[str] = ()
     """SIP load balancers: what they say of a call's sender is believed."""
+    encrypted: bool = False
+    """Its audio must be."""
 
 
 class Routed(Protocol):
@@ -102,11 +106,13 @@ class Sources:
     async def refresh(self) -> None:
         """Raises StoreError, SecrecyError: then what was known goes on to be."""
         trunks = await self._trunks()
-        own = Way(self._own.provider)
+        own = Way(self._own.provider, encrypted=self._own.encrypted)
         wanted: list[tuple[str, Way]] = [(host, own) for host in self._own.hosts]
         for trunk in trunks:
             fields = trunk.fields
-            way = Way(self._provider(trunk), (trunk.account_id, trunk.id), False, fields.inbound_enabled)
+            encrypted = fields.media_encryption != "no" and not fields.media_encryption_optimistic
+            identity = trunk.account_id, trunk.id
+            way = Way(self._provider(trunk), identity, False, fields.inbound_enabled, encrypted)
             hosts = (*fields.ip_identifiers, *(gateway.address for gateway in fields.gateways))
             wanted += ((host, way) for host in hosts)
         await self._look_up([*(host for host, _ in wanted), *self._own.proxies])
@@ -129,6 +135,11 @@ class Sources:
         if nearest not in self._proxies:
             return self._ways(nearest)
         return self._ways(further[0]) if further else ()
+
+    def encrypted(self, call: Routed) -> bool:
+        """Whether every trunk that a call may have come by wants its audio encrypted."""
+        ways = self.ways(call)
+        return bool(ways) and all(way.encrypted for way in ways)
 
     def _ways(self, host: str) -> tuple[Way, ...]:
         found = self._found.get(host)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ringback.media.rtp_stream import NoPortError, RtpStream
 from ringback.telephony import causes
 from ringback.telephony.causes import Trouble
+from ringback.telephony.sip.crypto import Encryption
 from ringback.telephony.sip.header import Via
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.leg import SipLeg
@@ -20,6 +21,8 @@ class IncomingCall:
     """A call that waits for an answer. Once the caller has given up, `answer` returns a leg that ended."""
 
     def __init__(self, invite: IncomingInvite, endpoint: Endpoint) -> None:
+        self.encryption = Encryption.NONE
+        """Of the audio. Keys that the caller offers instead of plain audio are taken in any case."""
         self._invite = invite
         self._endpoint = endpoint
 
@@ -75,5 +78,5 @@ class IncomingCall:
         leg.attach(self._invite, rtp)
         leg.limit_silence(endpoint.agent.timers, endpoint.rtp_timeout_s)
         self._invite.listen(leg.on_call_event)
-        self._invite.accept(Negotiation(endpoint.address[0], rtp.local_port))
+        self._invite.accept(Negotiation(endpoint.address[0], rtp.local_port, self.encryption))
         return leg
