@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -70,6 +71,7 @@ class Ringing:
     leg: SimulatedLeg = field(default_factory=SimulatedLeg)
     answered: bool = False
     talked: bool = False
+    waited: bool = False
 
     def header(self, name: str) -> str | None:
         return None
@@ -120,7 +122,7 @@ class Day:
             house,
             capacity=self.capacity,
             most_waiting=self.most_waiting,
-            drain_s=10_000,
+            drain_s=400,
             admits=lambda: self.rng.random() > 0.05,
             others=lambda: self.dialled,
         )
@@ -128,7 +130,7 @@ class Day:
         for number in range(40):
             await clock.sleep(self.rng.expovariate(0.5))
             self.dialled = self.rng.choice([0, 0, 0, 1]) if self.capacity > 1 else 0
-            ringing = Ringing(str(number), self.rng.expovariate(0.05))
+            ringing = Ringing(str(number), self.rng.expovariate(self.rng.choice([0.05, 0.05, 0.05, 5])))
             self.callers[ringing.call_id] = ringing
             asyncio.get_running_loop().create_task(reception.receive(ringing))
             assert reception.calls <= self.capacity + self.most_waiting
@@ -156,6 +158,17 @@ class Day:
         return Agent(account_id, agent_id, Definition({"tasks": []}, {}), "processed", 1, 1)
 
     async def fetch_one(self, sql: str, **values: object) -> None: ...
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Day]:
+        yield self
+
+    async def execute_many(self, sql: str, rows: object) -> None: ...
+
+    async def fetch_all(self, sql: str, **values: object) -> list[dict[str, object]]:
+        """What the worker holds: sometimes a call is not its own any more."""
+        held = [one for one in self.callers if self.rng.random() > 0.002]
+        return [{"account_id": "account", "execution_id": one, "number": 1} for one in held]
 
     async def open(self, arrival: Arrival) -> Execution:
         await asyncio.sleep(self.rng.random())
@@ -205,6 +218,7 @@ class Day:
         )
 
     async def message(self, call: LiveCall) -> Prelude:
+        self.callers[call.execution.id].waited = True
         await asyncio.sleep(3)
         leg = cast("SimulatedLeg", call.leg)
         ended = None
@@ -223,7 +237,7 @@ def test_random_arrivals(seed: int) -> None:
 def test_all_that_may_happen_does() -> None:
     """Otherwise the days prove nothing."""
     refused: set[int | None] = set()
-    waited = talked = given_up = 0
+    waited = seated = talked = given_up = 0
     for seed in SEEDS:
         rng = random.Random(seed)
         day = Day(rng, capacity=rng.randint(1, 4), most_waiting=rng.randint(0, 3))
@@ -231,9 +245,11 @@ def test_all_that_may_happen_does() -> None:
         for one in day.callers.values():
             refused.add(one.refused)
             talked += one.talked
-            waited += one.answered and not one.talked
+            waited += one.waited and not one.talked
+            seated += one.waited and one.talked
             given_up += one.refused is None and not one.answered
     assert refused >= {None, 503, 603}
     assert talked > 500
     assert waited > 50
+    assert seated > 50
     assert given_up > 5
