@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from ringback.telephony.causes import Trouble
 from ringback.telephony.sip.events import Connected, Finished, MediaChanged
+from ringback.telephony.sip.hop import Hop
 from ringback.telephony.sip.incoming import IncomingInvite
 from ringback.telephony.sip.message import Request
 from ringback.telephony.sip.outgoing import OutgoingCall
@@ -369,6 +372,61 @@ class TestHold:
         event = world.events[-1]
         assert isinstance(event, MediaChanged)
         assert not event.media.may_send
+
+    def test_a_peer_that_is_always_busy(self, world: World) -> None:
+        call = placed(world)
+        call.hold(True)
+        tries: list[float] = []
+        for _ in range(3_100):
+            for sent in world.take():
+                if sent.summary == "INVITE":
+                    assert isinstance(sent.message, Request)
+                    tries.append(sent.at)
+                    world.receive(answer(sent.message, 491))
+            world.advance(0.01)
+        assert len(tries) == 5
+        assert all(2.1 <= later - earlier <= 4.02 for earlier, later in itertools.pairwise(tries))
+        call.hold(True)  # it was refused, so that it may be asked for again
+        assert world.summaries() == ["INVITE"]
+
+    def test_whose_call_it_is_not_asks_again_sooner(self, world: World) -> None:
+        call = taken(world)
+        acknowledged(world, call)
+        call.hold(True)
+        world.receive(answer(world.sent_request("INVITE"), 491))
+        world.take()
+        world.advance(2.01)
+        assert "INVITE" in world.summaries()
+
+    def test_hung_up_while_it_waits(self, world: World) -> None:
+        call = placed(world)
+        call.hold(True)
+        world.receive(answer(world.sent_request("INVITE"), 491))
+        call.hang_up()
+        world.take()
+        world.advance(5)
+        assert "INVITE" not in world.summaries()
+        world.advance(64)
+        assert world.timers.pending == 0
+
+    @pytest.mark.parametrize("status", [300, 488])
+    def test_refused_in_the_end(self, world: World, status: int) -> None:
+        call = placed(world)
+        call.hold(True)
+        world.receive(answer(world.sent_request("INVITE"), status))
+        assert world.summaries() == ["ACK"]
+        world.advance(64)
+        assert (world.take(), world.events, world.timers.pending) == ([], [], 0)
+
+    def test_the_peer_answers_with_another_contact(self, world: World) -> None:
+        call = placed(world)
+        call.hold(True)
+        ok = answer(world.sent_request("INVITE"), 200, sdp="recvonly")
+        ok.headers.set("Contact", "<sip:peer@192.0.2.77:5090>")
+        world.receive(ok)
+        assert world.take()[0].to == Hop("192.0.2.77", 5090)
+        call.hang_up()
+        assert world.take()[0].to == Hop("192.0.2.77", 5090)
 
     def test_hung_up_meanwhile(self, world: World) -> None:
         call = placed(world)
