@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,7 +69,12 @@ async def _soak(running: House, people: subprocess.Popen[str], calls: int, secon
     callers = await Callers.open(running.sip_port)
     called = await callers.place(json.loads(people.stdout.readline()))
     answered = sum(bool(one.answered) for one in called)
-    print(f"{answered} of {calls} calls are up", flush=True)
+    refusals = Counter(one.status for one in called if not one.answered)
+    print(
+        f"{answered} of {calls} calls are up",
+        *(f"{n} got {status}" for status, n in refusals.items()),
+        flush=True,
+    )
     start = time.monotonic() + 0.2
     measure = start + _SETTLE_S
     orders = {

@@ -22,6 +22,8 @@ from ringback.telephony.sip.uri import SipUri
 RAMP_S: Final = 0.1
 """Between two calls."""
 _ANSWER_S: Final = 30.0
+_DISCARD: Final = 9
+"""A port where nobody listens, for those who are not answered."""
 _PORTS: Final = PortRange(10000, 19999)
 
 
@@ -30,12 +32,14 @@ class Called:
     """One call, from the caller's side; times are monotonic seconds."""
 
     call_id: str
-    leg: int = 0
+    leg: int = _DISCARD
     """The worker's port for its audio."""
     answered: float = 0.0
     ended: float = 0.0
     ours: bool = True
     """Whether it was we that ended it."""
+    status: int | None = None
+    """Of the refusal."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
     """It was answered, or will not be."""
 
@@ -43,7 +47,7 @@ class Called:
         if isinstance(event, Connected) and event.media.remote is not None:
             self.answered, self.leg = time.monotonic(), event.media.remote[1]
         elif isinstance(event, Finished):
-            self.ended, self.ours = time.monotonic(), event.ours
+            self.ended, self.ours, self.status = time.monotonic(), event.ours, event.status
         else:
             return
         self.done.set()
