@@ -64,6 +64,13 @@ def test_without_a_word_it_is_silence_and_may_turn_out_otherwise() -> None:
     assert listener.says("Please leave a message after the tone.", 5.0, 7.0).at(8.0) is Kind.MACHINE
 
 
+def test_noise_before_the_first_words_takes_no_time_of_theirs() -> None:
+    listener = Listener().says("", 0.3, 1.0)
+    assert listener.at(2.5) is None, "silence after a noise is nobody's waiting"
+    listener.says("", 2.0, 3.0, goes_on=True)
+    assert listener.screening.again == pytest.approx(3.3 - 0.6 + DECIDE_S)
+
+
 def test_who_talks_on_without_a_sign_is_a_person_by_guess() -> None:
     listener = Listener().says("I wanted to ask about the weather", 0.2, 3.5, goes_on=True)
     assert listener.at(0.2 + DECIDE_S) is Kind.HUMAN

@@ -26,6 +26,8 @@ WAITS_S: Final = 1.4
 """Who falls silent for so long waits for an answer: a person."""
 _PATIENT_S: Final = 1.8
 """The same after words that are not merely a greeting."""
+_UNHEARD_S: Final = 0.6
+"""When no words were heard, they began so long before at the earliest."""
 _SOON_S: Final = 10.0
 """So long after the first sound, a guess is looked at again soon."""
 _LEANS: Final = 1.5
@@ -71,7 +73,7 @@ class Screening:
         first = self._answered if self._first is None else self._first
         due = first + (self._settings.decide_s or DECIDE_S)
         due += _HEARS_S if self._awaits_words and self._looked < due else 0.0
-        if self._began is not None and self._stopped is not None:
+        if self._stopped is not None and (self._text or self._awaits_words):
             due = min(due, self._stopped + (WAITS_S if self._greets else _PATIENT_S))
         return due
 
@@ -112,7 +114,7 @@ class Screening:
 
     @property
     def _greets(self) -> bool:
-        return greets(self._text) or (not self._text and self._awaits_words)
+        return not self._text or greets(self._text)
 
     @property
     def _text(self) -> str:
@@ -146,7 +148,16 @@ class Screening:
             self._weigh_again(text)
         else:
             self._texts[since] = text.strip()
+            if not self._text:
+                self._noise(now)
             self._weigh(weigh(self._text, self._language))
+
+    def _noise(self, now: float) -> None:
+        """There were no words in the sounds so far: the time begins anew, with the next ones."""
+        if self._stopped is not None:
+            self._first = None
+        elif self._first is not None:
+            self._first = max(self._first, self._began or 0.0, now - _UNHEARD_S)
 
     def tone(self, tone: Tone, now: float) -> None:
         early = self._first is None or now - self._first < _SOON_S
