@@ -22,6 +22,8 @@ _OPERATIONS = re.compile(
     r"|/call(/\{execution_id\}/stop)?"
     r"|/dispositions/(bulk|\{disposition_id\})?|/v2/agent/\{agent_id\}/dispositions/test"
     r"|/extractions(/\{template_id\})?"
+    r"|/sip-trunks/trunks(/\{trunk_id\}(/numbers(/\{phone_number_id\})?)?)?"
+    r"|/phone-numbers/(all|search|buy|\{phone_number_id\})"
     r"|/user/me|/sub-accounts/(create|all(/usage)?|\{sub_account_id\}(/usage)?)"
 )
 _NAMED = {"properties", "schemas"}

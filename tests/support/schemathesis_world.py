@@ -24,7 +24,7 @@ from schemathesis.generation.feedback import NO_FEEDBACK
 from schemathesis.schemas import APIOperation, BaseSchema
 
 from ringback.store.database import Database, open_database
-from tests.support.api import BASE_URL, FROM, Api, open_api
+from tests.support.api import BASE_URL, FROM, POOL, Api, open_api
 from tests.support.belongings import Belongings, furnish
 from tests.support.description import Json
 
@@ -64,6 +64,18 @@ _OFFERED: Final = {name: [there, _NOWHERE] for name, there in NAMES.items()} | {
     "objective_options": [[{"value": "yes", "condition": "They agreed"}]],
     "scheduled_at": ["2026-12-04T09:00:00Z", "2020-01-01T00:00:00Z"],
     "from_phone_numbers": [[FROM], ["+14155550199"]],
+    "auth_type": ["userpass"],
+    "auth_username": ["joe"],
+    "auth_password": ["open sesame"],
+    "gateways": [[{"gateway_address": "sip.example.com"}]],
+    "ip_identifiers": [[{"ip_address": "203.0.113.7"}]],
+    "allow": ["ulaw,alaw"],
+    "direct_media": [False],
+    "media_encryption": ["no"],
+    "qualify_frequency": [60],
+    "phone_numbers": [[]],
+    "country": ["US"],
+    "phone_number": [POOL[0], "call me"],
     "file": ["contact_number,name\r\n+14155550123,Ann\r\n", "name\r\nAnn\r\n"],
 }
 """What requests hold where a random value would find nothing, or would seldom be one of a whole agent."""

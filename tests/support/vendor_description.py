@@ -19,7 +19,7 @@ _E164 = r"^\+[1-9][0-9]{1,14}$"
 
 _WITH_BODY = (
     "POST .*/agent|POST /call|POST /batches(/.*/schedule)?|POST .*/dispositions.*|POST /extractions"
-    "|POST /sub-accounts/create|PUT .*|PATCH .*"
+    "|POST /sub-accounts/create|POST /sip-trunks/.*|POST /phone-numbers/buy|PUT .*|PATCH .*"
 )
 
 Change = Callable[[Json], None]
@@ -155,6 +155,19 @@ def _uuid_of_batch(description: Json) -> None:
     parameter["schema"] = {"type": "string", "format": "uuid"}
 
 
+def _parameters(where: str, names: str, **facts: str) -> Change:
+    """Parameters of the operations on paths that begin so; an enum makes way for a pattern."""
+
+    def edit(description: Json) -> None:
+        for path, methods in description["paths"].items():
+            for operation in methods.values() if path.startswith(where) else ():
+                for parameter in operation.get("parameters", ()):
+                    if parameter["name"] in names.split():
+                        parameter["schema"] = {"type": "string"} | facts
+
+    return edit
+
+
 def _each(why: str, paths: str, change: Callable[[Any], Any]) -> Iterator[Deviation]:
     """The same change of several schemas in answers."""
     for path in paths.split():
@@ -286,6 +299,30 @@ DEVIATIONS: Sequence[Deviation] = (
         "1: the beginning of a span is a moment, as its end is",
         "SubAccountUsage.from AllSubAccountUsage[].from",
         lambda moment: {**moment, "format": "date-time"},
+    ),
+    # Trunks and numbers.
+    *_each(
+        "11: what a trunk or a number does not have is null",
+        "SIPTrunkResponse.description SIPTrunkResponse.auth_username SIPTrunkPhoneNumberResponse.name"
+        " PhoneNumber.agent_id",
+        _or_null,
+    ),
+    *_each(
+        "11: numbers are on SIP trunks",
+        "PhoneNumber.telephony_provider AvailablePhoneNumber.provider"
+        " PurchasePhoneNumberResponse.telephony_provider",
+        _or("sip-trunk"),
+    ),
+    Deviation("1: ids are UUIDs", _parameters("/sip-trunks", "trunk_id phone_number_id", format="uuid")),
+    Deviation(
+        "11: the operator's numbers are of any country",
+        _asked(
+            "PurchasePhoneNumberRequest.country", lambda _: {"type": "string", "pattern": "^[A-Za-z]{2}$"}
+        ),
+    ),
+    Deviation("11: and are searched so", _parameters("/phone-numbers", "country", pattern="^[A-Za-z]{2}$")),
+    Deviation(
+        "11: a number begins with digits", _parameters("/phone-numbers", "pattern", pattern="^[0-9]{1,15}$")
     ),
     # Parameters.
     Deviation("1: a batch_id is a UUID, with or without dashes", _uuid_of_batch),

@@ -49,6 +49,9 @@ async def search_phone_numbers(
     services: ServicesDep,
     country: Annotated[Country, Query()],
     pattern: Pattern = None,
+    provider: Annotated[
+        str | None, Query(description="Ignored: all are of the installation's trunk.")
+    ] = None,
 ) -> list[AvailableNumber]:
     """The installation's numbers that nobody has taken yet: often none."""
     free = await services.numbers.free(services.number_pool)

@@ -10,6 +10,8 @@ from ringback.agents.validation import Part
 from ringback.api.schemas.fields import Data, Id, Shape, Timestamp
 
 Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$", description="ISO 3166 code, such as US or IN.")]
+Sold = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{7,14}$")]
+Line = Annotated[str, Field(pattern="^.*$")]
 
 
 class BuyRequest(Part):
@@ -18,7 +20,7 @@ class BuyRequest(Part):
     model_config = ConfigDict(extra="ignore")
 
     country: Country
-    phone_number: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{7,14}$")]
+    phone_number: Sold
 
 
 class PhoneNumber(Shape):
@@ -49,11 +51,11 @@ class PhoneNumber(Shape):
 class AvailableNumber(Shape):
     """A number of the installation's that nobody has taken."""
 
-    region: str
+    region: Annotated[str, Field(pattern="^[A-Za-z ]+$")]
     """Its country's code."""
-    friendly_name: str | None
-    locality: str | None
-    phone_number: str
+    friendly_name: Line | None
+    locality: Line | None
+    phone_number: Sold
     provider: Literal["sip-trunk"]
     price: float
 
@@ -67,7 +69,7 @@ class BoughtNumber(Shape):
     renewal: bool
     payment_uuid: Id
     """Of no payment: the same as id."""
-    phone_number: str
+    phone_number: Sold
     price: float
     """In cents."""
     telephony_provider: Literal["sip-trunk"]
