@@ -26,6 +26,7 @@ from ringback.telephony.sip.transaction import Timing
 from tests.support.certificates import Authority
 from tests.support.sip_world import peer_request
 from tests.support.telephone import expect, loudest_hertz, talk
+from tests.support.torture import OTHERS, VALID
 
 PING, PONG = b"\r\n\r\n", b"\r\n"
 LOCAL = "127.0.0.1"
@@ -311,6 +312,21 @@ async def test_damaged_messages_are_answered(
     async with peer_of(person.endpoint) as peer:
         peer.send(options().replace(*damage))
         assert await peer.status() == status
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [(data, 200) for name, data in VALID.items() if "RFC 2543" not in name]  # it has no length
+    + [one for name, one in OTHERS.items() if name != "a length that is longer"],  # a stream waits for it
+)
+async def test_the_messages_of_rfc_4475_have_the_right_answer(
+    person: Person, data: bytes, status: int
+) -> None:
+    async with peer_of(person.endpoint) as peer:
+        peer.send(data.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP"))
+        while (found := await peer.status()) < 200:
+            pass
+        assert found == status
 
 
 async def test_whoever_speaks_no_sip_is_shown_the_door(person: Person) -> None:
