@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -21,6 +22,7 @@ from ringback.inbound.sources import Own
 from ringback.inbound.waiting import WaitingTalker
 from ringback.media.leg import Ended, HangupCause
 from ringback.store.database import Database
+from ringback.store.queries import webhook_endpoints
 from ringback.trunks.gateway import Gateway
 from ringback.trunks.numbers import NewNumber
 from tests.support.exchange import Listener
@@ -94,6 +96,23 @@ async def test_a_call_to_a_number_is_answered_and_completed(foyer: Foyer, tmp_pa
     attempt = await foyer.books.ledger.attempt(foyer.books.account_id, record["id"])
     assert (attempt.slot_since, attempt.lease_owner, attempt.dialled_at is not None) == (None, None, True)
     assert attempt.trunk == trunk.id, "what is transferred leaves by the trunk that it came by"
+
+
+async def test_each_status_is_told_to_the_agent_s_webhook(foyer: Foyer, tmp_path: Path) -> None:
+    url, account = "https://crm.example/calls", foyer.books.account_id
+    async with foyer.books.db.transaction() as tx:
+        await webhook_endpoints.ensure(tx, account, url, secret="secret", now_us=1)
+        await tx.execute(
+            "UPDATE agents SET webhook_url = :url WHERE account_id = :account_id", url=url, account_id=account
+        )
+    await foyer.trunk()
+    async with foyer.open() as receiving:
+        await called("inbound", tmp_path, receiving.address)
+        await foyer.over()
+    rows = await foyer.books.db.fetch_all("SELECT payload FROM webhook_deliveries ORDER BY position")
+    told = [json.loads(row["payload"]) for row in rows]
+    assert [one["status"] for one in told] == STATUSES
+    assert {one["telephony_data"]["call_type"] for one in told} == {"inbound"}
 
 
 class HangsUp(Listener):
