@@ -11,6 +11,7 @@ from ringback.dialing.taking import Taking
 from ringback.dialing.ways import NoFromNumber, Way, Ways
 from ringback.executions.lifecycle import Status
 from ringback.store.database import Database
+from ringback.store.queries import trunk_gates
 from ringback.trunks.gateway import Gateway
 from ringback.trunks.numbers import NewNumber, Numbers
 from ringback.trunks.secrecy import Secrecy
@@ -128,3 +129,22 @@ async def test_a_retry_leaves_by_the_same_trunk(desk: Desk) -> None:
         await desk.books.ledger.transition(desk.books.account_id, call.id, status)
     attempt = await desk.books.ledger.attempt(desk.books.account_id, call.id)
     assert (attempt.number, attempt.trunk) == (2, trunk.id)
+
+
+async def test_a_full_shared_trunk_keeps_nobody_waiting_who_has_one_of_their_own(desk: Desk) -> None:
+    """However many accounts wait for the shared one before them."""
+    async with desk.books.db.transaction() as tx:
+        await trunk_gates.set_limits(tx, "sip-trunk", max_calls=1, interval_us=None)
+    for _ in range(40):
+        await (await open_books(desk.books.db)).create()
+    own = await desk.trunk("own", "4930123456")
+    mine = set(await desk.calls(3, own.id))
+    taking = Taking(desk.books.db, desk.books.ledger, desk.books.clock, "one")
+    claimed, looks = set[str](), 0
+    while not mine <= claimed:
+        taken = await taking.take(20)
+        claimed |= {claim.execution_id for claim in taken.claims}
+        looks += 1
+        assert taken.claims or taken.next_look_us is not None, "it looks again without being woken"
+        assert looks < 10
+    assert len(claimed - mine) == 1
