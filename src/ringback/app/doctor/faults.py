@@ -44,7 +44,9 @@ RTP_PORTS: Final = Fault(
 )
 # The store and the workers
 DATABASE: Final = Fault(
-    "database", "The database cannot be used: {error}; check database_url and that its server is up."
+    "database",
+    "The database cannot be used ({error}): check database_url, that a PostgreSQL server is up, or that SQLite's folder"
+    " is there.",
 )
 TABLES: Final = Fault("tables", "The database is not ready: {error}.")
 NO_WORKER: Final = Fault(
@@ -65,7 +67,7 @@ LATE_AUDIO: Final = Fault(
 # Speech and language model
 SPEECH: Final = Fault(
     "speech",
-    "Agents are deaf or dumb: {error} Start `ringback serve` (or `ringback speech`), or check"
+    "Agents can neither hear nor speak ({error}): start `ringback serve` (or `ringback speech`), or check"
     " speech.transcriber_uri and speech.synthesizer_uri.",
 )
 MISHEARD: Final = Fault(
@@ -207,13 +209,13 @@ NO_AUDIO: Final = Fault(
     "Not one packet of audio came from {remote}: open the UDP ports {low}-{high} to this machine, and check"
     " sip.external_host.",
 )
-DEAF: Final = Fault(
-    "one-way-deaf",
+NOTHING_COMES: Final = Fault(
+    "one-way-inbound",
     "One-way audio: the other side gets ours, but nothing comes back to {ours}: open the UDP ports {low}-{high} to this"
     " machine, and check sip.external_host.",
 )
-DUMB: Final = Fault(
-    "one-way-dumb",
+NOTHING_ARRIVES: Final = Fault(
+    "one-way-outbound",
     "One-way audio: we hear the other side, but ours does not reach {remote}: check the outgoing firewall for UDP.",
 )
 PRIVATE_MEDIA: Final = Fault(

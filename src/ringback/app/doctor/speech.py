@@ -34,7 +34,7 @@ async def understood(settings: Settings) -> Finding:
         ]
         heard = await providers.transcriber(part).transcribe(_with_silence(spoken), "en")
     except SpeechError as error:
-        raise Faulty(faults.SPEECH, error=str(error)) from error
+        raise Faulty(faults.SPEECH, error=str(error).partition(";")[0].rstrip(".")) from error
     finally:
         await providers.outbound.close()
     if len(_words(heard.text) & _words(_SENTENCE)) < _WORDS:

@@ -43,7 +43,7 @@ async def workforce(settings: Settings, clock: Clock) -> Workforce:
         db = await open_database(settings.store_url)
         await db.close()
     except StoreError as error:
-        raise Faulty(faults.DATABASE, error=_sentence(error)) from error
+        raise Faulty(faults.DATABASE, error=_sentence(error).partition(": the folder")[0]) from error
     try:
         await require_newest(settings.store_url)
         db = await open_database(settings.store_url)

@@ -43,16 +43,16 @@ def _broken(call: Tried, settings: Settings, wish: CallWish, trunk: str) -> Brok
     if here.leg.media is not None and _foreign(here):
         codec = here.leg.media.codec.name
         return faults.WRONG_CODEC, {"payload_type": statistics.foreign_payload_type, "codec": codec}
-    if _deaf(here):
-        if there is not None and not _deaf(there):
-            return faults.DEAF, {"ours": settings.sip.host, **ports}
+    if _hears_nothing(here):
+        if there is not None and not _hears_nothing(there):
+            return faults.NOTHING_COMES, {"ours": settings.sip.host, **ports}
         if _unreachable(host, trunk):
             return faults.PRIVATE_MEDIA, {"remote": remote}
         return faults.NO_AUDIO, {"remote": remote, **ports}
-    if there is not None and _deaf(there):
-        return faults.DUMB, {"remote": remote}
+    if there is not None and _hears_nothing(there):
+        return faults.NOTHING_ARRIVES, {"remote": remote}
     if wish.echoes and heard.tone_frames < _LEAST_TONE:
-        return faults.DUMB, {"remote": remote}
+        return faults.NOTHING_ARRIVES, {"remote": remote}
     if not heard.loud_frames:
         return faults.SILENT_AUDIO, {}
     return None
@@ -88,7 +88,7 @@ def _well(call: Tried, wish: CallWish) -> str:
     return f"Both sides hear each other ({quality}, there and back {delay} ms)."
 
 
-def _deaf(end: End) -> bool:
+def _hears_nothing(end: End) -> bool:
     return end.statistics.packets_received < _LEAST_PACKETS
 
 
