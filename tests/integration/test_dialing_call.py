@@ -420,8 +420,6 @@ async def test_after_call_work_that_always_fails_is_given_up(world: World) -> No
             break
         waits.append(attempt.lease_until - world.books.clock.us)
         world.books.clock.us = attempt.lease_until + 1
-        if len(waits) == 6:
-            world.books.clock.us += 3600 * SECOND  # within an hour, lost workers prove nothing
         adopted += len(await world.reaper("another").reap())
     assert (adopted > 6, await world.status(claim)) == (True, Status.ERROR)
     assert 1 < (world.books.clock.us - began) / (3600 * SECOND) < 2

@@ -100,8 +100,8 @@ class SipSettings(BaseModel, extra="forbid"):
     )
     proxies: list[str] = Field(
         default_factory=list,
-        description="SIP load balancers in front of us beside trunk.outbound_proxy: names or addresses. What they say of"
-        " where a call came from is believed.",
+        description="SIP load balancers in front of us beside trunk.outbound_proxy: names or addresses. What they say"
+        " of where a call came from is believed.",
     )
     rtp_port_low: Port = Field(20000, description="First UDP port for audio.")
     rtp_port_high: Port = Field(29999, description="Last UDP port for audio.")
@@ -112,8 +112,8 @@ class InboundSettings(BaseModel, extra="forbid"):
 
     queue_message: str = Field(
         "",
-        description="What callers hear while all places of a worker are taken, again and again until there is one; empty:"
-        " they are refused with 503, so that the carrier tries another worker.",
+        description="What callers hear while all places of a worker are taken, again and again until there is one;"
+        " empty: they are refused with 503, so that the carrier tries another worker.",
     )
     queue_language: str = Field("en", description="Its language.")
     queue_places: int = Field(10, ge=1, le=1000, description="So many callers of one worker wait at most.")
