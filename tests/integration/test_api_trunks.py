@@ -116,6 +116,7 @@ async def test_a_trunk_comes_with_its_numbers_or_not_at_all(api: Api) -> None:
         ({"gateways": [{"gateway_address": "a.b", "port": 0}]}, "gateways[0].port", "at least 1"),
         ({"auth_password": None}, "auth_password", "required where auth_type is userpass"),
         ({"auth_username": "a\r\nb"}, "auth_username", "printable"),
+        ({"auth_username": "joe@sip example>"}, "auth_username", "host name after its @"),
         ({"media_encryption": "sdes"}, "media_encryption", "transport-tls"),
         ({"qualify_frequency": 1}, "qualify_frequency", "0 or 5 to"),
         ({"allow": "g729"}, "allow", "ulaw, alaw"),

@@ -135,6 +135,9 @@ class TrunkFields:
                     yield Problem(name, "is required where auth_type is userpass")
                 elif len(value) > _SECRET_MOST or _UNSAFE.search(value):
                     yield Problem(name, f"must have at most {_SECRET_MOST} printable characters")
+            _, at, domain = (self.auth_username or "").rpartition("@")
+            if at and host_problem(domain):
+                yield Problem("auth_username", "must have a host name after its @, if it has one")
         elif not self.ip_identifiers:
             yield Problem("ip_identifiers", "must hold at least one address where auth_type is ip-based")
         if len(self.ip_identifiers) > MOST_IDENTIFIERS:
