@@ -13,7 +13,9 @@ from ringback.store.database import redact
 from ringback.store.statement import for_postgresql, for_sqlite, in_lists
 
 QUERIES = sorted(Path(ringback.store.queries.__file__).parent.glob("*.py"))
-STATEMENT = re.compile(r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s", re.DOTALL)
+STATEMENT = re.compile(
+    r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|\{_(RECORDING|TRANSFERS|SELECT)\})\s", re.DOTALL
+)
 
 
 def test_parameters_become_positions() -> None:
@@ -61,6 +63,10 @@ def _piece(value: ast.expr) -> str:
     return "{" + ast.unparse(value.value) + "}" if isinstance(value, ast.FormattedValue) else ""
 
 
+BEGINNINGS = ("_RECORDING", "_TRANSFERS", "_SELECT")
+"""Constants that functions go on with, and name the account."""
+
+
 def _accountless(path: Path) -> dict[str, str]:
     """By the name of the function or constant: its statement without an account that doesn't say why."""
     found = {}
@@ -72,7 +78,7 @@ def _accountless(path: Path) -> dict[str, str]:
         for sql in _statements(node):
             # `row` has every column by its contract; `where` is made by `_where`, which begins with the account.
             named = ":account_id" in sql or "({names})" in sql or "WHERE {where}" in sql
-            if not named and not name.startswith("_RECORDING"):
+            if not named and not name.startswith(BEGINNINGS):
                 found[name] = sql
     return found
 
