@@ -59,8 +59,11 @@ class Telephony:
 async def opened_telephony(
     settings: Settings, index: int, accounts: tuple[Trunks, Numbers] | None = None
 ) -> AsyncIterator[Telephony]:
-    """The trunk of the settings, and those of `accounts` with their numbers. Raises SettingsError where it or our own port cannot be used;
-    without a trunk in the settings that is no reason not to start."""
+    """The trunk of the settings, and those of `accounts` with their numbers.
+
+    Raises SettingsError where it or our own port cannot be used; without a trunk in the settings the latter is no
+    reason not to start.
+    """
     trunk = settings.trunk
     if not trunk.host:
         logger.warning(
