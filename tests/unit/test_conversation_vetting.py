@@ -115,6 +115,16 @@ def test_the_message_is_left_after_the_beep() -> None:
     assert hangup(table.at(9.0, events.UtteranceFinished(utterance))) is HangupCause.VOICEMAIL
 
 
+def test_a_low_tone_while_the_machine_speaks_is_a_vowel() -> None:
+    table = Table()
+    table.says(GREETING, 0.5, 2.5)
+    low = events.ToneHeard(Tone(ToneKind.BEEP, 440, 300))
+    table.at(3.1, events.SpeechStarted(3.0))
+    assert spoken(table.at(4.0, low)) == []
+    table.at(5.2, events.SpeechStopped(5.0))
+    assert spoken(table.at(6.0, low)) == [MESSAGE]
+
+
 def test_a_beep_that_tells_the_machine_is_not_waited_for_again() -> None:
     table = Table()
     table.says("Gone fishing, back soon, you know", 0.5, 2.5)

@@ -18,7 +18,7 @@ from ringback.conversation.core.phase import Phase
 from ringback.conversation.core.scene import Scene
 from ringback.conversation.events import Timer
 from ringback.conversation.screening.phrases import weigh
-from ringback.conversation.screening.screening import Screening
+from ringback.conversation.screening.screening import BEEPS_HZ, Screening
 from ringback.conversation.screening.verdict import Kind, Verdict
 from ringback.media.leg import HangupCause
 from ringback.media.tones import ToneKind
@@ -129,7 +129,9 @@ class Vetting:
         if event.tone.kind is ToneKind.INFORMATION and self._scene.phase in (*_TALKING, Phase.MACHINE):
             self._message = ""  # nobody will ever hear it
         self._act()
-        if self._scene.phase is Phase.MACHINE and event.tone.kind in (ToneKind.BEEP, ToneKind.CALLING):
+        vowel = self._scene.speaking and event.tone.hz < BEEPS_HZ
+        beeps = event.tone.kind in (ToneKind.BEEP, ToneKind.CALLING) and not vowel
+        if self._scene.phase is Phase.MACHINE and beeps:
             self._beeped = True
             self.flushed()
 

@@ -41,7 +41,7 @@ _CHANGES_MIND: Final = 5.0
 _LONG_S: Final = 1.0
 """A beep after so much speech follows a greeting."""
 _FEW_WORDS: Final = 6
-_BEEPS_HZ: Final = 600
+BEEPS_HZ: Final = 600
 """A lower tone may be a vowel: it needs words that lean to a machine."""
 
 
@@ -177,7 +177,7 @@ class Screening:
     def _beeped(self, tone: Tone) -> None:
         """What was said before it was a greeting, unless it is a person's telephone that beeps."""
         weighed = weigh(self._text, self._language)
-        alone = tone.hz >= _BEEPS_HZ and not self.sure and not greets(self._text)
+        alone = tone.hz >= BEEPS_HZ and not self.sure and not greets(self._text)
         if weighed.kind is Kind.MACHINE or (alone and weighed.kind is not Kind.HUMAN):
             self._say(Kind.MACHINE, 0.9, tone)
 
