@@ -6,7 +6,7 @@ import pytest
 
 from ringback.agents.chat import ChatSettings, ToolCall, ToolSpec
 from ringback.agents.plan import ChatPlan, Plan, SpeechPart, TalkSettings
-from ringback.agents.tools import HttpTool, ToolResult, TransferCall
+from ringback.agents.tools import HttpTool, Tool, ToolResult, TransferCall
 from ringback.conversation.actions import (
     Action,
     AddTurn,
@@ -63,7 +63,7 @@ class Talk:
         transfer = TransferCall(SPEC, "+1", blind=blind, pre_call_message=message)
         look = HttpTool(ToolSpec("look", "", {}), "http://example.com", "GET")
         part, chat = SpeechPart("x"), ChatPlan("m", ChatSettings("m"))
-        tools = {"transfer_call": transfer, "look": look}
+        tools: dict[str, Tool] = {"transfer_call": transfer, "look": look}
         talk = TalkSettings(endpointing_ms=100, incremental_delay_ms=100, call_terminate_s=60)
         plan = Plan("a", "b", "", part, part, chat, talk, tools)
         self.core = ConversationCore(plan, ChatDialogue(chat, tools, {}), {})
