@@ -91,9 +91,14 @@ class Observer:
         """Each of these, in this order; none may be missed."""
         for status in statuses:
             async with asyncio.timeout(SEEN_S):
-                while (record := await self._listed(execution_id))["status"] != status:
-                    await asyncio.sleep(0.05)
-            self._seen[status] = record
+                self._seen[status] = await self._with(execution_id, status)
+
+    async def _with(self, execution_id: str, status: str) -> Record:
+        while True:
+            record = await self._listed(execution_id)
+            if record["status"] == status:
+                return record
+            await asyncio.sleep(0.05)
 
     async def stop(self, execution_id: str) -> None:
         await self._house.ask("POST", f"/call/{execution_id}/stop")

@@ -301,7 +301,7 @@ async def test_after_a_loss_every_stage_is_written_for_itself(books: Books, tmp_
     attempt = await books.ledger.attempt(books.account_id, call.id)
     assert attempt.tries == 0  # it came further than the last one
     names = [name for name, *_ in await _stages(books, call.id)]
-    assert names == ["recording", "transcript", "first"]
+    assert names == ["recording", "transfer", "transcript", "first"]
 
 
 async def test_a_record_that_cannot_be_completed_ends_as_an_error_and_is_paid_for(

@@ -12,6 +12,7 @@ from ringback.agents.definition import read
 from ringback.app.bell import Bell
 from ringback.app.core import opened
 from ringback.app.settings import OutboundSettings, Settings, SettingsError
+from ringback.app.telemetry.telemetry import Telemetry
 from ringback.app.webhooks import delivering
 from ringback.executions.lifecycle import Status
 from ringback.executions.record import NewExecution
@@ -37,7 +38,7 @@ async def test_what_another_process_writes_is_delivered_at_once(
         receiver() as hook,
         opened(chosen) as api,
         opened(chosen) as worker,
-        delivering(chosen, api),
+        delivering(chosen, api, Telemetry("api")),
     ):
         account = await Accounts(api.db, api.clock).create("the account")
         definition = agent_definitions.scripted()
@@ -56,7 +57,7 @@ async def test_a_bad_list_of_addresses_is_told_at_the_start(database_url: str, t
     chosen = settings(database_url, tmp_path, OutboundSettings(allow=["10.0.0.0/99"]))
     async with opened(chosen) as core:
         with pytest.raises(SettingsError, match=r"outbound.allow: .*10\.0\.0\.0/99"):
-            async with delivering(chosen, core):
+            async with delivering(chosen, core, Telemetry("api")):
                 pass
 
 

@@ -237,7 +237,7 @@ async def _completed(api: Api, account: str, execution: str, mark: str, token: s
             "transfers": [
                 Transfer("attended", "+14155550177", "+14155550100", "x", mark, 1, recording_path=path)
             ],
-            "transfer_token": f"{token} of the transfer",
+            "transfer_token": f"{token}-of-the-transfer",
         },
         usage=[UsageLine(UsageKind.PLATFORM, "ringback", "", "ms", 41_600, 20_000)],
     )
