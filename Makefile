@@ -32,7 +32,7 @@ serve: $(VENV)/.installed  ## Run the platform on http://127.0.0.1:8080 with its
 test: $(VENV)/.installed-dev  ## Run all tests (installs Debian's sipp, baresip and PostgreSQL where it may)
 	@sh scripts/packages.sh tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not realtime"
-	$(BIN)/python -m pytest -m realtime
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m realtime
 
 lint: $(VENV)/.installed-dev  ## Lint, types and import layers
 	$(BIN)/ruff check .
