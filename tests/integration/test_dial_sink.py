@@ -34,7 +34,9 @@ async def carrier(sink: DialSink) -> AsyncIterator[SipCarrier]:
 
 
 async def dialled(carrier: SipCarrier, number: str, ring_timeout_s: float = 10) -> tuple[SipLeg, Ended]:
-    leg = await carrier.dial(DialRequest(carrier.new_call_id(), number, "+14155550100", ring_timeout_s))
+    leg = await carrier.dial(
+        DialRequest(carrier.new_call_id(), number, "+14155550100", ring_timeout_s=ring_timeout_s)
+    )
     async with asyncio.timeout(10):
         while not isinstance(event := await leg.next_event(), Ended):
             if isinstance(event, Answered) and number.endswith("9"):
