@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -87,16 +88,17 @@ async def run_sipp(
 
 
 def free_udp_ports(count: int = 1) -> int:
-    """The first of `count` neighbouring UDP ports of 127.0.0.1 that are free now; an even one."""
+    """The first of `count` neighbouring ports of 127.0.0.1 that are free now, for UDP and TCP; an even one.
+
+    Below those that the kernel gives away: what is tested beside would take one before it is used.
+    """
     while True:
+        port = random.randrange(10_000, 20_000 - count, 2)
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            first = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            for offset in range(1, count):
-                stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind(("127.0.0.1", port + offset))
-            if port % 2 == 0:
-                return port
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                for offset in range(count):
+                    stack.enter_context(socket.socket(type=kind)).bind(("127.0.0.1", port + offset))
+            return port
 
 
 async def port_bound(port: int, process: asyncio.subprocess.Process, protocol: str = "udp") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -128,6 +128,7 @@ class DialRequest:
     """E.164."""
     from_number: str
     """E.164 (or whatever the trunk calls itself)."""
+    _: KW_ONLY
     account_id: str = ""
     """Whose call it is."""
     trunk_id: str | None = None
