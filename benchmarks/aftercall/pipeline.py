@@ -33,6 +33,9 @@ from ringback.dialing.queue import CallQueue
 from ringback.executions.lifecycle import Status
 from ringback.media.frame import SAMPLE_RATE
 from ringback.store.wakeup import open_wakeup
+from ringback.trunks.numbers import Numbers
+from ringback.trunks.secrecy import Secrecy
+from ringback.trunks.trunks import Trunks
 
 _AT_ONCE: Final = 8
 _ALONE: Final = 100
@@ -73,7 +76,9 @@ async def _worker(here: Place, folder: Path) -> AsyncIterator[_Complete]:
     settings = Settings(data=folder.parent)
     wakeup = await open_wakeup(here.db, folder.parent)
     queue = CallQueue(here.db, here.ledger, wakeup, provider="sip-trunk", from_numbers=["+14155550100"])
-    core = Core(here.db, here.clock, wakeup, here.ledger, Agents(here.db, here.clock), queue)
+    store = here.db, here.clock
+    trunks = Trunks(*store, Secrecy.of_folder(folder.parent))
+    core = Core(*store, wakeup, here.ledger, Agents(*store), queue, trunks, Numbers(*store))
     work = after_call(core, settings, Providers(settings), Prices(here.db), OWNER, Telemetry("bench"))
 
     async def complete(execution_id: str) -> None:

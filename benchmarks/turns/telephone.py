@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.turns.line import Floats
 from benchmarks.turns.render import Rendered
-from ringback.media.call_audio import AudioLeg
+from ringback.media.bridge import AudioLeg
 from ringback.media.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame
 
 LOUD: Final = 200
