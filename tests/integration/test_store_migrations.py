@@ -50,7 +50,7 @@ async def test_postgresql_has_no_opinion_of_accounts(database: Database) -> None
     """With statistics a new account "has no rows", and whichever index begins with it is as good as the key."""
     rows = await database.fetch_all(
         "SELECT attrelid::regclass::text AS name FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
-        " WHERE relkind = 'r' AND attname = 'account_id' AND attstattarget <> 0"
+        " WHERE relkind = 'r' AND attname = 'account_id' AND attstattarget IS DISTINCT FROM 0"
     )
     assert rows == []
 
